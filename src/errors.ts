@@ -1,0 +1,33 @@
+/** The one way in which eidos fails: an error with a stable code, what is wrong, and what to do about it. */
+
+/** The closed set of codes; the command line prints them, a server maps them to a status. */
+export type ErrorCode =
+  | 'invalid_option' // an argument, option or configuration field that cannot be meant
+  | 'not_found' // a file, folder or model that is not there
+  | 'invalid_image' // bytes that are no picture, or a broken one
+  | 'image_too_large' // over the limit on pixels or bytes
+  | 'invalid_checkpoint' // a weight file that is malformed or over a limit
+  | 'unsupported_checkpoint' // a sound file of a model that eidos does not have
+  | 'config_mismatch' // a configuration that contradicts the weights
+  | 'invalid_tokenizer' // a malformed vocabulary, or none where one is needed
+  | 'text_too_long' // more tokens than the context holds, where the caller asked for an error
+  | 'device_unavailable' // a device that is not compiled in or not present
+  | 'dtype_unavailable' // a number type that the device does not have
+  | 'engine_failed' // onnxruntime refused a program
+  | 'invalid_graph' // a graph whose shapes or types do not fit
+  | 'offline' // the network is needed and not allowed
+  | 'download_failed' // the network was tried and failed
+  | 'checksum_mismatch' // bytes that are not the ones promised
+  | 'aborted' // the caller's AbortSignal
+  | 'closed'; // used after close()
+
+/** An error whose `code` stays the same across versions; the message names the thing and the way out. */
+export class EidosError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'EidosError';
+    this.code = code;
+  }
+}

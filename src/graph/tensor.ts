@@ -1,0 +1,45 @@
+/** Plain values that pass between the rooms: numbers with a shape. */
+
+/** Element types that eidos reads, writes or computes with. */
+export type DataType =
+  | 'float64'
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint8'
+  | 'bool';
+
+/** Bytes an element takes. */
+export const bytesPerElement: { readonly [T in DataType]: number } = {
+  float64: 8,
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int64: 8,
+  int32: 4,
+  int16: 2,
+  int8: 1,
+  uint8: 1,
+  bool: 1,
+};
+
+/** A dense array of single floats in row-major order, as every embedding is returned. */
+export interface FloatTensor {
+  data: Float32Array;
+  shape: number[];
+}
+
+/** A dense array of 64-bit integers in row-major order, as token ids are passed. */
+export interface IntTensor {
+  data: BigInt64Array;
+  shape: number[];
+}
+
+/** The number of elements in a shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}

@@ -1,0 +1,93 @@
+/** What a CLIP is made of, as plain data: everything that the towers need to know besides their weights. */
+
+/** The non-linearity of the MLPs: x·σ(1.702x), x·Φ(x), or the tanh approximation of the latter. */
+export type Activation = 'quick_gelu' | 'gelu' | 'gelu_tanh';
+
+/** The stack of residual attention blocks that image and text encoders share. */
+export interface TransformerArchitecture {
+  width: number;
+  layers: number;
+  heads: number;
+  mlpWidth: number;
+  activation: Activation;
+  normEpsilon: number;
+}
+
+/** How the tower's result becomes an embedding: as it is, or through a linear map, with or without bias. */
+export type Projection = 'none' | 'linear' | 'linear_bias';
+
+/** A Vision Transformer. */
+export interface VitArchitecture extends TransformerArchitecture {
+  kind: 'vit';
+  /** Side of the square input in pixels. */
+  imageSize: number;
+  patchSize: number;
+  patchBias: boolean;
+  /** A learned token before the patches. */
+  classToken: boolean;
+  /** Layer norm between the embeddings and the first block. */
+  normBefore: boolean;
+  /** Layer norm of all tokens before pooling, of the pooled vector, or none. */
+  normAfter: 'tokens' | 'pooled' | 'none';
+  pool: ImagePool;
+  projection: Projection;
+}
+
+/**
+ * How the tokens become one vector.
+ * - `class`: the class token; `average`: the mean of the patch tokens (never the class token).
+ * - `probe`: SigLIP's head, a learned query attends to all tokens, then a residual MLP.
+ * - `queries`: CoCa's pooler, learned queries attend to the normalised tokens; the first one is the embedding.
+ */
+export type ImagePool =
+  | { kind: 'class' }
+  | { kind: 'average' }
+  | { kind: 'probe'; heads: number; mlpWidth: number; activation: Activation }
+  | { kind: 'queries'; heads: number; queries: number; width: number };
+
+/** CLIP's ModifiedResNet: a stem of three convolutions, anti-aliased strides, attention pooling. */
+export interface ResNetArchitecture {
+  kind: 'resnet';
+  imageSize: number;
+  /** Channels after the stem; stage i has width·2^i·4. */
+  width: number;
+  /** Blocks a stage. */
+  layers: [number, number, number, number];
+  /** Heads of the attention pooling. */
+  heads: number;
+}
+
+/** A text Transformer. */
+export interface TextArchitecture extends TransformerArchitecture {
+  contextLength: number;
+  vocabularySize: number;
+  causal: boolean;
+  positions: 'learned' | 'sinusoidal';
+  pool: TextPool;
+  projection: Projection;
+}
+
+/**
+ * How the tokens become one vector.
+ * - `end`: the first end-of-text token; its id, or `highest` for the highest id of the sentence (OpenAI's rule).
+ * - `last`: the last position, whatever stands there.
+ * - `class`: CoCa's learned token after the text, which does not see the padding.
+ * - `attention`: a learned query attends to all tokens but the padding.
+ */
+export type TextPool =
+  | { kind: 'end'; endToken: number | 'highest' }
+  | { kind: 'last' }
+  | { kind: 'class'; padToken: number }
+  | { kind: 'attention'; heads: number; padToken: number };
+
+/** Two towers and what compares them. */
+export interface ClipArchitecture {
+  /** Length of the embeddings, the same for both towers. */
+  embeddingSize: number;
+  image: VitArchitecture | ResNetArchitecture;
+  text: TextArchitecture;
+  /** How cosines become probabilities: over the labels together, or each label for itself (SigLIP). */
+  probability: 'softmax' | 'sigmoid';
+  /** Whether a learned `logit_bias` is added to the scaled cosines. */
+  logitBias: boolean;
+}
