@@ -1,0 +1,193 @@
+/** The byte-pair tokenizer: pieces of text to bytes to merged tokens, with the words seen before remembered. */
+
+import { EidosError } from '../errors.ts';
+import { byteOfSymbol, symbolOfByte } from './byte-symbols.ts';
+import { type MergeTable, mergeSymbols } from './merges.ts';
+import { cutPieces, type PiecePattern } from './pieces.ts';
+import { normalizeText, type TextRules } from './rules.ts';
+import type { DecodeOptions, TokenCodec } from './tokenizer.ts';
+
+/** Tokens and merges as a vocabulary file gives them. */
+export interface BytePairVocabulary {
+  /** The file's name, for messages. */
+  file: string;
+  /** Symbols of bytes, joined; distinct ids from 0 on. */
+  tokenIds: ReadonlyMap<string, number>;
+  /** Pairs in the order of their ranks. */
+  merges: readonly (readonly [left: string, right: string])[];
+  /** What the last symbol of a piece carries: `</w>` in CLIP, nothing in GPT-2. */
+  endOfWord: string;
+}
+
+/** A token that is recognised in the text as it stands. */
+export interface AddedToken {
+  content: string;
+  id: number;
+  /** Looked for after the text is normalised, not before. */
+  normalized: boolean;
+}
+
+export interface BytePairSettings {
+  rules: TextRules;
+  pattern: PiecePattern;
+  /** A space is put before a text that has none (GPT-2's `add_prefix_space`). */
+  prefixSpace: boolean;
+  added: readonly AddedToken[];
+  startToken?: number;
+  endToken: number;
+  padToken: number;
+  /** Stands for symbols that the vocabulary lacks; without it they are dropped. */
+  unknownToken?: number;
+  contextLength: number;
+}
+
+/** Words remembered, and how long one may be: some tens of megabytes at most. */
+const rememberedWords = 50_000;
+const rememberedLength = 64;
+
+/** @throws EidosError `invalid_tokenizer` when a merge names a token that the vocabulary lacks. */
+export function createBytePairCodec(vocabulary: BytePairVocabulary, settings: BytePairSettings): TokenCodec {
+  const { tokenIds, endOfWord } = vocabulary;
+  const table = readMerges(vocabulary);
+  const bytesInside = symbolOfByte.map((symbol) => tokenIds.get(symbol) ?? -1);
+  const bytesAtEnd = symbolOfByte.map((symbol) => tokenIds.get(symbol + endOfWord) ?? -1);
+  const splitBefore = addedSplitter(settings.added.filter((token) => !token.normalized));
+  const splitAfter = addedSplitter(settings.added.filter((token) => token.normalized));
+  const words = new Map<string, readonly number[]>();
+  const encoder = new TextEncoder();
+  // OpenAI's pattern lets these through whole.
+  if (settings.pattern === 'openAi') for (const token of settings.added) words.set(token.content, [token.id]);
+  const whole = settings.pattern === 'openAi' ? [...words] : [];
+
+  const encodePiece = (piece: string): readonly number[] => {
+    const known = words.get(piece);
+    if (known !== undefined) return known;
+    const bytes = encoder.encode(piece);
+    const symbols = Array.from(bytes, (byte) => bytesInside[byte]!);
+    if (bytes.length > 0) symbols[bytes.length - 1] = bytesAtEnd[bytes.at(-1)!]!;
+    const ids = mergeSymbols(symbols, table);
+    const result = ids.includes(-1) ? replaceUnknown(ids, settings.unknownToken) : ids;
+    if (piece.length <= rememberedLength) {
+      if (words.size >= rememberedWords) {
+        words.clear();
+        for (const [content, id] of whole) words.set(content, id);
+      }
+      words.set(piece, result);
+    }
+    return result;
+  };
+
+  const encodeSection = (section: string, ids: number[]): void => {
+    const text = settings.prefixSpace && section !== '' && !section.startsWith(' ') ? ` ${section}` : section;
+    for (const piece of cutPieces(text, settings.pattern)) {
+      for (const id of encodePiece(piece)) ids.push(id);
+    }
+  };
+
+  const encode = (text: string): number[] => {
+    const ids: number[] = [];
+    for (const section of settings.pattern === 'openAi' ? [text] : splitBefore(text)) {
+      if (typeof section === 'number') {
+        ids.push(section);
+        continue;
+      }
+      const normal = normalizeText(section, settings.rules);
+      for (const part of settings.pattern === 'openAi' ? [normal] : splitAfter(normal)) {
+        if (typeof part === 'number') ids.push(part);
+        else encodeSection(part, ids);
+      }
+    }
+    return ids;
+  };
+
+  const tokens: string[] = [];
+  for (const [token, id] of tokenIds) tokens[id] = token;
+  for (const { content, id } of settings.added) tokens[id] = content;
+  const special = new Set(settings.added.map((token) => token.id));
+  const ends = (id: number): boolean => endOfWord === '' || (tokens[id]?.endsWith(endOfWord) ?? true);
+
+  return {
+    vocabularySize: tokens.length,
+    ...(settings.startToken === undefined ? {} : { startToken: settings.startToken }),
+    endToken: settings.endToken,
+    padToken: settings.padToken,
+    contextLength: settings.contextLength,
+    encode,
+    decode: (ids, options) => decodeTokens(ids, tokens, special, endOfWord, settings, options),
+    ...(endOfWord === '' ? {} : { endsWord: (id: number) => ends(id) || special.has(id) }),
+  };
+}
+
+function replaceUnknown(ids: readonly number[], unknown: number | undefined): number[] {
+  return ids.flatMap((id) => (id >= 0 ? [id] : unknown === undefined ? [] : [unknown]));
+}
+
+/** Of a pair that stands twice the later rank counts, as in the programs that wrote such files. */
+function readMerges({ file, tokenIds, merges }: BytePairVocabulary): MergeTable {
+  let size = 0;
+  for (const id of tokenIds.values()) size = Math.max(size, id + 1);
+  const ranks = new Map<number, number>();
+  const results = new Int32Array(merges.length);
+  const idOf = (token: string, rank: number): number => {
+    const id = tokenIds.get(token);
+    if (id === undefined) {
+      throw new EidosError(
+        'invalid_tokenizer',
+        `${file}: merge ${rank} (${JSON.stringify(merges[rank]!.join(' ').slice(0, 80))}) needs the token ${JSON.stringify(token.slice(0, 80))}, which the vocabulary lacks. The vocabulary and the merges must come from one model.`,
+      );
+    }
+    return id;
+  };
+  for (const [rank, [left, right]] of merges.entries()) {
+    ranks.set(idOf(left, rank) * size + idOf(right, rank), rank);
+    results[rank] = idOf(left + right, rank);
+  }
+  return { size, ranks, results };
+}
+
+/** Cuts a text at the added tokens, of two at one place the longer; the tokens come back as their ids. */
+function addedSplitter(added: readonly AddedToken[]): (text: string) => (string | number)[] {
+  const usable = added.filter((token) => token.content !== '');
+  if (usable.length === 0) return (text) => [text];
+  const ids = new Map(usable.map((token) => [token.content, token.id]));
+  const alternatives = [...ids.keys()]
+    .sort((a, b) => b.length - a.length)
+    .map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  const expression = new RegExp(`(${alternatives.join('|')})`, 'u');
+  return (text) => {
+    if (!expression.test(text)) return [text];
+    return text
+      .split(expression)
+      .filter((section) => section !== '')
+      .map((section) => ids.get(section) ?? section);
+  };
+}
+
+function decodeTokens(
+  ids: Iterable<number | bigint>,
+  tokens: readonly string[],
+  special: ReadonlySet<number>,
+  endOfWord: string,
+  settings: BytePairSettings,
+  options: DecodeOptions = {},
+): string {
+  const skipSpecial = options.skipSpecial ?? true;
+  const bytes: number[] = [];
+  const encoder = new TextEncoder();
+  for (const given of ids) {
+    const id = Number(given);
+    if (skipSpecial && id === settings.endToken) break;
+    if (skipSpecial && special.has(id)) continue;
+    const token = tokens[id];
+    if (token === undefined) continue;
+    const endsWord = endOfWord !== '' && !special.has(id) && token.endsWith(endOfWord);
+    const body = endsWord ? token.slice(0, -endOfWord.length) : token;
+    const symbols = Array.from(body, (symbol) => byteOfSymbol.get(symbol));
+    if (special.has(id) || symbols.includes(undefined))
+      for (const byte of encoder.encode(body)) bytes.push(byte);
+    else for (const byte of symbols) bytes.push(byte!);
+    if (endsWord) bytes.push(0x20);
+  }
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+  return endOfWord !== '' && text.endsWith(' ') ? text.slice(0, -1) : text;
+}

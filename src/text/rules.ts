@@ -1,0 +1,76 @@
+/** How a text is cleaned before it is cut into words, as data: each published tokenizer has its own rules. */
+
+import { unescapeHtml } from './html.ts';
+
+/** What happens to a text, in this order. */
+export interface TextRules {
+  /** HTML entities become characters, twice, as captions from the web need it (`&amp;lt;` → `<`). */
+  unescapeHtml: boolean;
+  /** Unicode's composed form (NFC). */
+  compose: boolean;
+  /** ASCII punctuation is dropped. */
+  removePunctuation: boolean;
+  /** Every run of white space becomes one space. */
+  collapseWhitespace: boolean;
+  /** White space and U+001C to U+001F are cut off at both ends. */
+  trim: boolean;
+  lowerCase: boolean;
+}
+
+/** OpenAI's and open_clip's rules, but for `ftfy`, which eidos has not (the documentation says what that changes). */
+export const openAiRules: TextRules = {
+  unescapeHtml: true,
+  compose: false,
+  removePunctuation: false,
+  collapseWhitespace: true,
+  trim: true,
+  lowerCase: true,
+};
+
+/** The rules of CLIP's `tokenizer.json`, by which most published uses of Hugging Face's CLIP work. */
+export const huggingFaceRules: TextRules = {
+  ...openAiRules,
+  unescapeHtml: false,
+  compose: true,
+  trim: false,
+};
+
+/** SigLIP's processor. */
+export const siglipRules: TextRules = {
+  ...openAiRules,
+  unescapeHtml: false,
+  removePunctuation: true,
+};
+
+/** Nothing is changed: the vocabulary itself says what happens. */
+export const plainRules: TextRules = {
+  unescapeHtml: false,
+  compose: false,
+  removePunctuation: false,
+  collapseWhitespace: false,
+  trim: false,
+  lowerCase: false,
+};
+
+/** The text as the vocabulary was made for it; lone surrogates become U+FFFD. */
+export function normalizeText(text: string, rules: TextRules): string {
+  let result = text.replace(/\p{Surrogate}/gu, '\uFFFD');
+  if (rules.unescapeHtml) result = unescapeHtml(unescapeHtml(result));
+  if (rules.compose) result = result.normalize('NFC');
+  if (rules.removePunctuation) result = result.replace(/[!-/:-@[-`{-~]/g, '');
+  // Unicode's white space: JavaScript's \s has U+FEFF and lacks U+0085.
+  if (rules.collapseWhitespace) result = result.replace(/\p{White_Space}+/gu, ' ');
+  if (rules.trim) result = trim(result);
+  return rules.lowerCase ? result.toLowerCase() : result;
+}
+
+/** Written as loops because a pattern anchored at the end takes quadratic time on long runs inside. */
+function trim(text: string): string {
+  const isSpace = (unit: string): boolean =>
+    /\p{White_Space}/u.test(unit) || (unit >= '\x1c' && unit <= '\x1f');
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text[start]!)) start++;
+  while (end > start && isSpace(text[end - 1]!)) end--;
+  return text.slice(start, end);
+}
