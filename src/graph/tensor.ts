@@ -43,3 +43,18 @@ export interface IntTensor {
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
+
+/** An array that lies in a file or in memory, row-major and little-endian. */
+export interface StoredTensor {
+  name: string;
+  type: DataType;
+  shape: number[];
+  location: { file: string; offset: number } | { bytes: Uint8Array };
+  byteLength: number;
+}
+
+/** A stored array under the name of a parameter. */
+export interface BoundTensor extends StoredTensor {
+  /** Whether the file holds [in, out] where the parameter is [out, in]. */
+  transposed?: boolean;
+}
