@@ -1,0 +1,249 @@
+/**
+ * From the bytes of a file to pixels, in the values the file stores them in. Colours come out as Pillow reads
+ * them: colour profiles and gamma are ignored, 16-bit colour loses its low byte, only the first frame counts.
+ */
+import type { Metadata, Sharp } from 'sharp';
+import { EidosError } from '../errors.ts';
+import { type PictureHeader, type PixelMode, paletteColour, readHeader } from './header.ts';
+import { isRawPixels, type RawPixels } from './source.ts';
+
+export interface DecodeOptions {
+  /**
+   * Whether the orientation that cameras note in EXIF is applied. The original preprocessing of CLIP ignores
+   * it, so that pictures lie on their side: `ignore` is for comparisons with it.
+   * @default 'apply'
+   */
+  orientation?: 'apply' | 'ignore' | undefined;
+  /** The largest picture that is decoded, in pixels. @default 100,000,000 */
+  maxPixels?: number | undefined;
+}
+
+/** The largest cameras make about 100 megapixels, which are 300 MB once decoded to RGB. */
+export const defaultMaxPixels = 100_000_000;
+
+/** Pixels in their stored values: one channel for grey modes, three for RGB and palettes, four otherwise. */
+export interface DecodedPicture {
+  /** Rows from the top, channels interleaved; 16 bits only in the mode `grey16`. */
+  data: Uint8Array | Uint16Array;
+  width: number;
+  height: number;
+  mode: PixelMode;
+  /** Red, green, blue of each colour, where the mode is `palette` and the file says so. */
+  palette?: Uint8Array;
+}
+
+/** Channels of `DecodedPicture.data`. */
+export const channelsOfMode: { readonly [Mode in PixelMode]: 1 | 3 | 4 } = {
+  grey: 1,
+  bilevel: 1,
+  grey16: 1,
+  rgb: 3,
+  palette: 3,
+  rgb_alpha: 4,
+  cmyk: 4,
+};
+
+/**
+ * Decodes a picture. Files that end too early are an error; damage that a decoder can pass over is not.
+ * @param label names the picture in errors
+ * @throws EidosError `invalid_image`, `image_too_large`
+ */
+export async function decodeImage(
+  input: Uint8Array | RawPixels,
+  options: DecodeOptions = {},
+  label = 'the picture',
+): Promise<DecodedPicture> {
+  const maxPixels = options.maxPixels ?? defaultMaxPixels;
+  if (isRawPixels(input)) return fromRawPixels(input, maxPixels, label);
+  const header = readHeader(input, label);
+  const decoder = await openDecoder(input, header, options, label);
+  try {
+    const mode = header.mode ?? (header.format === 'tiff' ? tiffMode(await decoder.metadata()) : undefined);
+    const { data, info } = await inMode(decoder, mode).toBuffer({ resolveWithObject: true });
+    const picture: DecodedPicture = {
+      data:
+        mode === 'grey16' ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : bytesOf(data),
+      width: info.width,
+      height: info.height,
+      mode: mode ?? (info.channels === 4 ? 'rgb_alpha' : 'rgb'),
+    };
+    if (header.palette) picture.palette = header.palette;
+    if (header.frame) paintOutside(picture, header.frame);
+    return picture;
+  } catch (cause) {
+    throw decodingError(cause, label, maxPixels);
+  }
+}
+
+/**
+ * The picture as sharp's pipeline before any output is asked for. sharp is loaded here, at the first picture,
+ * because a program that only prints its help should not wait for it.
+ */
+export async function openDecoder(
+  bytes: Uint8Array,
+  header: PictureHeader,
+  options: DecodeOptions,
+  label: string,
+): Promise<Sharp> {
+  const sharp = await loadSharp();
+  try {
+    return sharp(withoutTransparency(bytes, header), {
+      failOn: 'truncated',
+      limitInputPixels: options.maxPixels ?? defaultMaxPixels,
+      ignoreIcc: true,
+      autoOrient: (options.orientation ?? 'apply') === 'apply',
+    });
+  } catch (cause) {
+    throw decodingError(cause, label, options.maxPixels ?? defaultMaxPixels);
+  }
+}
+
+type SharpConstructor = typeof import('sharp').default;
+
+let loadedSharp: Promise<SharpConstructor> | undefined;
+
+/** One thread a picture, since many pictures are decoded at once; no cache, since none is decoded twice. */
+function loadSharp(): Promise<SharpConstructor> {
+  loadedSharp ??= import('sharp').then(({ default: sharp }) => {
+    sharp.concurrency(1);
+    sharp.cache(false);
+    return sharp;
+  });
+  return loadedSharp;
+}
+
+/** Asks sharp for the stored values instead of its default, colour-managed sRGB. */
+function inMode(decoder: Sharp, mode: PixelMode | undefined): Sharp {
+  switch (mode) {
+    case undefined:
+    case 'rgb_alpha':
+      return decoder.raw();
+    case 'rgb':
+    case 'palette':
+      return decoder.removeAlpha().raw();
+    case 'grey':
+    case 'bilevel':
+      return decoder.removeAlpha().toColourspace('b-w').raw();
+    case 'grey16':
+      return decoder.removeAlpha().toColourspace('grey16').raw({ depth: 'ushort' });
+    case 'cmyk':
+      return decoder.pipelineColourspace('cmyk').toColourspace('cmyk').raw();
+  }
+}
+
+function tiffMode(metadata: Metadata): PixelMode {
+  if (metadata.space === 'cmyk') return 'cmyk';
+  if (metadata.hasAlpha) return 'rgb_alpha';
+  if (metadata.space === 'grey16') return 'grey16';
+  return metadata.channels === 1 ? 'grey' : 'rgb';
+}
+
+/** For files whose header leaves open, or says wrongly, what the decoder finds in them. */
+function modeOfChannels(channels: number, label: string): PixelMode {
+  switch (channels) {
+    case 1:
+      return 'grey';
+    case 3:
+      return 'rgb';
+    case 4:
+      return 'rgb_alpha';
+    default:
+      throw new EidosError('invalid_image', `${label} has ${channels} channels: 1, 3 and 4 can be read.`);
+  }
+}
+
+/** GIF decoders paint transparent pixels black; in CLIP's preprocessing they keep their colour. */
+function withoutTransparency(bytes: Uint8Array, header: PictureHeader): Uint8Array {
+  if (header.transparencyFlag === undefined) return bytes;
+  const copy = bytes.slice();
+  copy[header.transparencyFlag]! &= 0xfe;
+  return copy;
+}
+
+/** Fills what the first frame of a GIF leaves uncovered. */
+function paintOutside(picture: DecodedPicture, frame: NonNullable<PictureHeader['frame']>): void {
+  const { data, width, height } = picture;
+  const right = frame.left + frame.width;
+  const bottom = frame.top + frame.height;
+  if (frame.left === 0 && frame.top === 0 && right >= width && bottom >= height) return;
+  const channels = channelsOfMode[picture.mode];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (y >= frame.top && y < bottom && x >= frame.left && x < right) continue;
+      for (let c = 0; c < channels; c++) data[(y * width + x) * channels + c] = frame.outside[c]!;
+    }
+  }
+}
+
+/** Checks raw pixels and spreads grey with alpha over four channels; the caller's array is never written to. */
+function fromRawPixels(pixels: RawPixels, maxPixels: number, label: string): DecodedPicture {
+  const { data, width, height, channels } = pixels;
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+    throw new EidosError('invalid_image', `${label}: the data of raw pixels must be a Uint8Array.`);
+  }
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
+    throw new EidosError('invalid_image', `${label}: width and height must be whole numbers above 0.`);
+  }
+  if (width * height > maxPixels) throw tooLarge(label, maxPixels);
+  if (![1, 2, 3, 4].includes(channels) || data.length !== width * height * channels) {
+    throw new EidosError(
+      'invalid_image',
+      `${label}: ${width}×${height} pixels with ${channels} channels do not fit the ${data.length} values given; channels may be 1, 2, 3 or 4.`,
+    );
+  }
+  if (channels === 2) {
+    const spread = new Uint8Array(width * height * 4);
+    for (let i = 0; i < width * height; i++) {
+      spread.fill(data[i * 2]!, i * 4, i * 4 + 3);
+      spread[i * 4 + 3] = data[i * 2 + 1]!;
+    }
+    return { data: spread, width, height, mode: 'rgb_alpha' };
+  }
+  const mode = channels === 1 ? 'grey' : channels === 3 ? 'rgb' : 'rgb_alpha';
+  return { data: bytesOf(data), width, height, mode };
+}
+
+/** One class for all pixels, so that the loops over them are compiled once. */
+function bytesOf(data: Uint8Array | Uint8ClampedArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.length);
+}
+
+/** Turns what sharp throws into the closed set of errors. */
+export function decodingError(cause: unknown, label: string, maxPixels: number): EidosError {
+  if (cause instanceof EidosError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (/pixel limit/i.test(reason)) return tooLarge(label, maxPixels, cause);
+  const firstLine = reason.split('\n')[0]!.trim().replace(/[.:]$/, '');
+  return new EidosError('invalid_image', `${label} is broken or cut off: ${firstLine}.`, { cause });
+}
+
+function tooLarge(label: string, maxPixels: number, cause?: unknown): EidosError {
+  return new EidosError(
+    'image_too_large',
+    `${label} has more than ${maxPixels} pixels: raise maxPixels if it is really meant.`,
+    { cause },
+  );
+}
+
+/** The colour around a picture that is padded: `fill` in the picture's own values, seen as RGB. */
+export function borderColour(picture: DecodedPicture, fill: number): [number, number, number] {
+  switch (picture.mode) {
+    case 'palette':
+      return picture.palette ? paletteColour(picture.palette, fill) : [fill, fill, fill];
+    case 'bilevel':
+      return fill > 0 ? [255, 255, 255] : [0, 0, 0];
+    case 'cmyk': {
+      const value = cmykToRgb(fill, fill);
+      return [value, value, value];
+    }
+    default:
+      return [fill, fill, fill];
+  }
+}
+
+/** One colour of RGB from its opposite and black, all 0 to 255: (1 − ink) · (1 − black) in whole numbers. */
+export function cmykToRgb(ink: number, black: number): number {
+  const light = 255 - black;
+  const product = ink * light + 128;
+  return Math.max(0, light - (((product >> 8) + product) >> 8));
+}

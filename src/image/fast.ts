@@ -1,0 +1,56 @@
+/** The fast way to resize: sharp's own, which may decode a JPEG or WebP at a fraction of its size. */
+import type { KernelEnum } from 'sharp';
+import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { type DecodeOptions, decodingError, defaultMaxPixels, openDecoder } from './decode.ts';
+import { readHeader } from './header.ts';
+import type { Interpolation } from './resample.ts';
+import type { Square } from './resize.ts';
+
+const sharpKernels: { readonly [Name in Interpolation]: keyof KernelEnum } = {
+  bicubic: 'cubic',
+  bilinear: 'linear',
+  lanczos: 'lanczos3',
+  nearest: 'nearest',
+};
+
+const sharpFits = { shortest: 'cover', squash: 'fill', longest: 'contain' } as const;
+
+/**
+ * Decodes and resizes a plain RGB or grey file, or returns undefined where the way in which its pixels are
+ * stored asks for the exact path (palettes, alpha, CMYK, 16 bits, and TIFF and AVIF, which may hold these).
+ * @throws EidosError `invalid_image`, `image_too_large`
+ */
+export async function resizeFast(
+  bytes: Uint8Array,
+  preprocessing: ImagePreprocessing,
+  options: DecodeOptions,
+  label: string,
+): Promise<Square | undefined> {
+  const header = readHeader(bytes, label);
+  const plain = header.mode === 'rgb' || header.mode === 'grey';
+  if (!plain || header.format === 'gif') return undefined;
+  const { size, fill } = preprocessing;
+  const decoder = await openDecoder(bytes, header, options, label);
+  try {
+    const { data, info } = await decoder
+      .removeAlpha()
+      .resize(size, size, {
+        fit: sharpFits[preprocessing.resize],
+        kernel: sharpKernels[preprocessing.interpolation],
+        background: { r: fill, g: fill, b: fill },
+      })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return {
+      data: new Uint8ClampedArray(data.buffer, data.byteOffset, data.length),
+      channels: info.channels === 1 ? 1 : 3,
+      width: info.width,
+      height: info.height,
+      left: 0,
+      top: 0,
+      border: [fill, fill, fill],
+    };
+  } catch (cause) {
+    throw decodingError(cause, label, options.maxPixels ?? defaultMaxPixels);
+  }
+}

@@ -1,0 +1,82 @@
+/** One picture from its source to a normalised tensor: read, decode, resize, convert, normalise. */
+import { EidosError } from '../errors.ts';
+import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { type DecodeOptions, decodeImage } from './decode.ts';
+import { resizeFast } from './fast.ts';
+import { type ChannelTables, channelTables, writeNormalised } from './normalise.ts';
+import { resizeExact, type Square } from './resize.ts';
+import {
+  type ImageSource,
+  imageLabel,
+  isRawPixels,
+  readSource,
+  type SourceOptions,
+  throwIfAborted,
+} from './source.ts';
+
+export interface PreprocessOptions extends SourceOptions, DecodeOptions {
+  /**
+   * - `exact`: the pixels that Pillow computes, to the bit. Every pixel of the original counts, so huge JPEGs
+   *   are decoded in full.
+   * - `fast`: sharp's resizing, which decodes JPEG and WebP at a fraction of their size where that is enough.
+   *   Palettes, alpha, CMYK and 16 bits are resized exactly there too.
+   * @default 'exact'
+   */
+  resize?: 'exact' | 'fast' | undefined;
+}
+
+/**
+ * Preprocesses a picture.
+ * @param target written at `offset` (in floats) where it is given; otherwise a new array of 3 · size · size
+ * @returns target, holding [3, size, size] at `offset`
+ * @throws EidosError `not_found`, `invalid_image`, `image_too_large`, `offline`, `download_failed`, `aborted`,
+ * `invalid_option`
+ */
+export async function preprocessImage(
+  source: ImageSource,
+  preprocessing: ImagePreprocessing,
+  options: PreprocessOptions = {},
+  target: Float32Array = new Float32Array(3 * preprocessing.size ** 2),
+  offset = 0,
+): Promise<Float32Array> {
+  const end = offset + 3 * preprocessing.size ** 2;
+  if (!Number.isInteger(offset) || offset < 0 || end > target.length) {
+    throw new EidosError(
+      'invalid_option',
+      `The target has ${target.length} floats: ${end} are needed from offset ${offset} on.`,
+    );
+  }
+  const square = await imageSquare(source, preprocessing, options);
+  writeNormalised(square, preprocessing.size, tablesOf(preprocessing), target, offset);
+  return target;
+}
+
+/** The picture in 8 bits, before normalisation. */
+export async function imageSquare(
+  source: ImageSource,
+  preprocessing: ImagePreprocessing,
+  options: PreprocessOptions = {},
+  label: string = imageLabel(source),
+): Promise<Square> {
+  const input = await readSource(source, options, label);
+  if (options.resize === 'fast' && !isRawPixels(input)) {
+    const square = await resizeFast(input, preprocessing, options, label);
+    throwIfAborted(options.signal, label);
+    if (square) return square;
+  }
+  const picture = await decodeImage(input, options, label);
+  throwIfAborted(options.signal, label);
+  return resizeExact(picture, preprocessing);
+}
+
+const cachedTables = new WeakMap<ImagePreprocessing, ChannelTables>();
+
+/** Tables are made once per model, not per picture. */
+export function tablesOf(preprocessing: ImagePreprocessing): ChannelTables {
+  let tables = cachedTables.get(preprocessing);
+  if (!tables) {
+    tables = channelTables(preprocessing);
+    cachedTables.set(preprocessing, tables);
+  }
+  return tables;
+}
