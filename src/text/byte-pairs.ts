@@ -1,6 +1,5 @@
 /** The byte-pair tokenizer: pieces of text to bytes to merged tokens, with the words seen before remembered. */
 
-import { EidosError } from '../errors.ts';
 import { byteOfSymbol, symbolOfByte } from './byte-symbols.ts';
 import { type MergeTable, mergeSymbols } from './merges.ts';
 import { cutPieces, type PiecePattern } from './pieces.ts';
@@ -9,12 +8,9 @@ import type { DecodeOptions, TokenCodec } from './tokenizer.ts';
 
 /** Tokens and merges as a vocabulary file gives them. */
 export interface BytePairVocabulary {
-  /** The file's name, for messages. */
-  file: string;
   /** Symbols of bytes, joined; distinct ids from 0 on. */
   tokenIds: ReadonlyMap<string, number>;
-  /** Pairs in the order of their ranks. */
-  merges: readonly (readonly [left: string, right: string])[];
+  merges: MergeTable;
   /** What the last symbol of a piece carries: `</w>` in CLIP, nothing in GPT-2. */
   endOfWord: string;
 }
@@ -45,10 +41,9 @@ export interface BytePairSettings {
 const rememberedWords = 50_000;
 const rememberedLength = 64;
 
-/** @throws EidosError `invalid_tokenizer` when a merge names a token that the vocabulary lacks. */
+/** Encoding and decoding with a vocabulary. */
 export function createBytePairCodec(vocabulary: BytePairVocabulary, settings: BytePairSettings): TokenCodec {
-  const { tokenIds, endOfWord } = vocabulary;
-  const table = readMerges(vocabulary);
+  const { tokenIds, merges, endOfWord } = vocabulary;
   const bytesInside = symbolOfByte.map((symbol) => tokenIds.get(symbol) ?? -1);
   const bytesAtEnd = symbolOfByte.map((symbol) => tokenIds.get(symbol + endOfWord) ?? -1);
   const splitBefore = addedSplitter(settings.added.filter((token) => !token.normalized));
@@ -65,7 +60,7 @@ export function createBytePairCodec(vocabulary: BytePairVocabulary, settings: By
     const bytes = encoder.encode(piece);
     const symbols = Array.from(bytes, (byte) => bytesInside[byte]!);
     if (bytes.length > 0) symbols[bytes.length - 1] = bytesAtEnd[bytes.at(-1)!]!;
-    const ids = mergeSymbols(symbols, table);
+    const ids = mergeSymbols(symbols, merges);
     const result = ids.includes(-1) ? replaceUnknown(ids, settings.unknownToken) : ids;
     if (piece.length <= rememberedLength) {
       if (words.size >= rememberedWords) {
@@ -120,29 +115,6 @@ export function createBytePairCodec(vocabulary: BytePairVocabulary, settings: By
 
 function replaceUnknown(ids: readonly number[], unknown: number | undefined): number[] {
   return ids.flatMap((id) => (id >= 0 ? [id] : unknown === undefined ? [] : [unknown]));
-}
-
-/** Of a pair that stands twice the later rank counts, as in the programs that wrote such files. */
-function readMerges({ file, tokenIds, merges }: BytePairVocabulary): MergeTable {
-  let size = 0;
-  for (const id of tokenIds.values()) size = Math.max(size, id + 1);
-  const ranks = new Map<number, number>();
-  const results = new Int32Array(merges.length);
-  const idOf = (token: string, rank: number): number => {
-    const id = tokenIds.get(token);
-    if (id === undefined) {
-      throw new EidosError(
-        'invalid_tokenizer',
-        `${file}: merge ${rank} (${JSON.stringify(merges[rank]!.join(' ').slice(0, 80))}) needs the token ${JSON.stringify(token.slice(0, 80))}, which the vocabulary lacks. The vocabulary and the merges must come from one model.`,
-      );
-    }
-    return id;
-  };
-  for (const [rank, [left, right]] of merges.entries()) {
-    ranks.set(idOf(left, rank) * size + idOf(right, rank), rank);
-    results[rank] = idOf(left + right, rank);
-  }
-  return { size, ranks, results };
 }
 
 /** Cuts a text at the added tokens, of two at one place the longer; the tokens come back as their ids. */

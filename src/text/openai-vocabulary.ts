@@ -3,11 +3,15 @@
 import { EidosError } from '../errors.ts';
 import { type BytePairVocabulary, createBytePairCodec } from './byte-pairs.ts';
 import { symbolsInVocabularyOrder } from './byte-symbols.ts';
+import { addMerge, createMergeTable } from './merges.ts';
 import { openAiRules, type TextRules } from './rules.ts';
 import { createTokenizer, type Tokenizer } from './tokenizer.ts';
 
 /** The file that openai/CLIP and open_clip publish. */
 export const openAiVocabularyFile = 'bpe_simple_vocab_16e6.txt.gz';
+
+/** Two tokens that become one. */
+export type MergePair = readonly [left: string, right: string];
 
 export const startText = '<|startoftext|>';
 export const endText = '<|endoftext|>';
@@ -39,12 +43,7 @@ export function readOpenAiVocabulary(text: string, options: OpenAiVocabularyOpti
       `${file} has ${merges.length} merges; CLIP's vocabulary has at least ${usedMerges}. The file seems cut off: fetch it again.`,
     );
   }
-  const vocabulary: BytePairVocabulary = {
-    file,
-    tokenIds: clipTokenIds(merges, file),
-    merges,
-    endOfWord: '</w>',
-  };
+  const vocabulary = clipVocabulary(merges, file);
   const startToken = vocabulary.tokenIds.get(startText)!;
   const endToken = vocabulary.tokenIds.get(endText)!;
   return createTokenizer(
@@ -64,37 +63,39 @@ export function readOpenAiVocabulary(text: string, options: OpenAiVocabularyOpti
   );
 }
 
-/** CLIP's numbering: 256 symbols, 256 at the end of a word, one token a merge, start, end. */
-export function clipTokenIds(
-  merges: readonly (readonly [string, string])[],
-  file: string,
-): Map<string, number> {
+/**
+ * CLIP's numbering: 256 symbols, 256 at the end of a word, one token a merge, start, end.
+ * @throws EidosError `invalid_tokenizer` for a merge of tokens that are not made before it, or made twice.
+ */
+export function clipVocabulary(merges: readonly MergePair[], file: string): BytePairVocabulary {
   const tokenIds = new Map<string, number>();
   for (const symbol of symbolsInVocabularyOrder) tokenIds.set(symbol, tokenIds.size);
   for (const symbol of symbolsInVocabularyOrder) tokenIds.set(`${symbol}</w>`, tokenIds.size);
-  for (const [rank, [left, right]] of merges.entries()) {
-    if (tokenIds.has(left + right)) {
+  const table = createMergeTable(merges.length);
+  for (let rank = 0; rank < merges.length; rank++) {
+    const [left, right] = merges[rank]!;
+    const leftId = tokenIds.get(left);
+    const rightId = tokenIds.get(right);
+    const id = tokenIds.size;
+    tokenIds.set(left + right, id);
+    if (leftId === undefined || rightId === undefined || tokenIds.size === id) {
       throw new EidosError(
         'invalid_tokenizer',
-        `${file}: merge ${rank} makes the token ${JSON.stringify((left + right).slice(0, 80))} a second time.`,
+        `${file}: merge ${rank}, ${JSON.stringify(`${left} ${right}`.slice(0, 80))}, ${tokenIds.size === id ? 'makes a token that is there already' : 'joins tokens that no line before it makes'}. The file is damaged: fetch it again.`,
       );
     }
-    tokenIds.set(left + right, tokenIds.size);
+    addMerge(table, leftId, rightId, rank, id);
   }
   for (const text of [startText, endText]) tokenIds.set(text, tokenIds.size);
-  return tokenIds;
+  return { tokenIds, merges: table, endOfWord: '</w>' };
 }
 
 /**
  * The pairs of a list of merges: a line each, two tokens with a space between, after an optional `#version` line.
  * @throws EidosError `invalid_tokenizer` naming the line.
  */
-export function readMergeLines(
-  text: string,
-  file: string,
-  most = Number.POSITIVE_INFINITY,
-): [string, string][] {
-  const merges: [string, string][] = [];
+export function readMergeLines(text: string, file: string, most = Number.POSITIVE_INFINITY): MergePair[] {
+  const merges: MergePair[] = [];
   let start = 0;
   for (let line = 1; start < text.length && merges.length < most; line++) {
     let end = text.indexOf('\n', start);

@@ -1,0 +1,270 @@
+/** Learns a byte-pair vocabulary from sentences and writes it in the files that Hugging Face's CLIP tokenizers read. */
+
+import { EidosError } from '../errors.ts';
+import { createBytePairCodec } from './byte-pairs.ts';
+import { symbolOfByte, symbolsInVocabularyOrder } from './byte-symbols.ts';
+import { pop, push } from './heap.ts';
+import { clipVocabulary, endText, type MergePair, startText } from './openai-vocabulary.ts';
+import { clipPatternSource, cutPieces } from './pieces.ts';
+import { huggingFaceRules, normalizeText } from './rules.ts';
+import { createTokenizer, type Tokenizer } from './tokenizer.ts';
+
+export interface TrainVocabularyOptions {
+  /** Tokens wanted, with the 512 symbols of bytes, start and end: 514 to 100,000. */
+  size: number;
+  /** Tokens a row, start and end included. */
+  contextLength: number;
+}
+
+export interface TrainedVocabulary {
+  tokenizer: Tokenizer;
+  /** Tokens reached: fewer than wanted where no pair of tokens stands twice in the sentences any more. */
+  vocabularySize: number;
+  /** Contents by file name, as they belong into one folder. */
+  files: {
+    'tokenizer.json': string;
+    'vocab.json': string;
+    'merges.txt': string;
+    'tokenizer_config.json': string;
+    'special_tokens_map.json': string;
+  };
+}
+
+/**
+ * Joins, again and again, the pair of neighbouring tokens that is most frequent in the sentences
+ * (Sennrich et al. 2016, arXiv:1508.07909), inside words as CLIP cuts them. The same sentences give the same
+ * vocabulary. The tokens of start and end have the two highest ids.
+ * @throws EidosError `invalid_option` for sizes out of range.
+ */
+export function trainBytePairVocabulary(
+  sentences: Iterable<string>,
+  options: TrainVocabularyOptions,
+): TrainedVocabulary {
+  const { size, contextLength } = options;
+  if (!Number.isInteger(size) || size < 514 || size > 100_000) {
+    throw new EidosError('invalid_option', `size is ${size}; a vocabulary has 514 to 100000 tokens.`);
+  }
+  const merges = learnMerges(countWords(sentences), size - 514);
+  const vocabulary = clipVocabulary(merges, 'the trained vocabulary');
+  const { tokenIds } = vocabulary;
+  const startToken = tokenIds.get(startText)!;
+  const endToken = tokenIds.get(endText)!;
+  const tokenizer = createTokenizer(
+    createBytePairCodec(vocabulary, {
+      rules: huggingFaceRules,
+      pattern: 'clip',
+      prefixSpace: false,
+      added: [
+        { content: startText, id: startToken, normalized: false },
+        { content: endText, id: endToken, normalized: false },
+      ],
+      startToken,
+      endToken,
+      padToken: endToken,
+      unknownToken: endToken,
+      contextLength,
+    }),
+  );
+  return {
+    tokenizer,
+    vocabularySize: tokenIds.size,
+    files: vocabularyFiles(tokenIds, merges, contextLength),
+  };
+}
+
+function countWords(sentences: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const sentence of sentences) {
+    for (const word of cutPieces(normalizeText(sentence, huggingFaceRules), 'clip')) {
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+/** Ids are numbered as in the finished vocabulary, so that the id of a merge is 512 + its rank. */
+function learnMerges(wordCounts: ReadonlyMap<string, number>, wanted: number): MergePair[] {
+  const symbolIds = new Map(symbolsInVocabularyOrder.map((symbol, id) => [symbol, id]));
+  const tokens = [...symbolsInVocabularyOrder, ...symbolsInVocabularyOrder.map((symbol) => `${symbol}</w>`)];
+  const known = new Set(tokens);
+  const encoder = new TextEncoder();
+  const counts = [...wordCounts.values()];
+  const words = [...wordCounts.keys()].map((word) => {
+    const ids = Array.from(encoder.encode(word), (byte) => symbolIds.get(symbolOfByte[byte]!)!);
+    ids[ids.length - 1]! += 256;
+    return ids;
+  });
+  const pairs = createPairCounts();
+  for (const [word, ids] of words.entries()) {
+    for (let i = 0; i + 1 < ids.length; i++) pairs.add(ids[i]!, ids[i + 1]!, counts[word]!, word);
+  }
+  const merges: MergePair[] = [];
+  while (merges.length < wanted) {
+    const best = pairs.takeMostFrequent();
+    if (best === undefined || best.count < 2) break;
+    const { left, right } = best;
+    const token = tokens[left]! + tokens[right]!;
+    // The same letters joined in another way: a token must not stand in the vocabulary twice.
+    if (known.has(token)) continue;
+    known.add(token);
+    const id = tokens.length;
+    tokens.push(token);
+    merges.push([tokens[left]!, tokens[right]!]);
+    for (const word of best.words) {
+      const ids = words[word]!;
+      const count = counts[word]!;
+      for (let i = 0; i + 1 < ids.length; i++) {
+        if (ids[i] !== left || ids[i + 1] !== right) continue;
+        if (i > 0) {
+          pairs.add(ids[i - 1]!, left, -count, word);
+          pairs.add(ids[i - 1]!, id, count, word);
+        }
+        if (i + 2 < ids.length) {
+          pairs.add(right, ids[i + 2]!, -count, word);
+          pairs.add(id, ids[i + 2]!, count, word);
+        }
+        ids.splice(i, 2, id);
+      }
+    }
+  }
+  return merges;
+}
+
+interface FrequentPair {
+  left: number;
+  right: number;
+  count: number;
+  words: Iterable<number>;
+}
+
+/** Counts of neighbouring tokens and the words that they stand in, with the most frequent pair at hand. */
+function createPairCounts() {
+  const base = 131_072; // above every id; left·base + right stays an exact integer
+  const counts = new Map<number, number>();
+  const wordsOf = new Map<number, Set<number>>();
+  const taken = new Set<number>();
+  // Pairs by count; an entry whose count has fallen since is put back lower when it comes up.
+  const heap: HeapEntry[] = [];
+  const comesFirst = (a: HeapEntry, b: HeapEntry): boolean =>
+    a.count > b.count || (a.count === b.count && a.pair < b.pair);
+  const add = (left: number, right: number, change: number, word: number): void => {
+    const pair = left * base + right;
+    if (taken.has(pair)) return;
+    const count = (counts.get(pair) ?? 0) + change;
+    counts.set(pair, count);
+    if (change < 0) return;
+    const words = wordsOf.get(pair);
+    if (words === undefined) wordsOf.set(pair, new Set([word]));
+    else words.add(word);
+    pending.add(pair);
+  };
+  const pending = new Set<number>();
+  const takeMostFrequent = (): FrequentPair | undefined => {
+    for (const pair of pending) push(heap, { pair, count: counts.get(pair)! }, comesFirst);
+    pending.clear();
+    for (;;) {
+      const entry = pop(heap, comesFirst);
+      if (entry === undefined) return undefined;
+      const { pair } = entry;
+      if (taken.has(pair)) continue;
+      const count = counts.get(pair)!;
+      if (count !== entry.count) {
+        if (count > 0 && count < entry.count) push(heap, { pair, count }, comesFirst);
+        continue;
+      }
+      const words = wordsOf.get(pair)!;
+      taken.add(pair);
+      counts.delete(pair);
+      wordsOf.delete(pair);
+      const right = pair % base;
+      return { left: (pair - right) / base, right, count, words };
+    }
+  };
+  return { add, takeMostFrequent };
+}
+
+interface HeapEntry {
+  pair: number;
+  count: number;
+}
+
+function vocabularyFiles(
+  tokenIds: ReadonlyMap<string, number>,
+  merges: readonly MergePair[],
+  contextLength: number,
+): TrainedVocabulary['files'] {
+  const vocab = Object.fromEntries(tokenIds);
+  const mergeLines = merges.map((pair) => pair.join(' '));
+  const special = (content: string, normalized: boolean) => ({
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized,
+  });
+  const startId = tokenIds.get(startText)!;
+  const endId = tokenIds.get(endText)!;
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
+  const tokenizer = {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: [
+      { id: startId, ...special(startText, false), special: true },
+      { id: endId, ...special(endText, false), special: true },
+    ],
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Lowercase' },
+      ],
+    },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: clipPatternSource }, behavior: 'Removed', invert: true },
+        byteLevel,
+      ],
+    },
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep: [endText, endId],
+      cls: [startText, startId],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
+    decoder: { ...byteLevel, add_prefix_space: true },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: endText,
+      continuing_subword_prefix: '',
+      end_of_word_suffix: '</w>',
+      fuse_unk: false,
+      byte_fallback: false,
+      vocab,
+      merges: mergeLines,
+    },
+  };
+  const config = {
+    add_prefix_space: false,
+    bos_token: { __type: 'AddedToken', ...special(startText, true) },
+    do_lower_case: true,
+    eos_token: { __type: 'AddedToken', ...special(endText, true) },
+    errors: 'replace',
+    model_max_length: contextLength,
+    pad_token: endText,
+    tokenizer_class: 'CLIPTokenizer',
+    unk_token: { __type: 'AddedToken', ...special(endText, true) },
+  };
+  const specialTokens = { bos_token: startText, eos_token: endText, pad_token: endText, unk_token: endText };
+  return {
+    'tokenizer.json': JSON.stringify(tokenizer),
+    'vocab.json': JSON.stringify(vocab),
+    'merges.txt': `#version: 0.2\n${mergeLines.join('\n')}\n`,
+    'tokenizer_config.json': `${JSON.stringify(config, null, 2)}\n`,
+    'special_tokens_map.json': `${JSON.stringify(specialTokens, null, 2)}\n`,
+  };
+}
