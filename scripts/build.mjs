@@ -36,10 +36,10 @@ function compile() {
     .map((line) => resolve(root, line.slice(marker.length)));
 }
 
-/** @returns {string[]} the copies of everything in src that is not TypeScript */
+/** @returns {string[]} the copies of everything in src that the compiler does not take */
 function copyAssets() {
   return filesIn(source)
-    .filter((file) => !file.endsWith('.ts'))
+    .filter((file) => !/\.[cm]?[jt]s$/.test(file))
     .map((file) => {
       const copy = join(target, relative(source, file));
       mkdirSync(dirname(copy), { recursive: true });
