@@ -48,8 +48,13 @@ export function input(name: string, shape: Shape, type: ValueType = 'float32'): 
 }
 
 /** A learned array; its name is the canonical name of checkpoints. */
-export function parameter(name: string, shape: readonly number[], initialiser: Initialiser): Value {
-  return one('parameter', [], { name, shape, initialiser });
+export function parameter(
+  name: string,
+  shape: readonly number[],
+  initialiser: Initialiser,
+  { trainable = true } = {},
+): Value {
+  return one('parameter', [], { name, shape, initialiser, trainable });
 }
 
 /** Numbers that the graph carries with it. */

@@ -27,7 +27,13 @@ export interface ConvolutionAttributes extends WindowAttributes {
 export interface Operators {
   // Leaves
   input: { readonly name: string; readonly shape: Shape; readonly type: ValueType };
-  parameter: { readonly name: string; readonly shape: readonly number[]; readonly initialiser: Initialiser };
+  parameter: {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly initialiser: Initialiser;
+    /** Whether gradients move it; running statistics, for example, are measured instead. */
+    readonly trainable: boolean;
+  };
   constant: { readonly data: ConstantData; readonly shape: readonly number[]; readonly type: ValueType };
 
   // Element by element

@@ -1,0 +1,40 @@
+/** Both towers of a CLIP, and what compares their embeddings. */
+import { normalize } from '../graph/derived.ts';
+import type { Initialiser } from '../graph/initialise.ts';
+import { exp, parameter } from '../graph/operations.ts';
+import type { Value } from '../graph/value.ts';
+import type { ClipArchitecture } from './architecture.ts';
+import { modifiedResNet, type ResNetOptions } from './resnet.ts';
+import { textTransformer } from './text.ts';
+import type { Watch } from './transformer.ts';
+import { visionTransformer } from './vit.ts';
+
+/** Pixels [n, 3, side, side], normalised as the model wants them → embeddings [n, embeddingSize], not normalised. */
+export function imageEncoder(
+  { image, embeddingSize }: ClipArchitecture,
+  pixels: Value,
+  options: ResNetOptions = {},
+): Value {
+  return image.kind === 'vit'
+    ? visionTransformer(image, embeddingSize, pixels, options.watch)
+    : modifiedResNet(image, embeddingSize, pixels, options);
+}
+
+/** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. */
+export function textEncoder({ text, embeddingSize }: ClipArchitecture, ids: Value, watch?: Watch): Value {
+  return textTransformer(text, embeddingSize, ids, watch);
+}
+
+/** ln(1/0.07), CLIP's first temperature (Wu et al. 2018). */
+const firstLogitScale: Initialiser = { kind: 'constant', value: Math.log(1 / 0.07) };
+
+/** e^logit_scale, by which cosines are multiplied; and the bias that some models add. */
+export function logitParameters({ logitBias }: ClipArchitecture): { scale: Value; bias: Value | undefined } {
+  return {
+    scale: exp(parameter('logit_scale', [], firstLogitScale)),
+    bias: logitBias ? parameter('logit_bias', [], { kind: 'constant', value: -10 }) : undefined,
+  };
+}
+
+/** Unit vectors, as all comparisons take them. */
+export const normalizeEmbeddings = normalize;

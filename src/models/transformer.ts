@@ -1,0 +1,57 @@
+/** The stack of residual attention blocks that image and text encoders share (Radford et al. 2019, pre-norm). */
+import { normal } from '../graph/initialise.ts';
+import { add } from '../graph/operations.ts';
+import type { Value } from '../graph/value.ts';
+import type { Activation, TransformerArchitecture } from './architecture.ts';
+import { attention, type Tokens } from './attention.ts';
+import { activations, linearLayer, normLayer } from './layers.ts';
+
+/** Receives intermediate values by name; what it returns takes their place. */
+export type Watch = (name: string, value: Value) => Value;
+
+export interface BlocksOptions {
+  /** Added to the scores of every block; fits [n, heads, tokens, tokens]. */
+  mask?: Value | undefined;
+  watch?: Watch | undefined;
+}
+
+/** All blocks, [n · tokens, width] → the same, with parameters under `${name}.blocks.${i}`. */
+export function transformerBlocks(
+  name: string,
+  tokens: Tokens,
+  architecture: TransformerArchitecture,
+  { mask, watch = (_, value) => value }: BlocksOptions = {},
+): Tokens {
+  const { layers, heads, width, mlpWidth, activation, normEpsilon } = architecture;
+  // CLIP's initialisation: what is added to the residual path shrinks with depth.
+  const residual = normal(width ** -0.5 * (2 * layers) ** -0.5);
+  let x = tokens.value; // [n · tokens, width]
+  for (let layer = 0; layer < layers; layer++) {
+    const block = `${name}.blocks.${layer}`;
+    const normed = { ...tokens, value: normLayer(`${block}.norm_1`, x, normEpsilon) };
+    const attended = attention(`${block}.attention`, normed, normed, {
+      heads,
+      mask,
+      outputInitialiser: residual,
+      watch: (weights) => watch(`${name}.attention.${layer}`, weights),
+    });
+    x = add(x, attended.value);
+    const second = normLayer(`${block}.norm_2`, x, normEpsilon);
+    x = add(x, mlp(`${block}.mlp`, second, mlpWidth, activation, residual));
+    x = watch(`${name}.block.${layer}`, x);
+  }
+  return { ...tokens, value: x };
+}
+
+/** Two linear maps with a non-linearity between them. */
+export function mlp(
+  name: string,
+  x: Value,
+  hidden: number,
+  activation: Activation,
+  outputInitialiser = normal(hidden ** -0.5),
+): Value {
+  const width = Number(x.shape[x.shape.length - 1]);
+  const up = linearLayer(`${name}.up`, x, hidden, { initialiser: normal((2 * width) ** -0.5) });
+  return linearLayer(`${name}.down`, activations[activation](up), width, { initialiser: outputInitialiser });
+}

@@ -1,0 +1,115 @@
+/** The Vision Transformer (Dosovitskiy et al. 2021) in the variants of CLIP, CLIPA, SigLIP and CoCa. */
+import { EidosError } from '../errors.ts';
+import { linear } from '../graph/derived.ts';
+import { multiply as times } from '../graph/dimension.ts';
+import { normal, zeros } from '../graph/initialise.ts';
+import { add, pad, parameter, reduceMean, reshape, slice, transpose } from '../graph/operations.ts';
+import type { Value } from '../graph/value.ts';
+import type { VitArchitecture } from './architecture.ts';
+import { attention, type Tokens } from './attention.ts';
+import { linearLayer, normLayer } from './layers.ts';
+import { mlp, transformerBlocks, type Watch } from './transformer.ts';
+
+/** Pixels [n, 3, side, side] → embeddings [n, embeddingSize], not normalised. */
+export function visionTransformer(
+  architecture: VitArchitecture,
+  embeddingSize: number,
+  pixels: Value,
+  watch: Watch = (_, value) => value,
+): Value {
+  const { normBefore, normAfter, normEpsilon } = architecture;
+  let tokens = embedPatches(architecture, pixels, watch);
+  if (normBefore) tokens = { ...tokens, value: normLayer('image.norm_before', tokens.value, normEpsilon) };
+  tokens = { ...tokens, value: watch('image.norm_before', tokens.value) };
+  tokens = transformerBlocks('image', tokens, architecture, { watch });
+  if (normAfter === 'tokens' && architecture.pool.kind !== 'class') {
+    tokens = {
+      ...tokens,
+      value: watch('image.norm_after', normLayer('image.norm_after', tokens.value, normEpsilon)),
+    };
+  }
+  let pooled = watch('image.pool', poolTokens(architecture, tokens)); // [n, width]
+  // A norm works on each token for itself: where only the class token is used, only that one is normalised.
+  if (normAfter === 'pooled' || (normAfter === 'tokens' && architecture.pool.kind === 'class')) {
+    pooled = watch('image.norm_after', normLayer('image.norm_after', pooled, normEpsilon));
+  }
+  return project('image', architecture.projection, pooled, embeddingSize);
+}
+
+/** The end of both towers. */
+export function project(
+  tower: 'image' | 'text',
+  projection: VitArchitecture['projection'],
+  pooled: Value,
+  embeddingSize: number,
+): Value {
+  if (projection === 'none') return pooled;
+  return linearLayer(`${tower}.projection`, pooled, embeddingSize, { bias: projection === 'linear_bias' });
+}
+
+/** Patches become tokens by one matrix product; the class token stands before them. */
+function embedPatches(architecture: VitArchitecture, pixels: Value, watch: Watch): Tokens {
+  const { imageSize, patchSize, width, classToken, patchBias } = architecture;
+  if (imageSize % patchSize !== 0) {
+    throw new EidosError(
+      'invalid_option',
+      `A side of ${imageSize} pixels does not divide into patches of ${patchSize}`,
+    );
+  }
+  const grid = imageSize / patchSize;
+  const batch = pixels.shape[0]!;
+  const length = grid * grid + (classToken ? 1 : 0);
+  const cut = reshape(pixels, [batch, 3, grid, patchSize, grid, patchSize]);
+  const gathered = transpose(cut, [0, 2, 4, 1, 3, 5]); // [n, row, column, 3, y, x]
+  const patches = reshape(gathered, [times(batch, grid * grid), 3 * patchSize * patchSize]);
+  const weight = parameter(
+    'image.patch_embedding.weight',
+    [width, 3 * patchSize ** 2],
+    normal((3 * patchSize ** 2) ** -0.5),
+  );
+  const bias = patchBias ? parameter('image.patch_embedding.bias', [width], zeros) : undefined;
+  const embedded = watch('image.patch_embedding', linear(patches, weight, bias)); // [n · patches, width]
+
+  const positions = parameter('image.position_embedding', [length, width], normal(width ** -0.5));
+  let tokens = reshape(embedded, [batch, grid * grid, width]);
+  let places = positions;
+  if (classToken) {
+    // A row of zeros before the patches, and the class token in its place: no array of the batch's size is copied twice.
+    const token = parameter('image.class_embedding', [width], normal(width ** -0.5));
+    tokens = pad(tokens, [0, 1, 0], [0, 0, 0]);
+    places = add(positions, pad(reshape(token, [1, width]), [0, 0], [grid * grid, 0]));
+  }
+  return { value: reshape(add(tokens, places), [times(batch, length), width]), batch, length };
+}
+
+/** One vector a picture, [n, width]. */
+function poolTokens(architecture: VitArchitecture, tokens: Tokens): Value {
+  const { pool, classToken, normEpsilon } = architecture;
+  const { batch, length } = tokens;
+  const width = architecture.width;
+  const all = reshape(tokens.value, [batch, length, width]);
+  switch (pool.kind) {
+    case 'class':
+      return reshape(slice(all, 1, 0, 1), [batch, width]);
+    case 'average':
+      return reduceMean(classToken ? slice(all, 1, 1, length) : all, [1]);
+    case 'probe': {
+      const probe = parameter('image.pool.probe', [1, width], normal(width ** -0.5));
+      const { value } = attention(
+        'image.pool.attention',
+        { value: probe, batch: 1, length: 1 },
+        tokens,
+        pool,
+      );
+      const normed = normLayer('image.pool.norm', value, normEpsilon);
+      return add(value, mlp('image.pool.mlp', normed, pool.mlpWidth, pool.activation));
+    }
+    case 'queries': {
+      // Only the first query makes the embedding; the others serve a decoder.
+      const queries = parameter('image.pool.queries', [pool.queries, pool.width], normal(1));
+      const first = normLayer('image.pool.norm_queries', slice(queries, 0, 0, 1), normEpsilon);
+      const keys = { ...tokens, value: normLayer('image.pool.norm_keys', tokens.value, normEpsilon) };
+      return attention('image.pool.attention', { value: first, batch: 1, length: 1 }, keys, pool).value;
+    }
+  }
+}
