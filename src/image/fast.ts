@@ -4,7 +4,7 @@ import type { ImagePreprocessing } from '../models/preprocessing.ts';
 import { type DecodeOptions, decodingError, defaultMaxPixels, openDecoder } from './decode.ts';
 import { readHeader } from './header.ts';
 import type { Interpolation } from './resample.ts';
-import type { Square } from './resize.ts';
+import { planGeometry, type Square } from './resize.ts';
 
 const sharpKernels: { readonly [Name in Interpolation]: keyof KernelEnum } = {
   bicubic: 'cubic',
@@ -12,8 +12,6 @@ const sharpKernels: { readonly [Name in Interpolation]: keyof KernelEnum } = {
   lanczos: 'lanczos3',
   nearest: 'nearest',
 };
-
-const sharpFits = { shortest: 'cover', squash: 'fill', longest: 'contain' } as const;
 
 /**
  * Decodes and resizes a plain RGB or grey file, or returns undefined where the way in which its pixels are
@@ -29,25 +27,30 @@ export async function resizeFast(
   const header = readHeader(bytes, label);
   const plain = header.mode === 'rgb' || header.mode === 'grey';
   if (!plain || header.format === 'gif') return undefined;
-  const { size, fill } = preprocessing;
   const decoder = await openDecoder(bytes, header, options, label);
   try {
+    const metadata = await decoder.metadata();
+    const upright = (options.orientation ?? 'apply') === 'apply' ? metadata.autoOrient : metadata;
+    const { across, down, left, top } = planGeometry(upright.width, upright.height, preprocessing);
+    if (across.to > across.from || down.to > down.from) return undefined;
     const { data, info } = await decoder
       .removeAlpha()
-      .resize(size, size, {
-        fit: sharpFits[preprocessing.resize],
+      .resize(across.to, down.to, {
+        fit: 'fill',
+        fastShrinkOnLoad: false,
         kernel: sharpKernels[preprocessing.interpolation],
-        background: { r: fill, g: fill, b: fill },
       })
+      .extract({ left: across.first, top: down.first, width: across.count, height: down.count })
       .raw()
       .toBuffer({ resolveWithObject: true });
+    const { fill } = preprocessing;
     return {
       data: new Uint8ClampedArray(data.buffer, data.byteOffset, data.length),
       channels: info.channels === 1 ? 1 : 3,
       width: info.width,
       height: info.height,
-      left: 0,
-      top: 0,
+      left,
+      top,
       border: [fill, fill, fill],
     };
   } catch (cause) {
