@@ -60,12 +60,15 @@ export async function decodeImage(
   try {
     const mode = header.mode ?? (header.format === 'tiff' ? tiffMode(await decoder.metadata()) : undefined);
     const { data, info } = await inMode(decoder, mode).toBuffer({ resolveWithObject: true });
+    const fits = mode !== undefined && channelsOfMode[mode] === info.channels;
     const picture: DecodedPicture = {
       data:
-        mode === 'grey16' ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : bytesOf(data),
+        mode === 'grey16' && fits
+          ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2)
+          : bytesOf(data),
       width: info.width,
       height: info.height,
-      mode: mode ?? (info.channels === 4 ? 'rgb_alpha' : 'rgb'),
+      mode: fits ? mode : modeOfChannels(info.channels, label),
     };
     if (header.palette) picture.palette = header.palette;
     if (header.frame) paintOutside(picture, header.frame);

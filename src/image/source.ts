@@ -173,13 +173,15 @@ async function download(url: URL, limit: Limit): Promise<Uint8Array> {
   }
 }
 
-/** Leaving the loop early, by an error too, closes the stream. */
 async function readStream(stream: AsyncIterable<unknown>, limit: Limit): Promise<Uint8Array> {
+  const iterator = stream[Symbol.asyncIterator]();
+  const abortion = rejectionOnAbort(limit);
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
-    for await (const chunk of stream) {
-      throwIfAborted(limit.signal, limit.label);
+    for (;;) {
+      const { value: chunk, done } = await Promise.race([iterator.next(), abortion.promise]);
+      if (done) return Buffer.concat(chunks, length);
       if (!(chunk instanceof Uint8Array)) {
         throw new EidosError('invalid_option', `${limit.label} is a stream of something else than bytes.`);
       }
@@ -188,12 +190,28 @@ async function readStream(stream: AsyncIterable<unknown>, limit: Limit): Promise
       chunks.push(chunk);
     }
   } catch (cause) {
+    // The source may never answer again: it is told to stop, and not waited for.
+    if (stream instanceof Readable) stream.destroy();
+    else iterator.return?.()?.catch(() => {});
     if (cause instanceof EidosError) throw cause;
     throw new EidosError('invalid_image', `${limit.label} broke off while being read: ${reasonOf(cause)}.`, {
       cause,
     });
+  } finally {
+    abortion.dispose();
   }
-  return Buffer.concat(chunks, length);
+}
+
+/** A promise that fails once the caller gives up, so that a stream that has stalled does not hold us. */
+function rejectionOnAbort({ signal, label }: Limit): { promise: Promise<never>; dispose: () => void } {
+  let onAbort = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortedError(signal, label));
+  });
+  promise.catch(() => {});
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort);
+  return { promise, dispose: () => signal?.removeEventListener('abort', onAbort) };
 }
 
 function checkLength(length: number, limit: Limit): void {
@@ -211,9 +229,11 @@ function withinLimit(bytes: Uint8Array, limit: Limit): Uint8Array {
 
 /** Throws `aborted` if the caller has given up. */
 export function throwIfAborted(signal: AbortSignal | undefined, label: string): void {
-  if (signal?.aborted) {
-    throw new EidosError('aborted', `Reading ${label} was aborted.`, { cause: signal.reason });
-  }
+  if (signal?.aborted) throw abortedError(signal, label);
+}
+
+function abortedError(signal: AbortSignal | undefined, label: string): EidosError {
+  return new EidosError('aborted', `Reading ${label} was aborted.`, { cause: signal?.reason });
 }
 
 function parseUrl(text: string, label: string): URL {

@@ -1,0 +1,80 @@
+/** From what people type (files, folders, patterns) to the pictures that are meant. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EidosError } from '../errors.ts';
+import { readableFormats } from './header.ts';
+
+/** Extensions by which folders are searched. What a file really is, its content says when it is read. */
+export const pictureExtensions = [
+  'jpg',
+  'jpeg',
+  'jpe',
+  'jfif',
+  'png',
+  'webp',
+  'gif',
+  'avif',
+  'tif',
+  'tiff',
+] as const;
+
+export interface ExpandedPaths {
+  /** In the order of the patterns, and sorted within each. A file that is named twice is there twice. */
+  paths: string[];
+  /** What led to nothing, each with an error `not_found`. */
+  missing: { pattern: string; error: EidosError }[];
+}
+
+/**
+ * Finds the pictures that are meant by files (taken as they are), folders (searched with all folders in them,
+ * hidden ones left out, for files named like pictures), globs, and URLs (handed through).
+ */
+export async function expandImagePaths(patterns: readonly string[]): Promise<ExpandedPaths> {
+  const expanded: ExpandedPaths = { paths: [], missing: [] };
+  for (const pattern of patterns) {
+    const found = await expand(pattern);
+    if (found instanceof EidosError) expanded.missing.push({ pattern, error: found });
+    else expanded.paths.push(...found);
+  }
+  return expanded;
+}
+
+async function expand(pattern: string): Promise<string[] | EidosError> {
+  if (/^(https?|data|file):/i.test(pattern)) return [pattern];
+  const status = await stat(pattern).catch(() => undefined);
+  if (status?.isDirectory()) {
+    const paths = (await find(picturesBelow, pattern)).map((path) => join(pattern, path));
+    return paths.length > 0 ? paths : notFound(`${pattern} holds no pictures (${readableFormats}).`);
+  }
+  if (status) return [pattern];
+  const { isDynamicPattern } = await import('tinyglobby');
+  const glob = process.platform === 'win32' ? pattern.replaceAll('\\', '/') : pattern;
+  if (!isDynamicPattern(glob)) return notFound(`${pattern}: there is no such file, folder or pattern.`);
+  const paths = await find(glob);
+  // A pattern that leaves the extension open means pictures; one that names it is taken at its word.
+  const meant = /\*$/.test(glob) ? paths.filter(isNamedLikePicture) : paths;
+  return meant.length > 0 ? meant : notFound(`${pattern} matches no pictures.`);
+}
+
+const picturesBelow = `**/*.{${pictureExtensions.join(',')}}`;
+
+async function find(glob: string, folder?: string): Promise<string[]> {
+  const { glob: search } = await import('tinyglobby');
+  const paths = await search(glob, {
+    ...(folder === undefined ? {} : { cwd: folder }),
+    caseSensitiveMatch: false,
+    expandDirectories: false,
+    dot: false,
+  });
+  return paths.sort();
+}
+
+/** Whether the extension is that of a picture. */
+export function isNamedLikePicture(path: string): boolean {
+  const extension = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase();
+  return (pictureExtensions as readonly (string | undefined)[]).includes(extension);
+}
+
+function notFound(message: string): EidosError {
+  return new EidosError('not_found', message);
+}
