@@ -1,0 +1,148 @@
+/** Opens a published CLIP: finds its weights and configuration, recognises the layout, names every parameter. */
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { EidosError } from '../errors.ts';
+import type { ClipArchitecture } from '../models/architecture.ts';
+import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { type FoundConfigurations, findConfigurations } from './configuration/find.ts';
+import { huggingFacePreprocessing, openClipPreprocessing } from './configuration/preprocessing.ts';
+import { bindParameters } from './layouts/bind.ts';
+import type { LayoutName, LayoutOptions } from './layouts/layout.ts';
+import { architectureFromShapes, layouts, withoutPrefix } from './layouts/table.ts';
+import { type BoundTensor, readSample, type StoredTensor } from './tensors.ts';
+import { openWeights } from './weights.ts';
+
+export interface Checkpoint {
+  layout: LayoutName;
+  architecture: ClipArchitecture;
+  /** Canonical name → where the parameter lies; complete for the architecture. */
+  parameters: Map<string, BoundTensor>;
+  /** Tensors of the file that the towers do not need, under the file's names. */
+  unused: string[];
+  /** Real paths of all files that hold numbers. */
+  files: string[];
+  /** Where the weights were asked for; tokenizer files lie there. */
+  folder: string;
+  /** Paths of the configuration files that were read. */
+  configurationFiles: string[];
+  preprocessing: ImagePreprocessing;
+  /** Text and numbers stored beside the tensors. */
+  metadata: Record<string, string>;
+  /**
+   * SHA-256 in hexadecimal over architecture, names, types, shapes and samples of every parameter: two checkpoints with
+   * the same one give the same embeddings, short of a deliberate forgery. Cheap however large the file.
+   */
+  fingerprint: string;
+}
+
+/** Weights that a folder may hold, the preferred first. */
+const weightNames = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'open_clip_model.safetensors',
+  'open_clip_model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+  'open_clip_pytorch_model.bin',
+  'model.pt',
+];
+
+const weightEndings = /\.(safetensors|bin|pt|pth|ckpt)$/;
+
+/**
+ * @param source a weight file, a shard index, or a folder that holds one; configuration files are looked for beside it.
+ * @throws EidosError `not_found`, `invalid_checkpoint`, `unsupported_checkpoint` (naming the model family) or
+ * `config_mismatch` (naming the field, its value, and the tensor with its shape).
+ */
+export async function openCheckpoint(source: string, options: LayoutOptions = {}): Promise<Checkpoint> {
+  const { path, folder } = await findWeights(source);
+  const [weights, found] = [await openWeights(path), await findConfigurations(folder)];
+  // Weights published for open_clip are described by its configuration, even where Hugging Face's lies beside it.
+  const shapes = new Map([...weights.tensors].map(([name, tensor]) => [name, tensor.shape]));
+  const { layout, prefix, architecture } = inFile(path, () => architectureFromShapes(shapes, found, options));
+  const own = withoutPrefix(weights.tensors, prefix);
+  const { parameters, unused } = inFile(path, () => bindParameters(layout, architecture, own));
+  const outside = [...weights.tensors.keys()].filter((name) => !name.startsWith(prefix));
+  return {
+    layout,
+    architecture,
+    parameters,
+    unused: [...unused.map((name) => prefix + name), ...outside],
+    files: weights.files,
+    folder,
+    configurationFiles: found.files,
+    preprocessing: preprocessingOf(layout, architecture, found),
+    metadata: weights.metadata,
+    fingerprint: await fingerprint(architecture, parameters),
+  };
+}
+
+/** Hugging Face's settings count for its layouts, open_clip's for the others; without either the layout's own. */
+function preprocessingOf(
+  layout: LayoutName,
+  architecture: ClipArchitecture,
+  { openClip, preprocessor }: FoundConfigurations,
+): ImagePreprocessing {
+  const defaults = layouts[layout].preprocessing(architecture);
+  const huggingFace = layout === 'hugging_face_clip' || layout === 'hugging_face_siglip';
+  if (!huggingFace && openClip?.preprocess !== undefined) {
+    return openClipPreprocessing(openClip.preprocess, openClip.file, defaults);
+  }
+  if (huggingFace && preprocessor !== undefined) {
+    return huggingFacePreprocessing(preprocessor.value, preprocessor.file, defaults);
+  }
+  return defaults;
+}
+
+async function findWeights(source: string): Promise<{ path: string; folder: string }> {
+  const found = statSync(source, { throwIfNoEntry: false });
+  if (found === undefined) throw new EidosError('not_found', `There is no file or folder '${source}'.`);
+  if (!found.isDirectory()) return { path: source, folder: dirname(source) };
+  for (const name of weightNames) {
+    const path = join(source, name);
+    if (existsSync(path)) return { path, folder: source };
+  }
+  const candidates = (await readdir(source)).filter((name) => weightEndings.test(name));
+  if (candidates.length === 1) return { path: join(source, candidates[0]!), folder: source };
+  throw new EidosError(
+    'not_found',
+    candidates.length === 0
+      ? `The folder '${source}' holds no weights (${weightNames.join(', ')}).`
+      : `The folder '${source}' holds several weight files (${candidates.slice(0, 5).join(', ')}); name one of them.`,
+  );
+}
+
+/** Errors about tensors get the name of the file they are in. */
+function inFile<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof EidosError)) throw error;
+    throw new EidosError(error.code, `${basename(path)}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Bytes taken from the beginning, the middle and the end of every parameter. */
+const sampleLength = 64;
+
+async function fingerprint(
+  architecture: ClipArchitecture,
+  parameters: Map<string, BoundTensor>,
+): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify(architecture));
+  for (const name of [...parameters.keys()].sort()) {
+    const tensor = parameters.get(name)!;
+    hash.update(`\n${name} ${tensor.type} ${tensor.shape} ${tensor.transposed === true}\n`);
+    for (const sample of await samples(tensor)) hash.update(sample);
+  }
+  return hash.digest('hex');
+}
+
+function samples(tensor: StoredTensor): Promise<Uint8Array[]> {
+  const last = Math.max(0, tensor.byteLength - sampleLength);
+  const starts = new Set([0, Math.floor(last / 2), last]);
+  return Promise.all([...starts].map((start) => readSample(tensor, start, sampleLength)));
+}

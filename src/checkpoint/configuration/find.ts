@@ -1,0 +1,38 @@
+/** Finds and reads the configuration files beside a checkpoint. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJson } from '../files.ts';
+import type { Configurations } from '../layouts/layout.ts';
+import { looksLikeHuggingFace, parseHuggingFace } from './hugging-face.ts';
+import { looksLikeOpenAi, looksLikeOpenClip, parseOpenAiArguments, parseOpenClip } from './open-clip.ts';
+
+export interface FoundConfigurations extends Configurations {
+  /** The content of `preprocessor_config.json`, not yet validated, and where it lies. */
+  preprocessor?: { file: string; value: unknown };
+  /** Paths of all configuration files that were read. */
+  files: string[];
+}
+
+/** The names under which configurations are published. `config.json` may be of any kind; its content tells. */
+const names = ['config.json', 'open_clip_config.json', 'preprocessor_config.json'] as const;
+
+/** @throws EidosError `invalid_checkpoint` where one of them is malformed, naming file and field. */
+export async function findConfigurations(folder: string): Promise<FoundConfigurations> {
+  const found: FoundConfigurations = { files: [] };
+  for (const name of names) {
+    const file = join(folder, name);
+    if (!existsSync(file)) continue;
+    const value = await readJson(file);
+    found.files.push(file);
+    if (name === 'preprocessor_config.json') found.preprocessor = { file, value };
+    else addConfiguration(found, value, file);
+  }
+  return found;
+}
+
+/** Sorts a configuration by its content. Others (of a tokenizer, of a timm model) say nothing about a CLIP. */
+export function addConfiguration(target: Configurations, value: unknown, file: string): void {
+  if (looksLikeOpenClip(value)) target.openClip = parseOpenClip(value, file);
+  else if (looksLikeOpenAi(value)) target.openClip ??= parseOpenAiArguments(value, file);
+  else if (looksLikeHuggingFace(value)) target.huggingFace = parseHuggingFace(value, file);
+}

@@ -1,0 +1,16 @@
+/** Weights in and out: what the other rooms use of this one. */
+export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+export type { WeightFormat, Weights } from './formats/format.ts';
+export { bindParameters, type ParameterValue, publishParameters } from './layouts/bind.ts';
+export type { Configurations, Layout, LayoutName, LayoutOptions } from './layouts/layout.ts';
+export { architectureFromShapes, layouts, type Recognised } from './layouts/table.ts';
+export { canonicalShapes, imageTokens, parameterCount, textPositions } from './parameters.ts';
+export {
+  type BoundTensor,
+  readBytes,
+  readParameter,
+  readTensor,
+  type StoredTensor,
+  type TensorLocation,
+} from './tensors.ts';
+export { openWeights } from './weights.ts';

@@ -1,0 +1,44 @@
+/** Models that eidos knows by sight and does not have, so that the error can say what the file is. */
+
+interface Family {
+  name: string;
+  /** A tensor name that no other family has. */
+  sign: RegExp;
+}
+
+const families: readonly Family[] = [
+  {
+    name: 'MobileCLIP (a Vision Transformer on a convolutional stem)',
+    sign: /^visual\.trunk\.patch_embed\.backbone\./,
+  },
+  {
+    name: 'MobileCLIP (FastViT)',
+    sign: /^(visual\.trunk|image_encoder\.model)\.(stages\.\d+\.blocks\.\d+\.(token_mixer|mlp\.conv)|stem\.\d+\.(conv_kxk|reparam_conv|conv_scale))/,
+  },
+  { name: 'a ConvNeXt CLIP', sign: /^visual\.trunk\.stages\.\d+\.blocks\.\d+\.conv_dw\./ },
+  {
+    name: 'an EVA CLIP',
+    sign: /^visual\.(trunk\.)?blocks\.\d+\.(attn\.(q_proj|q_bias|inner_attn_ln)|mlp\.w1)/,
+  },
+  { name: 'ViTamin', sign: /^visual\.trunk\.patch_embed\.(stem|stages)/ },
+  { name: 'a CLIP with a timm image tower', sign: /^visual\.trunk\./ },
+  {
+    name: 'a CLIP with a text tower of Hugging Face (BERT, RoBERTa, T5 …)',
+    sign: /^text\.transformer\.(embeddings|encoder|shared)\./,
+  },
+  { name: 'Chinese CLIP', sign: /^(bert\.|text_model\.encoder\.layer\.\d+\.attention\.self\.)/ },
+  { name: 'BLIP', sign: /^(text_decoder\.bert|text_encoder\.encoder\.layer|visual_encoder\.)/ },
+  { name: 'BLIP-2', sign: /^qformer\./ },
+  {
+    name: 'SigLIP 2 of variable resolution (NaFlex)',
+    sign: /^vision_model\.embeddings\.patch_embedding\.(weight|bias)$/,
+  },
+  { name: 'an image tower of CLIP without its text tower', sign: /^vision_model\.|^visual\.transformer\./ },
+  { name: 'a text tower of CLIP without its image tower', sign: /^text_model\.|^transformer\.resblocks\./ },
+];
+
+/** The family of a checkpoint that no layout recognises, or undefined. */
+export function unsupportedFamily(names: Iterable<string>): string | undefined {
+  const all = [...names];
+  return families.find(({ sign }) => all.some((name) => sign.test(name)))?.name;
+}

@@ -1,0 +1,83 @@
+/** Rows of name tables that several layouts share: a block of OpenAI's, Hugging Face's and timm's Transformers. */
+import type { Published } from './layout.ts';
+
+export type NameTable = Map<string, Published>;
+
+/** The canonical layer `to` has its weight and bias under `from`. */
+export function addPair(table: NameTable, to: string, from: string): void {
+  table.set(`${to}.weight`, { from: `${from}.weight` });
+  table.set(`${to}.bias`, { from: `${from}.bias` });
+}
+
+/** Query, key and value are the thirds of one matrix, whose weight and bias have these names. */
+export function addFusedAttention(
+  table: NameTable,
+  to: string,
+  fused: { weight: string; bias: string },
+  output: string,
+): void {
+  for (const [index, part] of (['query', 'key', 'value'] as const).entries()) {
+    table.set(`${to}.${part}.weight`, { from: fused.weight, part: [index, 3] });
+    table.set(`${to}.${part}.bias`, { from: fused.bias, part: [index, 3] });
+  }
+  addPair(table, `${to}.output`, output);
+}
+
+/** PyTorch's own `nn.MultiheadAttention` under `from`. */
+export function addTorchAttention(table: NameTable, to: string, from: string): void {
+  addFusedAttention(
+    table,
+    to,
+    { weight: `${from}.in_proj_weight`, bias: `${from}.in_proj_bias` },
+    `${from}.out_proj`,
+  );
+}
+
+/** A style of naming a Transformer's block. */
+export type BlockStyle = (table: NameTable, to: string, from: string) => void;
+
+/** OpenAI's `resblocks.N`. */
+export const openAiBlock: BlockStyle = (table, to, from) => {
+  addPair(table, `${to}.norm_1`, `${from}.ln_1`);
+  addTorchAttention(table, `${to}.attention`, `${from}.attn`);
+  addPair(table, `${to}.norm_2`, `${from}.ln_2`);
+  addPair(table, `${to}.mlp.up`, `${from}.mlp.c_fc`);
+  addPair(table, `${to}.mlp.down`, `${from}.mlp.c_proj`);
+};
+
+/** Hugging Face's `encoder.layers.N`. */
+export const huggingFaceBlock: BlockStyle = (table, to, from) => {
+  addPair(table, `${to}.norm_1`, `${from}.layer_norm1`);
+  addPair(table, `${to}.attention.query`, `${from}.self_attn.q_proj`);
+  addPair(table, `${to}.attention.key`, `${from}.self_attn.k_proj`);
+  addPair(table, `${to}.attention.value`, `${from}.self_attn.v_proj`);
+  addPair(table, `${to}.attention.output`, `${from}.self_attn.out_proj`);
+  addPair(table, `${to}.norm_2`, `${from}.layer_norm2`);
+  addPair(table, `${to}.mlp.up`, `${from}.mlp.fc1`);
+  addPair(table, `${to}.mlp.down`, `${from}.mlp.fc2`);
+};
+
+/** timm's `blocks.N`. */
+export const timmBlock: BlockStyle = (table, to, from) => {
+  addPair(table, `${to}.norm_1`, `${from}.norm1`);
+  addFusedAttention(
+    table,
+    `${to}.attention`,
+    { weight: `${from}.attn.qkv.weight`, bias: `${from}.attn.qkv.bias` },
+    `${from}.attn.proj`,
+  );
+  addPair(table, `${to}.norm_2`, `${from}.norm2`);
+  addPair(table, `${to}.mlp.up`, `${from}.mlp.fc1`);
+  addPair(table, `${to}.mlp.down`, `${from}.mlp.fc2`);
+};
+
+/** All blocks of a tower; `from` ends with the dot before the number. */
+export function addBlocks(
+  table: NameTable,
+  tower: string,
+  from: string,
+  layers: number,
+  style: BlockStyle,
+): void {
+  for (let layer = 0; layer < layers; layer++) style(table, `${tower}.blocks.${layer}`, `${from}${layer}`);
+}

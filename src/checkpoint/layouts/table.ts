@@ -1,0 +1,72 @@
+/** All published layouts, and the way from the names and shapes of a checkpoint to its architecture. */
+import { EidosError } from '../../errors.ts';
+import type { ClipArchitecture } from '../../models/architecture.ts';
+import { unsupportedFamily } from './families.ts';
+import { huggingFaceClip, huggingFaceSiglip } from './hugging-face.ts';
+import type { Configurations, Layout, LayoutName, LayoutOptions } from './layout.ts';
+import { openClipTimmSiglip } from './open-clip-timm-siglip.ts';
+import { openAi, openClipCustomText } from './openai.ts';
+import { shapeTable } from './shape-table.ts';
+
+/** One row a layout. */
+export const layouts: { readonly [L in LayoutName]: Layout } = {
+  openai: openAi,
+  open_clip_custom_text: openClipCustomText,
+  open_clip_timm_siglip: openClipTimmSiglip,
+  hugging_face_clip: huggingFaceClip,
+  hugging_face_siglip: huggingFaceSiglip,
+};
+
+/** A recognised checkpoint: its layout, the prefix before all its names, and what it is. */
+export interface Recognised {
+  layout: LayoutName;
+  /** What stands before the layout's names, such as `state_dict.module.` in training checkpoints. */
+  prefix: string;
+  architecture: ClipArchitecture;
+}
+
+/**
+ * The architecture of a checkpoint from the names and shapes of its tensors, and its configuration where there is one.
+ * @throws EidosError `unsupported_checkpoint` naming the model family, `config_mismatch` naming field and tensor,
+ * `invalid_checkpoint` naming a tensor that is missing or of the wrong shape.
+ */
+export function architectureFromShapes(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  configurations: Configurations = {},
+  options: LayoutOptions = {},
+): Recognised {
+  const prefix = commonPrefix(shapes.keys());
+  const own = withoutPrefix(shapes, prefix);
+  for (const layout of Object.keys(layouts) as LayoutName[]) {
+    const row = layouts[layout];
+    if (!row.recognise(own)) continue;
+    const architecture = row.architecture(shapeTable(own), configurations, options);
+    return { layout, prefix, architecture };
+  }
+  const family = unsupportedFamily(own.keys());
+  throw new EidosError(
+    'unsupported_checkpoint',
+    family === undefined
+      ? `These ${shapes.size} tensors (${[...shapes.keys()].slice(0, 3).join(', ')} …) are no CLIP in a layout that eidos knows: ${Object.keys(layouts).join(', ')}.`
+      : `The checkpoint is ${family}, which eidos does not have.`,
+  );
+}
+
+/** The entries that begin with a prefix, without it. */
+export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
+  const result = new Map<string, T>();
+  for (const [name, value] of entries)
+    if (name.startsWith(prefix)) result.set(name.slice(prefix.length), value);
+  return result;
+}
+
+/** Every CLIP has one `logit_scale` at its root: what stands before the shortest such name stands before all. */
+function commonPrefix(names: Iterable<string>): string {
+  let prefix: string | undefined;
+  for (const name of names) {
+    if (!/(^|\.)logit_scale$/.test(name)) continue;
+    const candidate = name.slice(0, -'logit_scale'.length);
+    if (prefix === undefined || candidate.length < prefix.length) prefix = candidate;
+  }
+  return prefix ?? '';
+}
