@@ -1,0 +1,70 @@
+/** AdamW with decoupled weight decay, as a graph (Loshchilov and Hutter 2019, algorithm 2). */
+
+import { total } from '../graph/derived.ts';
+import { size } from '../graph/dimension.ts';
+import { add, divide, gemm, minimum, multiply, reshape, sqrt, subtract } from '../graph/operations.ts';
+import type { Value } from '../graph/value.ts';
+
+export interface AdamWOptions {
+  /** Decay of the mean of gradients. @default 0.9 */
+  beta1?: number;
+  /** Decay of the mean of squared gradients. @default 0.98 */
+  beta2?: number;
+  /** Added to the deviation. @default 1e-6 */
+  epsilon?: number;
+  /** Share of a weight that each step takes away, times the learning rate. @default 0.2 */
+  weightDecay?: number;
+  /** Largest norm of all gradients together; larger ones are scaled down. @default no limit */
+  maxGradientNorm?: number;
+}
+
+export const adamWDefaults = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weightDecay: 0.2 } as const;
+
+/** Numbers that change from step to step. */
+export interface StepScalars {
+  learningRate: Value;
+  /** 1 / (1 − beta1^step), step from 1. */
+  correction1: Value;
+  /** 1 / (1 − beta2^step). */
+  correction2: Value;
+}
+
+/** One parameter before and after a step. */
+export interface ParameterUpdate {
+  value: Value;
+  mean: Value;
+  square: Value;
+}
+
+/** The next parameter and moments. Without `decays`, as for gains, biases and scales, no weight decay is applied. */
+export function adamW(
+  { value, mean, square }: ParameterUpdate,
+  gradient: Value,
+  { learningRate, correction1, correction2 }: StepScalars,
+  decays: boolean,
+  options: AdamWOptions,
+): ParameterUpdate {
+  const { beta1, beta2, epsilon, weightDecay } = { ...adamWDefaults, ...options };
+  const nextMean = add(multiply(mean, beta1), multiply(gradient, 1 - beta1));
+  const nextSquare = add(multiply(square, beta2), multiply(multiply(gradient, gradient), 1 - beta2));
+  const deviation = add(sqrt(multiply(nextSquare, correction2)), epsilon);
+  const direction = divide(multiply(nextMean, correction1), deviation);
+  const decayed =
+    decays && weightDecay > 0 ? multiply(value, subtract(1, multiply(learningRate, weightDecay))) : value;
+  return { value: subtract(decayed, multiply(direction, learningRate)), mean: nextMean, square: nextSquare };
+}
+
+/** The Euclidean norm of all gradients together. */
+export function globalNorm(gradients: readonly Value[]): Value {
+  const squares = gradients.map((gradient) => {
+    // The product of a row with itself as a column: one pass and nothing stored.
+    const count = size(gradient.shape);
+    return reshape(gemm(reshape(gradient, [1, count]), reshape(gradient, [count, 1])), []);
+  });
+  return sqrt(total(squares));
+}
+
+/** By what gradients are multiplied so that their norm stays within the limit (PyTorch's clip_grad_norm_). */
+export function clippingFactor(norm: Value, limit: number): Value {
+  return minimum(divide(limit, add(norm, 1e-6)), 1);
+}
