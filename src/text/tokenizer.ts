@@ -72,6 +72,13 @@ export function createTokenizer(codec: TokenCodec): Tokenizer {
       `contextLength is ${contextLength}, but a row has to hold the start and end tokens and at least one of a text (3 to 65536).`,
     );
   }
+  const { padToken, vocabularySize } = codec;
+  if (!Number.isInteger(padToken) || padToken < 0 || padToken >= vocabularySize) {
+    throw new EidosError(
+      'invalid_option',
+      `padToken is ${padToken}, but the vocabulary's ids are 0 to ${vocabularySize - 1}.`,
+    );
+  }
   const tokenize = (texts: readonly string[], options: TokenizeOptions = {}): TokenRows => {
     const overflow = options.overflow ?? 'truncate';
     if (overflow !== 'truncate' && overflow !== 'error' && overflow !== 'split') {
@@ -104,6 +111,26 @@ export function createTokenizer(codec: TokenCodec): Tokenizer {
     return { data: fillRows(pieces, room, codec), shape: [pieces.length, contextLength], owner };
   };
   return { ...codec, tokenize };
+}
+
+/** Embedding tables are padded to whole blocks; the rows that no token has are never read. */
+const mostUnusedRows = 128;
+
+/**
+ * Refuses a vocabulary that is not the model's: more tokens than its embedding table has rows, or far fewer.
+ * @throws EidosError `config_mismatch` naming both sizes.
+ */
+export function requireVocabularySize(
+  { vocabularySize }: TokenCodec,
+  expected: number | undefined,
+  file: string,
+): void {
+  if (expected === undefined) return;
+  if (vocabularySize <= expected && expected - vocabularySize <= mostUnusedRows) return;
+  throw new EidosError(
+    'config_mismatch',
+    `${file} has ${vocabularySize} tokens, but the model's text encoder has ${expected}. Take the tokenizer that the model was trained with.`,
+  );
 }
 
 function fillRows(pieces: readonly number[][], room: number, codec: TokenCodec): BigInt64Array {
