@@ -1,7 +1,7 @@
 /** One step of contrastive training as one program: forward, backward and AdamW. */
 import { normalize } from '../graph/derived.ts';
 import { differentiate } from '../graph/differentiate.ts';
-import { input, minimum, multiply } from '../graph/operations.ts';
+import { exp, input, minimum, multiply, negate } from '../graph/operations.ts';
 import { parametersOf, type Value } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from '../models/clip.ts';
@@ -22,7 +22,7 @@ export interface TrainingStepOptions extends AdamWOptions {
 /** What the program reads and writes. */
 export interface TrainingStep {
   /**
-   * Results by name: `loss`, `gradient_norm` (before clipping), `logit_scale` (its logarithm, after the step),
+   * Results by name: `loss`, `gradient_norm` (before clipping), `temperature` (1 / e^logit_scale, after the step),
    * and `next:NAME`, `next:mean:NAME`, `next:square:NAME` for each parameter.
    *
    * Inputs by name: `pixels` [batch, 3, side, side], `tokens` [batch, length] int64, `targets` where asked for,
@@ -86,7 +86,7 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   });
   results.loss = loss;
   results.gradient_norm = norm;
-  results.logit_scale = multiply(results['next:logit_scale']!, 1);
+  results.temperature = exp(negate(results['next:logit_scale']!));
   return { results, parameters, feedback };
 }
 
