@@ -107,7 +107,7 @@ export function lower(results: Readonly<Record<string, Value>>, options: Lowerin
       const weight =
         b!.node.operator === 'parameter' ? options.quantized?.get(b!.node.attributes.name) : undefined;
       if (weight !== undefined) {
-        writeQuantizedGemm({ emit, initializers }, weight, {
+        writeQuantizedGemm({ emit, constant, initializers }, weight, {
           activations: nameOf(a!),
           bias: bias === undefined ? undefined : nameOf(bias),
           output,
