@@ -10,16 +10,10 @@ import {
   type Operand,
   reduceSum,
   reshape,
-  sigmoid,
   sqrt,
   tanh,
 } from './operations.ts';
 import type { Value } from './value.ts';
-
-/** x·σ(1.702x), OpenAI's approximation of GELU. */
-export function quickGelu(x: Value): Value {
-  return multiply(x, sigmoid(multiply(x, 1.702)));
-}
 
 /** x·Φ(x) = x/2·(1 + erf(x/√2)) (Hendrycks and Gimpel 2016). */
 export function gelu(x: Value): Value {
@@ -33,11 +27,16 @@ export function geluTanh(x: Value): Value {
   return multiply(multiply(x, add(tanh(inner), 1)), 0.5);
 }
 
-/** x·Wᵀ + b over the last axis; W is [out, in] as PyTorch stores it. */
-export function linear(x: Value, weight: Value, bias?: Value): Value {
+/** scale·x·Wᵀ + biasScale·b over the last axis; W is [out, in] as PyTorch stores it. */
+export function linear(
+  x: Value,
+  weight: Value,
+  bias?: Value,
+  scales: { scale?: number; biasScale?: number } = {},
+): Value {
   const out = weight.shape[0]!;
-  if (x.shape.length === 2) return gemm(x, weight, bias, { transposeB: true });
-  const flat = gemm(flatten(x), weight, bias, { transposeB: true });
+  if (x.shape.length === 2) return gemm(x, weight, bias, { ...scales, transposeB: true });
+  const flat = gemm(flatten(x), weight, bias, { ...scales, transposeB: true });
   return reshape(flat, [...x.shape.slice(0, -1), out]);
 }
 

@@ -81,6 +81,15 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
   ], // 2/√π·e^−x²
   abs: ({ inputs: [x] }, dy) => [where(greater(x!, 0), dy, negate(dy))],
   relu: ({ inputs: [x] }, dy) => [where(greater(x!, 0), dy, 0)],
+  silu: (node, dy, { outputs }) => {
+    if (outputs[1] !== undefined) {
+      throw new EidosError('invalid_graph', 'silu has no gradient through its second output');
+    }
+    // (x·σ)′ = σ + xσ(1 − σ) = σ·(1 + x − y): the form with the fewest passes over memory
+    const [x] = node.inputs;
+    const [result, gate] = node.outputs;
+    return [multiply(dy, multiply(gate!, add(subtract(x!, result!), 1)))];
+  },
   softplus: ({ inputs: [x] }, dy) => [multiply(dy, sigmoid(x!))], // σ(x)
   cast: ({ inputs: [x] }, dy) => [x!.type === 'float32' ? cast(dy, 'float32') : undefined],
   add: ({ inputs: [a, b] }, dy, { wanted }) => [
@@ -180,18 +189,22 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
     wanted(0) ? sumTo(matmul(dy, transposeMatrix(b!)), a!.shape) : undefined,
     wanted(1) ? sumTo(matmul(transposeMatrix(a!), dy), b!.shape) : undefined,
   ],
-  gemm: ({ inputs: [a, b, bias], attributes: { transposeA, transposeB } }, dy, { wanted }) => [
+  gemm: (
+    { inputs: [a, b, bias], attributes: { transposeA, transposeB, scale, biasScale } },
+    dy,
+    { wanted },
+  ) => [
     !wanted(0)
       ? undefined
       : transposeA
-        ? gemm(b!, dy, undefined, { transposeA: transposeB, transposeB: true })
-        : gemm(dy, b!, undefined, { transposeB: !transposeB }),
+        ? gemm(b!, dy, undefined, { transposeA: transposeB, transposeB: true, scale })
+        : gemm(dy, b!, undefined, { transposeB: !transposeB, scale }),
     !wanted(1)
       ? undefined
       : transposeB
-        ? gemm(dy, a!, undefined, { transposeA: true, transposeB: transposeA })
-        : gemm(a!, dy, undefined, { transposeA: !transposeA }),
-    bias !== undefined && wanted(2) ? sumTo(dy, bias.shape) : undefined,
+        ? gemm(dy, a!, undefined, { transposeA: true, transposeB: transposeA, scale })
+        : gemm(a!, dy, undefined, { transposeA: !transposeA, scale }),
+    bias !== undefined && wanted(2) ? scaled(sumTo(dy, bias.shape), biasScale) : undefined,
   ],
 
   conv: convolutionGradients,
@@ -246,6 +259,10 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
     ];
   },
 };
+
+function scaled(v: Value, factor: number): Value {
+  return factor === 1 ? v : multiply(v, factor);
+}
 
 /** The first output of a node. */
 function y(node: { readonly outputs: readonly Value[] }): Value {

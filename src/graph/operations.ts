@@ -84,6 +84,8 @@ export const sigmoid = (x: Value): Value => one('sigmoid', [x], {});
 export const erf = (x: Value): Value => one('erf', [x], {});
 export const abs = (x: Value): Value => one('abs', [x], {});
 export const relu = (x: Value): Value => one('relu', [x], {});
+/** x·σ(x) (Elfwing et al. 2017). */
+export const silu = (x: Value): Value => one('silu', [x], {});
 /** log(1 + eˣ), without overflow. */
 export const softplus = (x: Value): Value => one('softplus', [x], {});
 export const cast = (x: Value, to: ValueType): Value => (x.type === to ? x : one('cast', [x], { to }));
@@ -163,9 +165,14 @@ export function gemm(
   a: Value,
   b: Value,
   bias?: Value,
-  { transposeA = false, transposeB = false }: Partial<Operators['gemm']> = {},
+  { transposeA = false, transposeB = false, scale = 1, biasScale = 1 }: Partial<Operators['gemm']> = {},
 ): Value {
-  return one('gemm', bias === undefined ? [a, b] : [a, b, bias], { transposeA, transposeB });
+  return one('gemm', bias === undefined ? [a, b] : [a, b, bias], {
+    transposeA,
+    transposeB,
+    scale,
+    biasScale,
+  });
 }
 
 // Pictures

@@ -47,6 +47,7 @@ export interface Operators {
   erf: None;
   abs: None;
   relu: None;
+  silu: None; // x·σ(x) → y, σ(x)
   softplus: None; // log(1 + eˣ)
   cast: { readonly to: ValueType };
   add: None;
@@ -79,7 +80,13 @@ export interface Operators {
 
   // Products
   matmul: None; // batched over the leading axes, which broadcast
-  gemm: { readonly transposeA: boolean; readonly transposeB: boolean }; // (a, b, bias?) of two axes each
+  /** (a, b, bias?) of two axes each: scale · a·b + biasScale · bias; the factors cost nothing. */
+  gemm: {
+    readonly transposeA: boolean;
+    readonly transposeB: boolean;
+    readonly scale: number;
+    readonly biasScale: number;
+  };
 
   // Pictures, [n, channels, height, width]
   conv: ConvolutionAttributes; // (x, kernel [out, in / groups, kh, kw], bias?)

@@ -42,6 +42,7 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   erf: sameAsFloat,
   abs: sameAsFloat,
   relu: sameAsFloat,
+  silu: ([x]) => [...sameAsFloat([x!]), ...sameAsFloat([x!])],
   softplus: sameAsFloat,
   cast: ([x], { to }) => [{ shape: x!.shape, type: to }],
   add: elementwise,

@@ -34,14 +34,14 @@ export function attention(name: string, queries: Tokens, keys: Tokens, options: 
   const split = ({ batch, length }: Tokens, value: Value, order: readonly number[]): Value =>
     transpose(reshape(value, [batch, length, heads, headWidth]), order);
 
-  const query = multiply(linearLayer(`${name}.query`, queries.value, width), headWidth ** -0.5);
+  const query = linearLayer(`${name}.query`, queries.value, width);
   const key = linearLayer(`${name}.key`, keys.value, width);
   const value = linearLayer(`${name}.value`, keys.value, width);
   const q = split(queries, query, [0, 2, 1, 3]); // [n, heads, queries, headWidth]
   const k = split(keys, key, [0, 2, 3, 1]); // [n, heads, headWidth, keys]
   const v = split(keys, value, [0, 2, 1, 3]); // [n, heads, keys, headWidth]
 
-  const scores = matmul(q, k); // [n, heads, queries, keys]
+  const scores = multiply(matmul(q, k), headWidth ** -0.5); // [n, heads, queries, keys]
   const weights = watch(softmax(mask === undefined ? scores : add(scores, mask)));
   const mixed = transpose(matmul(weights, v), [0, 2, 1, 3]); // [n, queries, heads, headWidth]
   const joined = reshape(mixed, [times(keys.batch, queries.length), width]);

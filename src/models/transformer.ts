@@ -52,6 +52,14 @@ export function mlp(
   outputInitialiser = normal(hidden ** -0.5),
 ): Value {
   const width = Number(x.shape[x.shape.length - 1]);
-  const up = linearLayer(`${name}.up`, x, hidden, { initialiser: normal((2 * width) ** -0.5) });
-  return linearLayer(`${name}.down`, activations[activation](up), width, { initialiser: outputInitialiser });
+  const { curve, inputScale, outputScale } = activations[activation];
+  const up = linearLayer(`${name}.up`, x, hidden, {
+    initialiser: normal((2 * width) ** -0.5),
+    scale: inputScale,
+    biasScale: inputScale,
+  });
+  return linearLayer(`${name}.down`, curve(up), width, {
+    initialiser: outputInitialiser,
+    scale: outputScale,
+  });
 }

@@ -103,27 +103,34 @@ export function lower(results: Readonly<Record<string, Value>>, options: Lowerin
     floatType,
     gemm: (node) => {
       const [a, b, bias] = node.inputs;
+      const { transposeA, transposeB, scale, biasScale } = node.attributes;
       const output = nameOf(node.outputs[0]!);
       const weight =
         b!.node.operator === 'parameter' ? options.quantized?.get(b!.node.attributes.name) : undefined;
       if (weight !== undefined) {
-        writeQuantizedGemm({ emit, constant, initializers }, weight, {
+        writeQuantizedGemm({ emit, constant, initializers }, scaledWeight(weight, scale), {
           activations: nameOf(a!),
-          bias: bias === undefined ? undefined : nameOf(bias),
+          bias: bias === undefined ? undefined : scaledBias(bias, biasScale),
           output,
         });
         return;
       }
-      const { transposeA, transposeB } = node.attributes;
       // A weight that its file holds the other way round is read as it lies.
       const flip = transposed.has(b!);
       const right = flip ? storedName(b!) : nameOf(b!);
       emit('Gemm', [nameOf(a!), right, ...(bias === undefined ? [] : [nameOf(bias)])], {
-        attributes: { transA: transposeA ? 1 : 0, transB: transposeB !== flip ? 1 : 0 },
+        attributes: {
+          transA: transposeA ? 1 : 0,
+          transB: transposeB !== flip ? 1 : 0,
+          alpha: { float: scale },
+          beta: { float: biasScale },
+        },
         outputs: [output],
       });
     },
   };
+  const scaledBias = (bias: Value, scale: number): string =>
+    scale === 1 ? nameOf(bias) : emit('Mul', [nameOf(bias), constant(Float32Array.of(scale), [])]);
   /** The name of a transposed weight as it lies in the file. */
   const storedName = (value: Value): string => names.get(value)!;
   const turned = new Map<Value, string>();
@@ -176,6 +183,10 @@ function namedShape(shape: Shape): (number | string)[] {
     if (!isSymbolic(dimension)) return dimension;
     return dimension.factor === 1 ? dimension.symbol : `${dimension.factor}_${dimension.symbol}`;
   });
+}
+
+function scaledWeight(weight: QuantizedWeight, scale: number): QuantizedWeight {
+  return scale === 1 ? weight : { ...weight, scales: weight.scales.map((value) => value * scale) };
 }
 
 function bytesOf(data: BigInt64Array | Float32Array | Uint8Array): Uint8Array {

@@ -46,6 +46,12 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
   erf: plain('Erf'),
   abs: plain('Abs'),
   relu: plain('Relu'),
+  silu: (node, context) => {
+    const [x] = names(node, context);
+    const [y, gate] = node.outputs.map((output) => context.nameOf(output));
+    context.emit('Sigmoid', [x!], { outputs: [gate!] });
+    context.emit('Mul', [x!, gate!], { outputs: [y!] });
+  },
   softplus: plain('Softplus'),
   cast: (node, context) => {
     const { to } = node.attributes;
