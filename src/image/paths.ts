@@ -1,6 +1,6 @@
 /** From what people type (files, folders, patterns) to the pictures that are meant. */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { EidosError } from '../errors.ts';
 import { readableFormats } from './header.ts';
 
@@ -63,6 +63,7 @@ async function find(glob: string, folder?: string): Promise<string[]> {
   const paths = await search(glob, {
     ...(folder === undefined ? {} : { cwd: folder }),
     caseSensitiveMatch: false,
+    absolute: isAbsolute(glob),
     expandDirectories: false,
     dot: false,
   });

@@ -1,0 +1,179 @@
+/** Decoding of pictures made here: orientation, formats, ways to store pixels, limits, memory. */
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { EidosError } from '../../src/errors.ts';
+import { decodeImage } from '../../src/image/decode.ts';
+import { imageSquare, preprocessImage } from '../../src/image/preprocess.ts';
+import { clipPreprocessing } from '../../src/models/preprocessing.ts';
+import { difference, toRgbBytes } from './fixture-pictures.ts';
+
+const width = 31;
+const height = 20;
+const rgb = Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * i * 7) % 256);
+const raw = () => sharp(rgb, { raw: { width, height, channels: 3 } });
+
+async function failure(promise: Promise<unknown>): Promise<EidosError> {
+  const error = await promise.catch((cause: unknown) => cause);
+  if (!(error instanceof EidosError)) throw new Error(`expected an EidosError, got ${error}`);
+  return error;
+}
+
+/** Where a pixel of the upright picture lies in the stored one, by the definition of EXIF's orientations. */
+const stored: Record<number, (x: number, y: number, w: number, h: number) => [number, number]> = {
+  1: (x, y) => [x, y],
+  2: (x, y, w) => [w - 1 - x, y],
+  3: (x, y, w, h) => [w - 1 - x, h - 1 - y],
+  4: (x, y, _, h) => [x, h - 1 - y],
+  5: (x, y) => [y, x],
+  6: (x, y, _, h) => [y, h - 1 - x],
+  7: (x, y, w, h) => [w - 1 - y, h - 1 - x],
+  8: (x, y, w) => [w - 1 - y, x],
+};
+
+describe('EXIF orientation', () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('%d', async (orientation) => {
+    for (const format of ['png', 'jpeg'] as const) {
+      const file = await raw().withMetadata({ orientation }).toFormat(format).toBuffer();
+      const lying = await decodeImage(file, { orientation: 'ignore' });
+      expect([lying.width, lying.height]).toEqual([width, height]);
+      if (format === 'png') expect(lying.data).toEqual(rgb);
+      const upright = await decodeImage(file);
+      const turned = orientation >= 5;
+      expect([upright.width, upright.height]).toEqual(turned ? [height, width] : [width, height]);
+      const byHand = new Uint8Array(rgb.length);
+      for (let y = 0; y < upright.height; y++) {
+        for (let x = 0; x < upright.width; x++) {
+          const [fromX, fromY] = stored[orientation]!(x, y, width, height);
+          const from = (fromY * width + fromX) * 3;
+          byHand.set(lying.data.subarray(from, from + 3), (y * upright.width + x) * 3);
+        }
+      }
+      expect(upright.data).toEqual(byHand);
+    }
+  });
+
+  test.each(['png', 'jpeg', 'webp'] as const)('the fast way turns a %s too', async (format) => {
+    const smooth = await raw().resize(800, 601).blur(16).png().toBuffer();
+    const file = await sharp(smooth).withMetadata({ orientation: 6 }).toFormat(format).toBuffer();
+    const preprocessing = { ...clipPreprocessing, size: 32 };
+    const [exact, fast, lying] = await Promise.all([
+      imageSquare(file, preprocessing),
+      imageSquare(file, preprocessing, { resize: 'fast' }),
+      imageSquare(file, preprocessing, { resize: 'fast', orientation: 'ignore' }),
+    ]);
+    expect(difference(toRgbBytes(exact, 32), toRgbBytes(fast, 32)).max).toBeLessThanOrEqual(4);
+    expect(difference(toRgbBytes(exact, 32), toRgbBytes(lying, 32)).max).toBeGreaterThan(10);
+  });
+});
+
+describe('formats', () => {
+  test.each([
+    ['png', () => raw().png()],
+    ['interlaced png', () => raw().png({ progressive: true })],
+    ['webp', () => raw().webp({ lossless: true })],
+    ['tiff', () => raw().tiff({ compression: 'lzw' })],
+    ['avif', () => raw().avif({ lossless: true, chromaSubsampling: '4:4:4', effort: 0 })],
+  ])('%s, without loss', async (format, make) => {
+    const picture = await decodeImage(await make().toBuffer());
+    expect({ ...picture, data: 0 }).toEqual({ data: 0, width, height, mode: 'rgb' });
+    expect(difference(picture.data, rgb).max).toBeLessThanOrEqual(format === 'avif' ? 2 : 0);
+  });
+
+  test.each([
+    ['grey JPEG', () => raw().greyscale().toColourspace('b-w').jpeg(), 'grey'],
+    ['CMYK JPEG', () => raw().toColourspace('cmyk').jpeg(), 'cmyk'],
+    ['grey PNG', () => raw().greyscale().toColourspace('b-w').png(), 'grey'],
+    ['PNG of two colours', () => raw().greyscale().threshold().png({ palette: true, colours: 2 }), 'palette'],
+    ['palette PNG', () => raw().png({ palette: true }), 'palette'],
+    ['PNG with alpha', () => raw().ensureAlpha(0.5).png(), 'rgb_alpha'],
+    ['WebP with alpha', () => raw().ensureAlpha(0.5).webp(), 'rgb_alpha'],
+    ['lossless WebP with alpha', () => raw().ensureAlpha(0.5).webp({ lossless: true }), 'rgb_alpha'],
+    ['16-bit grey PNG', () => raw().greyscale().toColourspace('grey16').png(), 'grey16'],
+    ['GIF', () => raw().gif(), 'palette'],
+    ['CMYK TIFF', () => raw().toColourspace('cmyk').tiff(), 'cmyk'],
+    ['grey TIFF', () => raw().greyscale().toColourspace('b-w').tiff(), 'grey'],
+    ['TIFF with alpha', () => raw().ensureAlpha(0.5).tiff({ compression: 'lzw' }), 'rgb_alpha'],
+    ['AVIF with alpha', () => raw().ensureAlpha(0.5).avif({ effort: 0 }), 'rgb_alpha'],
+  ])('%s', async (_, make, mode) => {
+    const picture = await decodeImage(await make().toBuffer());
+    expect(picture.mode).toBe(mode);
+    const channels = { grey: 1, grey16: 1, rgb: 3, palette: 3 }[mode] ?? 4;
+    expect(picture.data.length).toBe(width * height * channels);
+  });
+
+  test('the first frame of an animation', async () => {
+    const frames = Buffer.concat([rgb, new Uint8Array(rgb.length)]);
+    const file = await sharp(frames, { raw: { width, height: height * 2, channels: 3, pageHeight: height } })
+      .webp({ lossless: true })
+      .toBuffer();
+    expect((await decodeImage(file)).data).toEqual(rgb);
+  });
+
+  test.each([
+    ['BMP', Buffer.from(`BM${'\0'.repeat(60)}`, 'latin1'), 'a BMP file'],
+    [
+      'SVG',
+      Buffer.from('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>'),
+      'an XML or SVG file',
+    ],
+    [
+      'SVG after a mark',
+      Buffer.from('\ufeff  <svg xmlns="http://www.w3.org/2000/svg"/>'),
+      'an XML or SVG file',
+    ],
+    ['PDF', Buffer.from('%PDF-1.7 …'), 'a PDF file'],
+    ['HEIC', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), 'a HEIC file'],
+    ['video', Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1'), 'a video file'],
+    ['text', Buffer.from('this is no picture'), 'not a picture'],
+    ['one byte', Buffer.from([0x89]), 'not a picture'],
+  ])('%s is refused by its content, and the readable ones are named', async (_, bytes, words) => {
+    const error = await failure(decodeImage(bytes, {}, 'photos/a.jpg'));
+    expect(error.code).toBe('invalid_image');
+    expect(error.message).toContain(`photos/a.jpg is ${words}`);
+    expect(error.message).toContain('JPEG, PNG, WebP, GIF, AVIF and TIFF');
+  });
+});
+
+describe('limits', () => {
+  test('a picture over maxPixels is not decoded', async () => {
+    const file = await raw().png().toBuffer();
+    const error = await failure(decodeImage(file, { maxPixels: width * height - 1 }, 'photos/big.png'));
+    expect(error.code).toBe('image_too_large');
+    expect(error.message).toContain('photos/big.png');
+    expect((await decodeImage(file, { maxPixels: width * height })).width).toBe(width);
+  });
+
+  test('a few bytes that claim to be ten gigapixels', async () => {
+    const file = await raw().png().toBuffer();
+    file.writeUInt32BE(100_000, 16);
+    file.writeUInt32BE(100_000, 20);
+    // The checksum of the header chunk, so that only its size is wrong.
+    let crc = -1;
+    for (const byte of file.subarray(12, 29)) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    file.writeInt32BE(~crc, 29);
+    for (const resize of ['exact', 'fast'] as const) {
+      const promise = preprocessImage(file, { ...clipPreprocessing, size: 32 }, { resize });
+      expect((await failure(promise)).code).toBe('image_too_large');
+    }
+  });
+});
+
+test('memory stays level over hundreds of pictures', async () => {
+  const file = await sharp(rgb, { raw: { width, height, channels: 3 } })
+    .resize(800, 600)
+    .jpeg()
+    .toBuffer();
+  const preprocessing = { ...clipPreprocessing, size: 224 };
+  const target = new Float32Array(3 * 224 * 224);
+  const run = async (count: number) => {
+    for (let i = 0; i < count; i++) await preprocessImage(file, preprocessing, {}, target);
+    return process.memoryUsage.rss();
+  };
+  const before = await run(60);
+  const after = await run(240);
+  // 240 decoded pictures are 345 MB.
+  expect((after - before) / 2 ** 20).toBeLessThan(80);
+});
