@@ -16,7 +16,7 @@ export const limits = {
   /** Files of a sharded checkpoint: Hugging Face splits at 5 GB, so this is 5 TB. */
   shards: 1024,
   /** Entries of a zip archive: one a tensor, and a few. */
-  zipEntries: 100_000,
+  zipEntries: 50_000,
   /** Nesting of dictionaries and modules in a PyTorch file: OpenAI's deepest module is at nine. */
   depth: 64,
   /** Objects visited when a PyTorch file's dictionaries are walked; shared ones could multiply without end. */

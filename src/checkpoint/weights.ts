@@ -4,6 +4,8 @@ import { locateFile, readStart, type WeightFile } from './files.ts';
 import type { WeightFormat, Weights } from './formats/format.ts';
 import { looksLikeSafetensors, readSafetensors } from './formats/safetensors.ts';
 import { readSharded } from './formats/sharded.ts';
+import { looksLikeLegacyTorch, readLegacyTorch } from './formats/torch-legacy.ts';
+import { looksLikeZip, readTorchZip } from './formats/torch-zip.ts';
 
 interface FormatRow {
   /** Judges by the first bytes of a file, up to 64. */
@@ -11,11 +13,13 @@ interface FormatRow {
   read(file: WeightFile): Promise<Weights>;
 }
 
-type SingleFileFormat = Exclude<WeightFormat, 'torchscript' | 'torch' | 'torch_legacy'>;
+type SingleFileFormat = Exclude<WeightFormat, 'torchscript'>;
 
 /** One row a format; TorchScript is told from other PyTorch archives by what the archive holds. */
 const formats: { readonly [F in SingleFileFormat]: FormatRow } = {
   safetensors: { recognise: looksLikeSafetensors, read: readSafetensors },
+  torch: { recognise: looksLikeZip, read: readTorchZip },
+  torch_legacy: { recognise: looksLikeLegacyTorch, read: readLegacyTorch },
 };
 
 /**
