@@ -131,8 +131,9 @@ async function readTokenizerJson(
   const tokenIds =
     type === 'Unigram' ? readPieces(model, name) : readTokenIds(model.vocab, name, 'model.vocab');
   const { added, exact } = readAddedTokens(file, tokenIds);
-  const all = new Map([...tokenIds, ...added.map((token) => [token.content, token.id] as const)]);
-  const special = readSpecialTokens(file, configs, (token) => all.get(token));
+  const addedIds = new Map(added.map((token) => [token.content, token.id]));
+  const idOf = (token: string): number | undefined => tokenIds.get(token) ?? addedIds.get(token);
+  const special = readSpecialTokens(file, configs, idOf);
   const settings = { ...special, padToken: options.padToken ?? special.padToken, contextLength };
   const merges = type === 'BPE' ? readMerges(model, name) : [];
   const pattern = exact && type === 'BPE' ? readByteLevel(content, model) : undefined;
@@ -140,7 +141,7 @@ async function readTokenizerJson(
   if (pattern !== undefined && cleaning !== undefined) {
     const endOfWord = readText(model, 'end_of_word_suffix', name) ?? '';
     const unknown = readText(model, 'unk_token', name);
-    const unknownToken = unknown === undefined ? undefined : all.get(unknown);
+    const unknownToken = unknown === undefined ? undefined : idOf(unknown);
     const { unknownToken: _, ...around } = settings;
     return createBytePairCodec(mergedVocabulary(tokenIds, merges, endOfWord, name), {
       ...around,
@@ -159,7 +160,7 @@ async function readTokenizerJson(
       : { ...plainRules, lowerCase: true }
     : plainRules;
   let size = 0;
-  for (const id of all.values()) size = Math.max(size, id + 1);
+  for (const id of [...tokenIds.values(), ...addedIds.values()]) size = Math.max(size, id + 1);
   return createLibraryCodec(content, config, {
     ...settings,
     rules: options.rules ?? declared,

@@ -8,7 +8,7 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { normalizeText, type TextRules } from './rules.ts';
 import type { DecodeOptions, TokenCodec } from './tokenizer.ts';
-import { invalidTokenizer, type JsonObject } from './vocabulary-json.ts';
+import { describe, invalidTokenizer, isObject, type JsonObject } from './vocabulary-json.ts';
 
 export interface LibrarySettings {
   rules: TextRules;
@@ -46,22 +46,95 @@ export function createLibraryCodec(
   };
   return {
     ...around,
-    encode: (text) => library.encode(normalizeText(text, rules), { add_special_tokens: false }).ids,
+    encode: (text) =>
+      chunks(normalizeText(text, rules)).flatMap((chunk) => {
+        const ids = guarded(() => library.encode(chunk, { add_special_tokens: false }).ids);
+        return ids.filter(Number.isInteger);
+      }),
     decode,
     // SentencePiece marks where words begin, so a row may be cut after any token; the mean suffers little.
   };
 }
 
+/** The library passes a text's tokens as arguments of one call, of which there may be about a hundred thousand. */
+const longestChunk = 50_000;
+
+/** Cuts an over-long text before its last space, or anywhere but inside a character. */
+function chunks(text: string): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  while (text.length - start > longestChunk) {
+    const space = text.lastIndexOf(' ', start + longestChunk);
+    let end = space > start ? space : start + longestChunk;
+    if (/[\uD800-\uDBFF]/.test(text[end - 1]!)) end--;
+    parts.push(text.slice(start, end));
+    start = end;
+  }
+  parts.push(text.slice(start));
+  return parts;
+}
+
 function openLibrary(content: JsonObject, config: JsonObject): LibraryTokenizer {
-  try {
+  for (const part of [content.normalizer, content.pre_tokenizer, content.decoder]) checkPatterns(part);
+  return guarded(() => {
     const library = new LibraryTokenizer({ added_tokens: [], ...content }, config);
     library.encode('a', { add_special_tokens: false });
     return library;
+  });
+}
+
+/** What the library makes of a damaged file is an error of any kind; here it gets a name. */
+function guarded<T>(use: () => T): T {
+  try {
+    return use();
   } catch (cause) {
     throw invalidTokenizer(
       'tokenizer.json',
-      `it cannot be used (${(cause as Error).message}). eidos reads byte-pair, Unigram and WordPiece vocabularies as Hugging Face's tools write them.`,
+      `it cannot be used (${cause instanceof Error ? cause.message : String(cause)}). eidos reads byte-pair, Unigram and WordPiece vocabularies as Hugging Face's tools write them.`,
       cause,
     );
   }
+}
+
+/**
+ * A pattern that repeats a group can take exponential time on a harmless text, so that a vocabulary from
+ * anywhere could hang the program. No published tokenizer repeats one.
+ */
+function checkPatterns(part: unknown): void {
+  const waiting: unknown[] = [part];
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    if (isObject(value) && (value.type === 'Replace' || value.type === 'Split'))
+      requirePattern(value.pattern);
+    for (const [field, child] of Object.entries(value)) {
+      waiting.push(child);
+      if (field !== 'Regex' || typeof child !== 'string') continue;
+      if (child.length > 10_000 || repeatsGroup(child)) {
+        throw invalidTokenizer(
+          'tokenizer.json',
+          `the pattern ${JSON.stringify(child.slice(0, 80))} repeats a group or is over 10000 characters long, and could take unbounded time.`,
+        );
+      }
+    }
+  }
+}
+
+/** The library would print a warning and go on without the pattern. */
+function requirePattern(value: unknown): void {
+  const fields = isObject(value) ? [value.Regex, value.String] : [];
+  if (fields.some((field) => typeof field === 'string')) return;
+  throw invalidTokenizer('tokenizer.json', `pattern is ${describe(value)}, which has no Regex or String.`);
+}
+
+function repeatsGroup(pattern: string): boolean {
+  let classes = 0;
+  for (let i = 0; i < pattern.length; i++) {
+    const character = pattern[i];
+    if (character === '\\') i++;
+    else if (character === '[') classes++;
+    else if (character === ']') classes = Math.max(0, classes - 1);
+    else if (character === ')' && classes === 0 && /^[*+{]/.test(pattern.slice(i + 1, i + 2))) return true;
+  }
+  return false;
 }

@@ -38,7 +38,7 @@ export function readAddedTokens(
     if (!isObject(value)) throw invalidTokenizer(file.name, `${entry} is ${describe(value)}, not an object.`);
     const content = readText(value, 'content', `${file.name}, ${entry}`);
     if (content === undefined) throw invalidTokenizer(file.name, `${entry} has no content.`);
-    const id = readId(value.id, file.name, `${entry}.id`);
+    const id = readId(value.id, file.name, () => `${entry}.id`);
     const known = tokenIds.get(content);
     const other = contents.get(id);
     if ((known !== undefined && known !== id) || (other !== undefined && other !== content)) {

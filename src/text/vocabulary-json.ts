@@ -52,12 +52,12 @@ export function describe(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
 }
 
-/** An id between 0 and the limit. */
-export function readId(value: unknown, file: string, entry: string): number {
+/** An id between 0 and the limit; `entry` is asked for its name only when it is none. */
+export function readId(value: unknown, file: string, entry: () => string): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= mostTokens) {
     throw invalidTokenizer(
       file,
-      `${entry} is ${describe(value)}; an id is a whole number from 0 to ${mostTokens - 1}.`,
+      `${entry()} is ${describe(value)}; an id is a whole number from 0 to ${mostTokens - 1}.`,
     );
   }
   return value;
@@ -70,8 +70,8 @@ export function readTokenIds(value: unknown, file: string, entry: string): Map<s
   }
   const tokenIds = new Map<string, number>();
   const tokens: string[] = [];
-  for (const token of Object.keys(value)) {
-    const id = readId(value[token], file, `${entry}[${JSON.stringify(token.slice(0, 80))}]`);
+  for (const [token, given] of Object.entries(value)) {
+    const id = readId(given, file, () => `${entry}[${JSON.stringify(token.slice(0, 80))}]`);
     if (tokens[id] !== undefined) {
       throw invalidTokenizer(
         file,
