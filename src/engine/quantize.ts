@@ -36,10 +36,9 @@ const smallestSide = 64;
 export async function quantizeWeights(
   results: Readonly<Record<string, Value>>,
   weights: ReadonlyMap<string, BoundTensor>,
-  { int8Range = 'auto' }: QuantizeOptions = {},
+  { int8Range }: QuantizeOptions = {},
 ): Promise<QuantizedModel> {
-  const full = int8Range === 'full' || (int8Range === 'auto' && hasExactByteProducts());
-  const limit = full ? 127 : 63;
+  const limit = quantizedRange(int8Range);
   const nodes = nodesOf(Object.values(results));
   const products = quantizableProducts(nodes, Object.values(results), weights);
   const adapted = new Map(weights);
@@ -60,6 +59,11 @@ export async function quantizeWeights(
     await reader.close();
   }
   return { quantized, weights: adapted };
+}
+
+/** The largest number of a quantised weight. */
+export function quantizedRange(range: QuantizeOptions['int8Range'] = 'auto'): 63 | 127 {
+  return range === 'full' || (range === 'auto' && hasExactByteProducts()) ? 127 : 63;
 }
 
 type Parameter = NodeOf<'parameter'>;

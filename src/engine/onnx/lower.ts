@@ -1,5 +1,5 @@
 /** Turns a graph into an ONNX program whose weights stay where they lie. */
-import { dirname, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { EidosError } from '../../errors.ts';
 import { isSymbolic, type Shape } from '../../graph/dimension.ts';
 import type { BoundTensor, DataType } from '../../graph/tensor.ts';
@@ -26,6 +26,8 @@ export interface Program {
   model: Uint8Array<ArrayBuffer>;
   /** The folder that the places of external weights are relative to; undefined where all is inside. */
   weightFolder: string | undefined;
+  /** The files that it reads weights from, each once. */
+  weightFiles: string[];
   inputs: OnnxValue[];
   outputs: OnnxValue[];
 }
@@ -174,7 +176,7 @@ export function lower(results: Readonly<Record<string, Value>>, options: Lowerin
     shape: namedShape(shape),
   }));
   const model = encodeModel({ nodes: onnxNodes, initializers: [...initializers.values()], inputs, outputs });
-  return { model, weightFolder, inputs, outputs };
+  return { model, weightFolder, weightFiles: filesOf(initializers.values(), weightFolder), inputs, outputs };
 }
 
 /** Symbolic sizes by name; multiples get a name of their own, as ONNX knows no products. */
@@ -197,6 +199,14 @@ function place(tensor: BoundTensor, folder: string | undefined): OnnxTensor['dat
   if ('bytes' in tensor.location) return tensor.location.bytes;
   const { file, offset } = tensor.location;
   return { file: relative(folder!, file), offset, byteLength: tensor.byteLength };
+}
+
+function filesOf(tensors: Iterable<OnnxTensor>, folder: string | undefined): string[] {
+  const files = new Set<string>();
+  for (const { data } of tensors) {
+    if (!(data instanceof Uint8Array)) files.add(join(folder!, data.file));
+  }
+  return [...files].sort();
 }
 
 /** The innermost folder that holds all weight files; onnxruntime reads nothing outside it. */
