@@ -50,6 +50,7 @@ export function createBytePairCodec(vocabulary: BytePairVocabulary, settings: By
   const splitAfter = addedSplitter(settings.added.filter((token) => token.normalized));
   const words = new Map<string, readonly number[]>();
   const encoder = new TextEncoder();
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   // OpenAI's pattern lets these through whole.
   if (settings.pattern === 'openAi') for (const token of settings.added) words.set(token.content, [token.id]);
   const whole = settings.pattern === 'openAi' ? [...words] : [];
@@ -67,7 +68,8 @@ export function createBytePairCodec(vocabulary: BytePairVocabulary, settings: By
         words.clear();
         for (const [content, id] of whole) words.set(content, id);
       }
-      words.set(piece, result);
+      // A fresh copy, because a part of a text keeps the whole text in memory.
+      words.set(piece.length > 12 ? decoder.decode(bytes) : piece, result);
     }
     return result;
   };

@@ -194,14 +194,14 @@ function readPieces(model: JsonObject, file: string): Map<string, number> {
 /** Pairs, written as `"a b"` or `["a", "b"]`. */
 function readMerges(model: JsonObject, file: string): MergePair[] {
   return readList(model, 'merges', file).map((merge, rank) => {
-    const parts: unknown = typeof merge === 'string' ? merge.split(' ') : merge;
-    const [left, right] = Array.isArray(parts) ? parts : [];
-    if (
-      !Array.isArray(parts) ||
-      parts.length !== 2 ||
-      typeof left !== 'string' ||
-      typeof right !== 'string'
-    ) {
+    let pair: readonly unknown[] = [];
+    if (typeof merge === 'string') {
+      const space = merge.indexOf(' ');
+      if (space >= 0 && !merge.includes(' ', space + 1))
+        pair = [merge.slice(0, space), merge.slice(space + 1)];
+    } else if (Array.isArray(merge)) pair = merge;
+    const [left, right] = pair;
+    if (pair.length !== 2 || typeof left !== 'string' || typeof right !== 'string') {
       throw invalidTokenizer(file, `model.merges[${rank}] is ${describe(merge)}; a merge is two tokens.`);
     }
     return [left, right];

@@ -34,7 +34,7 @@ export interface TrainedVocabulary {
  * Joins, again and again, the pair of neighbouring tokens that is most frequent in the sentences
  * (Sennrich et al. 2016, arXiv:1508.07909), inside words as CLIP cuts them. The same sentences give the same
  * vocabulary. The tokens of start and end have the two highest ids.
- * @throws EidosError `invalid_option` for sizes out of range.
+ * @throws EidosError `invalid_option` for sizes out of range and for anything but strings.
  */
 export function trainBytePairVocabulary(
   sentences: Iterable<string>,
@@ -74,7 +74,12 @@ export function trainBytePairVocabulary(
 
 function countWords(sentences: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
+  let index = 0;
   for (const sentence of sentences) {
+    if (typeof sentence !== 'string') {
+      throw new EidosError('invalid_option', `Sentence ${index} is ${typeof sentence}, not a string.`);
+    }
+    index++;
     for (const word of cutPieces(normalizeText(sentence, huggingFaceRules), 'clip')) {
       counts.set(word, (counts.get(word) ?? 0) + 1);
     }

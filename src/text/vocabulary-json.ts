@@ -70,7 +70,8 @@ export function readTokenIds(value: unknown, file: string, entry: string): Map<s
   }
   const tokenIds = new Map<string, number>();
   const tokens: string[] = [];
-  for (const [token, given] of Object.entries(value)) {
+  for (const token in value) {
+    const given = value[token];
     const id = readId(given, file, () => `${entry}[${JSON.stringify(token.slice(0, 80))}]`);
     if (tokens[id] !== undefined) {
       throw invalidTokenizer(

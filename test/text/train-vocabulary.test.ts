@@ -130,6 +130,9 @@ describe('training a vocabulary', () => {
     for (const size of [513, 100_001, 600.5, Number.NaN]) {
       expect(() => trainBytePairVocabulary([], { size, contextLength: 8 })).toThrow(/size is/);
     }
+    expect(() => trainBytePairVocabulary(['a', 1 as never], { size: 600, contextLength: 8 })).toThrow(
+      /Sentence 1 is/,
+    );
     expect(() => trainBytePairVocabulary([], { size: 600, contextLength: 2 })).toThrow(/contextLength is 2/);
   });
 });
