@@ -4,6 +4,7 @@ export type { WeightFormat, Weights } from './formats/format.ts';
 export { bindParameters, type ParameterValue, publishParameters } from './layouts/bind.ts';
 export type { Configurations, Layout, LayoutName, LayoutOptions } from './layouts/layout.ts';
 export { architectureFromShapes, layouts, type Recognised } from './layouts/table.ts';
+export { toFloat16, toFloat32 } from './numbers.ts';
 export { canonicalShapes, imageTokens, parameterCount, textPositions } from './parameters.ts';
 export {
   type BoundTensor,
@@ -14,3 +15,10 @@ export {
   type TensorLocation,
 } from './tensors.ts';
 export { openWeights } from './weights.ts';
+export {
+  type HuggingFaceFiles,
+  huggingFaceConfig,
+  huggingFaceTensors,
+  writeHuggingFace,
+} from './write-hugging-face.ts';
+export { type TensorEntry, writeSafetensors } from './write-safetensors.ts';

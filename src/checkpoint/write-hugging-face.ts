@@ -1,0 +1,166 @@
+/** Writes a CLIP as Hugging Face's `CLIPModel` reads it: `config.json`, `preprocessor_config.json`, `model.safetensors`. */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EidosError } from '../errors.ts';
+import type { Activation, ClipArchitecture, TransformerArchitecture } from '../models/architecture.ts';
+import { clipPreprocessing, type ImagePreprocessing } from '../models/preprocessing.ts';
+import { type ParameterValue, publishParameters } from './layouts/bind.ts';
+import { type TensorEntry, writeSafetensors } from './write-safetensors.ts';
+
+export interface HuggingFaceFiles {
+  /** Content of `config.json`. */
+  config: Record<string, unknown>;
+  /** Content of `preprocessor_config.json`. */
+  preprocessor: Record<string, unknown>;
+}
+
+/** Hugging Face's names of the activations. */
+const activationNames: { readonly [A in Activation]: string } = {
+  quick_gelu: 'quick_gelu',
+  gelu: 'gelu',
+  gelu_tanh: 'gelu_pytorch_tanh',
+};
+
+const pillowFilters: { readonly [I in ImagePreprocessing['interpolation']]: number } = {
+  nearest: 0,
+  lanczos: 1,
+  bilinear: 2,
+  bicubic: 3,
+};
+
+/**
+ * The two configuration files of an architecture that Hugging Face's CLIP can express.
+ * @param preprocessing how its pictures are prepared; CLIP's way by default.
+ * @throws EidosError `invalid_option` naming the field of the architecture that it cannot.
+ */
+export function huggingFaceConfig(
+  architecture: ClipArchitecture,
+  preprocessing: ImagePreprocessing = { ...clipPreprocessing, size: architecture.image.imageSize },
+): HuggingFaceFiles {
+  const { image, text, embeddingSize } = architecture;
+  if (image.kind !== 'vit') return inexpressible('image.kind', image.kind, 'vit');
+  needs('image.imageSize', image.imageSize % image.patchSize, 0);
+  needs('image.patchBias', image.patchBias, false);
+  needs('image.classToken', image.classToken, true);
+  needs('image.normBefore', image.normBefore, true);
+  needs('image.normAfter', image.normAfter, 'pooled');
+  needs('image.pool', image.pool.kind, 'class');
+  needs('image.projection', image.projection, 'linear');
+  needs('text.causal', text.causal, true);
+  needs('text.positions', text.positions, 'learned');
+  needs('text.projection', text.projection, 'linear');
+  needs('probability', architecture.probability, 'softmax');
+  needs('logitBias', architecture.logitBias, false);
+  if (text.pool.kind !== 'end') return inexpressible('text.pool', text.pool.kind, 'end');
+  // The number 2 makes Hugging Face take the highest token of a sentence.
+  const endToken = text.pool.endToken === 'highest' ? 2 : text.pool.endToken;
+  if (text.pool.endToken === 2) return inexpressible('text.pool.endToken', 2, 'any other token');
+  const config = {
+    architectures: ['CLIPModel'],
+    model_type: 'clip',
+    projection_dim: embeddingSize,
+    logit_scale_init_value: 2.6592,
+    text_config: {
+      model_type: 'clip_text_model',
+      ...towerConfig(text, embeddingSize),
+      max_position_embeddings: text.contextLength,
+      vocab_size: text.vocabularySize,
+      bos_token_id: text.vocabularySize - 2,
+      eos_token_id: endToken,
+    },
+    vision_config: {
+      model_type: 'clip_vision_model',
+      ...towerConfig(image, embeddingSize),
+      image_size: image.imageSize,
+      patch_size: image.patchSize,
+    },
+  };
+  return { config, preprocessor: preprocessorConfig(preprocessing) };
+}
+
+/**
+ * Published name → numbers in Hugging Face's CLIP layout, from canonical parameters.
+ * @throws EidosError `invalid_option` where a parameter is missing or the architecture cannot be expressed.
+ */
+export function huggingFaceTensors(
+  architecture: ClipArchitecture,
+  parameters: ReadonlyMap<string, ParameterValue>,
+): Map<string, ParameterValue> {
+  huggingFaceConfig(architecture);
+  return publishParameters('hugging_face_clip', architecture, parameters);
+}
+
+/**
+ * Writes the folder that `CLIPModel.from_pretrained` and `openCheckpoint` read; tokenizer files are the caller's.
+ * @param options.type number type in the file. @default 'float32'
+ */
+export async function writeHuggingFace(
+  folder: string,
+  architecture: ClipArchitecture,
+  parameters: ReadonlyMap<string, ParameterValue>,
+  options: {
+    type?: 'float32' | 'float16';
+    preprocessing?: ImagePreprocessing;
+    metadata?: Record<string, string>;
+  } = {},
+): Promise<void> {
+  const { config, preprocessor } = huggingFaceConfig(architecture, options.preprocessing);
+  const type = options.type ?? 'float32';
+  const entries: TensorEntry[] = [];
+  for (const [name, { shape, data }] of publishParameters('hugging_face_clip', architecture, parameters)) {
+    entries.push({ name, type, shape, data });
+  }
+  await mkdir(folder, { recursive: true });
+  await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt', ...options.metadata });
+  await writeJson(join(folder, 'config.json'), { ...config, torch_dtype: type });
+  await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
+}
+
+function towerConfig(tower: TransformerArchitecture, embeddingSize: number): Record<string, unknown> {
+  return {
+    hidden_size: tower.width,
+    intermediate_size: tower.mlpWidth,
+    num_attention_heads: tower.heads,
+    num_hidden_layers: tower.layers,
+    hidden_act: activationNames[tower.activation],
+    layer_norm_eps: tower.normEpsilon,
+    projection_dim: embeddingSize,
+  };
+}
+
+function preprocessorConfig(preprocessing: ImagePreprocessing): Record<string, unknown> {
+  const { size, resize, mean, deviation, interpolation } = preprocessing;
+  if (resize === 'longest') return inexpressible('preprocessing.resize', resize, 'shortest or squash');
+  const square = { height: size, width: size };
+  return {
+    image_processor_type: 'CLIPImageProcessor',
+    do_convert_rgb: true,
+    do_resize: true,
+    size: resize === 'shortest' ? { shortest_edge: size } : square,
+    resample: pillowFilters[interpolation],
+    do_center_crop: resize === 'shortest',
+    crop_size: square,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: mean,
+    image_std: deviation,
+  };
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, `${JSON.stringify(value, undefined, 2)}\n`);
+  await rename(temporary, path);
+}
+
+function needs<T>(field: string, value: T, needed: T): void {
+  if (value !== needed) inexpressible(field, value, needed);
+}
+
+function inexpressible(field: string, value: unknown, needed: unknown): never {
+  throw new EidosError(
+    'invalid_option',
+    `Hugging Face's CLIP has no models with ${field} = ${String(value)} (only ${String(needed)}); write the weights as plain safetensors instead.`,
+  );
+}
