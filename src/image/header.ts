@@ -27,6 +27,8 @@ export interface PictureHeader {
   format: PictureFormat;
   /** Undefined where only the decoder can tell (AVIF, TIFF). */
   mode: PixelMode | undefined;
+  /** JPEG: the sides as they are stored, before any turning. */
+  sides?: [width: number, height: number];
   /** Red, green, blue of each colour of a palette. */
   palette?: Uint8Array;
   /** GIF: where the first frame lies. */
@@ -44,7 +46,7 @@ export const readableFormats = 'JPEG, PNG, WebP, GIF, AVIF and TIFF';
  */
 export function readHeader(bytes: Uint8Array, label: string): PictureHeader {
   if (bytes.length === 0) throw new EidosError('invalid_image', `${label} is empty.`);
-  if (startsWith(bytes, 0, [0xff, 0xd8, 0xff])) return { format: 'jpeg', mode: jpegMode(bytes) };
+  if (startsWith(bytes, 0, [0xff, 0xd8, 0xff])) return jpegHeader(bytes);
   if (startsWith(bytes, 0, [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) return pngHeader(bytes);
   if (ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 4) === 'WEBP') {
     return { format: 'webp', mode: webpMode(bytes) };
@@ -63,7 +65,7 @@ export function readHeader(bytes: Uint8Array, label: string): PictureHeader {
 }
 
 /** CMYK and grey JPEG are told apart from colour by the number of components in the frame header. */
-function jpegMode(bytes: Uint8Array): PixelMode {
+function jpegHeader(bytes: Uint8Array): PictureHeader {
   let at = 2;
   while (at + 9 < bytes.length) {
     if (bytes[at] !== 0xff) break;
@@ -79,11 +81,12 @@ function jpegMode(bytes: Uint8Array): PixelMode {
     // SOF0 to SOF15, less DHT (c4), JPG (c8) and DAC (cc)
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
       const components = bytes[at + 9];
-      return components === 1 ? 'grey' : components === 4 ? 'cmyk' : 'rgb';
+      const mode = components === 1 ? 'grey' : components === 4 ? 'cmyk' : 'rgb';
+      return { format: 'jpeg', mode, sides: [uint16(bytes, at + 7), uint16(bytes, at + 5)] };
     }
     at += 2 + uint16(bytes, at + 2);
   }
-  return 'rgb';
+  return { format: 'jpeg', mode: 'rgb' };
 }
 
 function pngHeader(bytes: Uint8Array): PictureHeader {

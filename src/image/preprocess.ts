@@ -18,8 +18,9 @@ export interface PreprocessOptions extends SourceOptions, DecodeOptions {
   /**
    * - `exact`: the pixels that Pillow computes, to the bit. Every pixel of the original counts, so huge JPEGs
    *   are decoded in full.
-   * - `fast`: sharp's resizing, which decodes JPEG and WebP at a fraction of their size where that is enough.
-   *   Palettes, alpha, CMYK and 16 bits are resized exactly there too.
+   * - `fast`: JPEGs of at least twice the wanted size are decoded at a fraction of it and resized by sharp.
+   *   On the reference pictures values differ by 0.5 of 255 on average and 15 at most; a photograph of 12
+   *   megapixels takes a third of the time. All other pictures are resized exactly, which is no slower.
    * @default 'exact'
    */
   resize?: 'exact' | 'fast' | undefined;

@@ -2,6 +2,7 @@
  * Resampling of 8-bit pictures bit for bit as Pillow does it: weights in 22-bit fixed point, first along the
  * rows, then along the columns, rounded to 8 bits in between. Only the part that is asked for is computed.
  */
+import { runByKernel } from './kernel.ts';
 
 export type Interpolation = 'bicubic' | 'bilinear' | 'lanczos' | 'nearest';
 
@@ -80,18 +81,12 @@ const fractionBits = 22;
 const one = 1 << fractionBits;
 const half = 1 << (fractionBits - 1);
 
-/** Weights in fixed point, the number of taps rounded up to a multiple of `multiple`. */
-function fixedWeights(
-  span: Span,
-  interpolation: Exclude<Interpolation, 'nearest'>,
-  multiple: number,
-): Weights<Int32Array> {
+function fixedWeights(span: Span, interpolation: Exclude<Interpolation, 'nearest'>): Weights<Int32Array> {
   const real = realWeights(span, interpolation);
-  const used = lastUsedTap(real) + 1;
-  const taps = Math.ceil(used / multiple) * multiple;
+  const taps = lastUsedTap(real) + 1;
   const values = new Int32Array(span.count * taps);
   for (let i = 0; i < span.count; i++) {
-    for (let j = 0; j < used; j++) {
+    for (let j = 0; j < taps; j++) {
       const scaled = real.values[i * real.taps + j]! * one;
       values[i * taps + j] = Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
     }
@@ -120,68 +115,69 @@ export function resample(
   interpolation: Interpolation,
 ): Uint8ClampedArray {
   if (interpolation === 'nearest') return nearest(data, channels, across, down);
-  const columns = fixedWeights(down, interpolation, 4);
-  const top = columns.starts[0] ?? 0;
-  const needed = Math.min(down.from, (columns.starts[down.count - 1] ?? 0) + columns.taps) - top;
-  const line = across.count * channels;
-  const resampleRows = down.from !== down.to;
-  // The last taps may lie below the picture, where their weight is zero.
-  const middle = new Uint8ClampedArray(Math.max(needed, columns.taps + needed - 1) * line);
-  if (across.from === across.to) {
-    for (let y = 0; y < needed; y++) {
-      const at = ((top + y) * across.from + across.first) * channels;
-      middle.set(data.subarray(at, at + line), y * line);
+  const passes = planPasses(data, channels, across, down, interpolation);
+  return runByKernel(passes) ?? runPlainly(passes);
+}
+
+/** The two passes over a picture. A direction in which nothing changes has no weights, only a part. */
+export interface Passes {
+  /** The rows that count, all of their columns. */
+  data: Uint8Array;
+  channels: number;
+  width: number;
+  height: number;
+  rows: Weights<Int32Array> | undefined;
+  firstColumn: number;
+  columnCount: number;
+  columns: Weights<Int32Array> | undefined;
+  rowCount: number;
+}
+
+export function planPasses(
+  data: Uint8Array,
+  channels: number,
+  across: Span,
+  down: Span,
+  interpolation: Exclude<Interpolation, 'nearest'>,
+): Passes {
+  const columns = down.from === down.to ? undefined : fixedWeights(down, interpolation);
+  const rows = across.from === across.to ? undefined : fixedWeights(across, interpolation);
+  const top = columns ? (columns.starts[0] ?? 0) : down.first;
+  const bottom = columns ? (columns.starts[down.count - 1] ?? 0) + columns.taps : top + down.count;
+  const line = across.from * channels;
+  return {
+    data: data.subarray(top * line, bottom * line),
+    channels,
+    width: across.from,
+    height: bottom - top,
+    rows,
+    firstColumn: across.first,
+    columnCount: across.count,
+    columns: columns && { ...columns, starts: columns.starts.map((start) => start - top) },
+    rowCount: down.count,
+  };
+}
+
+/** The passes in plain code: where the kernel does not run, and what it is checked against. */
+export function runPlainly(passes: Passes): Uint8ClampedArray {
+  const { channels, width, height, columns, columnCount, rowCount } = passes;
+  const line = columnCount * channels;
+  const middle = new Uint8ClampedArray(height * line);
+  if (passes.rows) resampleRows(passes.data, width, height, channels, passes.rows, middle);
+  else {
+    for (let y = 0; y < height; y++) {
+      const at = (y * width + passes.firstColumn) * channels;
+      middle.set(passes.data.subarray(at, at + line), y * line);
     }
-  } else {
-    const rows = fixedWeights(across, interpolation, 1);
-    const source = data.subarray(top * across.from * channels, (top + needed) * across.from * channels);
-    if (channels === 3) rowsOfThree(source, across.from, needed, rows, middle);
-    else rowsOfAny(source, across.from, needed, channels, rows, middle);
   }
-  if (!resampleRows) {
-    const at = (down.first - top) * line;
-    return middle.subarray(at, at + down.count * line);
-  }
-  const result = new Uint8ClampedArray(down.count * line);
-  columnsOf(middle, line, top, columns, result);
+  if (!columns) return middle;
+  const result = new Uint8ClampedArray(rowCount * line);
+  resampleColumns(middle, line, columns, result);
   return result;
 }
 
-/** Along the rows, three channels: the loop that most of the time goes into. Sums stay below 2³¹. */
-function rowsOfThree(
-  source: Uint8Array,
-  width: number,
-  height: number,
-  { starts, values, taps }: Weights<Int32Array>,
-  result: Uint8ClampedArray,
-): void {
-  const count = starts.length;
-  let out = 0;
-  for (let y = 0; y < height; y++) {
-    const row = y * width * 3;
-    let tap = 0;
-    for (let x = 0; x < count; x++) {
-      let at = row + starts[x]! * 3;
-      let red = half;
-      let green = half;
-      let blue = half;
-      for (const end = tap + taps; tap < end; tap++) {
-        const weight = values[tap]!;
-        red = (red + Math.imul(weight, source[at]!)) | 0;
-        green = (green + Math.imul(weight, source[at + 1]!)) | 0;
-        blue = (blue + Math.imul(weight, source[at + 2]!)) | 0;
-        at += 3;
-      }
-      result[out] = red >> fractionBits;
-      result[out + 1] = green >> fractionBits;
-      result[out + 2] = blue >> fractionBits;
-      out += 3;
-    }
-  }
-}
-
-/** Along the rows, any number of channels. */
-function rowsOfAny(
+/** Along the rows. Sums stay below 2³¹. */
+function resampleRows(
   source: Uint8Array,
   width: number,
   height: number,
@@ -189,10 +185,9 @@ function rowsOfAny(
   { starts, values, taps }: Weights<Int32Array>,
   result: Uint8ClampedArray,
 ): void {
-  const count = starts.length;
   let out = 0;
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < count; x++) {
+    for (let x = 0; x < starts.length; x++) {
       const pixel = (y * width + starts[x]!) * channels;
       for (let channel = 0; channel < channels; channel++) {
         let at = pixel + channel;
@@ -207,116 +202,22 @@ function rowsOfAny(
   }
 }
 
-/** Along the columns: whole lines are weighed, four at a time, so that memory is read in order. */
-function columnsOf(
+/** Along the columns, a whole line at a time, so that memory is read in order. */
+function resampleColumns(
   source: Uint8ClampedArray,
   line: number,
-  top: number,
   { starts, values, taps }: Weights<Int32Array>,
   result: Uint8ClampedArray,
 ): void {
   const sums = new Int32Array(line);
   for (let y = 0; y < starts.length; y++) {
-    let tap = y * taps;
-    let at = (starts[y]! - top) * line;
-    let left = taps;
     sums.fill(half);
-    for (; left > 8; left -= 4, tap += 4, at += 4 * line) addFour(source, at, line, values, tap, sums);
-    if (left === 8) finishEight(source, at, line, values, tap, sums, result, y * line);
-    else finishFour(source, at, line, values, tap, sums, result, y * line);
-  }
-}
-
-function addFour(
-  source: Uint8ClampedArray,
-  at: number,
-  line: number,
-  values: Int32Array,
-  tap: number,
-  sums: Int32Array,
-): void {
-  const at1 = at + line;
-  const at2 = at1 + line;
-  const at3 = at2 + line;
-  const w0 = values[tap]!;
-  const w1 = values[tap + 1]!;
-  const w2 = values[tap + 2]!;
-  const w3 = values[tap + 3]!;
-  for (let i = 0; i < line; i++) {
-    sums[i] =
-      sums[i]! +
-      Math.imul(w0, source[at + i]!) +
-      Math.imul(w1, source[at1 + i]!) +
-      Math.imul(w2, source[at2 + i]!) +
-      Math.imul(w3, source[at3 + i]!);
-  }
-}
-
-function finishFour(
-  source: Uint8ClampedArray,
-  at: number,
-  line: number,
-  values: Int32Array,
-  tap: number,
-  sums: Int32Array,
-  result: Uint8ClampedArray,
-  out: number,
-): void {
-  const at1 = at + line;
-  const at2 = at1 + line;
-  const at3 = at2 + line;
-  const w0 = values[tap]!;
-  const w1 = values[tap + 1]!;
-  const w2 = values[tap + 2]!;
-  const w3 = values[tap + 3]!;
-  for (let i = 0; i < line; i++) {
-    result[out + i] =
-      (sums[i]! +
-        Math.imul(w0, source[at + i]!) +
-        Math.imul(w1, source[at1 + i]!) +
-        Math.imul(w2, source[at2 + i]!) +
-        Math.imul(w3, source[at3 + i]!)) >>
-      fractionBits;
-  }
-}
-
-function finishEight(
-  source: Uint8ClampedArray,
-  at: number,
-  line: number,
-  values: Int32Array,
-  tap: number,
-  sums: Int32Array,
-  result: Uint8ClampedArray,
-  out: number,
-): void {
-  const at1 = at + line;
-  const at2 = at1 + line;
-  const at3 = at2 + line;
-  const at4 = at3 + line;
-  const at5 = at4 + line;
-  const at6 = at5 + line;
-  const at7 = at6 + line;
-  const w0 = values[tap]!;
-  const w1 = values[tap + 1]!;
-  const w2 = values[tap + 2]!;
-  const w3 = values[tap + 3]!;
-  const w4 = values[tap + 4]!;
-  const w5 = values[tap + 5]!;
-  const w6 = values[tap + 6]!;
-  const w7 = values[tap + 7]!;
-  for (let i = 0; i < line; i++) {
-    result[out + i] =
-      (sums[i]! +
-        Math.imul(w0, source[at + i]!) +
-        Math.imul(w1, source[at1 + i]!) +
-        Math.imul(w2, source[at2 + i]!) +
-        Math.imul(w3, source[at3 + i]!) +
-        Math.imul(w4, source[at4 + i]!) +
-        Math.imul(w5, source[at5 + i]!) +
-        Math.imul(w6, source[at6 + i]!) +
-        Math.imul(w7, source[at7 + i]!)) >>
-      fractionBits;
+    for (let tap = 0; tap < taps; tap++) {
+      const weight = values[y * taps + tap]!;
+      const at = (starts[y]! + tap) * line;
+      for (let i = 0; i < line; i++) sums[i] = sums[i]! + Math.imul(weight, source[at + i]!);
+    }
+    for (let i = 0; i < line; i++) result[y * line + i] = sums[i]! >> fractionBits;
   }
 }
 

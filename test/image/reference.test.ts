@@ -80,13 +80,16 @@ describe.skipIf(sharedFixtures === undefined)('reference pictures', () => {
     expect(differing).toEqual([]);
   });
 
-  test('fast: on average within half a value, at most 15', async () => {
+  test('fast: large JPEGs within 15, half a value on average; all others exact', async () => {
     const distances = [];
-    for (const one of cases) distances.push(await distance(one, { resize: 'fast' }));
+    for (const one of cases) {
+      const found = await distance(one, { resize: 'fast' });
+      if (found.max > 0) distances.push({ ...found, name: one.name });
+    }
+    expect(distances.length).toBeGreaterThan(0);
+    expect(distances.filter(({ name }) => !/\.jpg\//.test(name))).toEqual([]);
     expect(Math.max(...distances.map(({ max }) => max))).toBeLessThanOrEqual(15);
-    expect(Math.max(...distances.map(({ mean }) => mean))).toBeLessThanOrEqual(2);
-    expect(distances.reduce((sum, { mean }) => sum + mean, 0) / cases.length).toBeLessThan(0.5);
-    expect(distances.some(({ max }) => max > 0)).toBe(true);
+    expect(distances.reduce((sum, { mean }) => sum + mean, 0) / distances.length).toBeLessThan(0.6);
   });
 
   test('normalised values', async () => {

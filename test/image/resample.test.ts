@@ -1,10 +1,13 @@
 /** Laws that resampling obeys whatever the picture. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Interpolation, resample, type Span } from '../../src/image/resample.ts';
+import { runByKernel } from '../../src/image/kernel.ts';
+import { type Interpolation, planPasses, resample, runPlainly, type Span } from '../../src/image/resample.ts';
 import { planGeometry } from '../../src/image/resize.ts';
 import { clipPreprocessing } from '../../src/models/preprocessing.ts';
 import { difference } from './fixture-pictures.ts';
+
+fc.configureGlobal({ numRuns: 50 });
 
 const interpolations: Interpolation[] = ['bicubic', 'bilinear', 'lanczos', 'nearest'];
 const side = fc.integer({ min: 1, max: 40 });
@@ -120,6 +123,57 @@ describe.each(interpolations)('%s', (interpolation) => {
         expect(difference(one.data, other.data).max).toBeLessThanOrEqual(1);
       }),
     );
+  });
+});
+
+describe('the WebAssembly kernel computes what plain code does', () => {
+  test.each(['bicubic', 'bilinear', 'lanczos'] as const)('%s', (interpolation) => {
+    let ran = 0;
+    fc.assert(
+      fc.property(picture(fc.constantFrom(1, 3, 4)), side, side, (image, width, height) => {
+        const across = {
+          from: image.width,
+          to: width,
+          first: Math.floor(width / 3),
+          count: Math.ceil(width / 2),
+        };
+        const down = {
+          from: image.height,
+          to: height,
+          first: Math.floor(height / 2),
+          count: Math.ceil(height / 3),
+        };
+        across.count = Math.min(across.count, width - across.first);
+        down.count = Math.min(down.count, height - down.first);
+        const passes = planPasses(image.data, image.channels, across, down, interpolation);
+        const found = runByKernel(passes);
+        if (!found) return;
+        ran += 1;
+        expect(found).toEqual(runPlainly(passes));
+      }),
+    );
+    expect(ran).toBeGreaterThan(15);
+  });
+
+  test('black and white, where weights overshoot', () => {
+    for (const to of [7, 63, 65, 500]) {
+      const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (Math.floor(i / 3) % 5 < 2 ? 255 : 0));
+      const passes = planPasses(data, 3, whole(64, to), whole(64, to), 'lanczos');
+      expect(difference(runByKernel(passes)!, runPlainly(passes)).max).toBe(0);
+    }
+  });
+
+  test('a picture of many strips', () => {
+    const data = Uint8Array.from({ length: 2500 * 900 * 3 }, (_, i) => (i * 7919) >> 4);
+    const passes = planPasses(data, 3, whole(2500, 33), whole(900, 31), 'bicubic');
+    expect(difference(runByKernel(passes)!, runPlainly(passes)).max).toBe(0);
+  });
+
+  test('a picture that would swell its memory goes without', () => {
+    const data = new Uint8Array(100_000 * 3).fill(9);
+    const passes = planPasses(data, 3, whole(1, 224), whole(100_000, 224), 'bicubic');
+    expect(runByKernel(passes)).toBeUndefined();
+    expect(resample(data, 3, whole(1, 224), whole(100_000, 224), 'bicubic').every((v) => v === 9)).toBe(true);
   });
 });
 
