@@ -1,6 +1,6 @@
 /** Opens a published CLIP: finds its weights and configuration, recognises the layout, names every parameter. */
 import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EidosError } from '../errors.ts';
@@ -12,6 +12,7 @@ import { bindParameters } from './layouts/bind.ts';
 import type { LayoutName, LayoutOptions } from './layouts/layout.ts';
 import { architectureFromShapes, layouts, withoutPrefix } from './layouts/table.ts';
 import { type BoundTensor, readSample, type StoredTensor } from './tensors.ts';
+import { chooseWeights, weightNames } from './weight-names.ts';
 import { openWeights } from './weights.ts';
 
 export interface Checkpoint {
@@ -36,20 +37,6 @@ export interface Checkpoint {
    */
   fingerprint: string;
 }
-
-/** Weights that a folder may hold, the preferred first. */
-const weightNames = [
-  'model.safetensors',
-  'model.safetensors.index.json',
-  'open_clip_model.safetensors',
-  'open_clip_model.safetensors.index.json',
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-  'open_clip_pytorch_model.bin',
-  'model.pt',
-];
-
-const weightEndings = /\.(safetensors|bin|pt|pth|ckpt)$/;
 
 /**
  * @param source a weight file, a shard index, or a folder that holds one; configuration files are looked for beside it.
@@ -100,12 +87,8 @@ async function findWeights(source: string): Promise<{ path: string; folder: stri
   const found = statSync(source, { throwIfNoEntry: false });
   if (found === undefined) throw new EidosError('not_found', `There is no file or folder '${source}'.`);
   if (!found.isDirectory()) return { path: source, folder: dirname(source) };
-  for (const name of weightNames) {
-    const path = join(source, name);
-    if (existsSync(path)) return { path, folder: source };
-  }
-  const candidates = (await readdir(source)).filter((name) => weightEndings.test(name));
-  if (candidates.length === 1) return { path: join(source, candidates[0]!), folder: source };
+  const { name, candidates } = chooseWeights(await readdir(source));
+  if (name !== undefined) return { path: join(source, name), folder: source };
   throw new EidosError(
     'not_found',
     candidates.length === 0

@@ -1,6 +1,8 @@
 /** Weights in and out: what the other rooms use of this one. */
 export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 export type { WeightFormat, Weights } from './formats/format.ts';
+export { resolveModel } from './hub/resolve.ts';
+export type { DownloadProgress, HubOptions } from './hub/settings.ts';
 export { bindParameters, type ParameterValue, publishParameters } from './layouts/bind.ts';
 export type { Configurations, Layout, LayoutName, LayoutOptions } from './layouts/layout.ts';
 export { architectureFromShapes, layouts, type Recognised } from './layouts/table.ts';

@@ -9,12 +9,8 @@ import type { Weights } from './format.ts';
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
-/**
- * The tensors of all shards, which must lie beside the index.
- * @param open reads one shard, whatever its format.
- * @throws EidosError `invalid_checkpoint` where the index and the shards contradict each other.
- */
-export async function readSharded(path: string, open: (path: string) => Promise<Weights>): Promise<Weights> {
+/** What the index says: the shard of every tensor. Shards are plain file names beside the index. */
+async function readIndex(path: string): Promise<Map<string, string>> {
   const parsed = indexSchema.safeParse(await readJson(path));
   if (!parsed.success) {
     throw new EidosError(
@@ -23,24 +19,43 @@ export async function readSharded(path: string, open: (path: string) => Promise<
     );
   }
   const weightMap = new Map(Object.entries(parsed.data.weight_map));
-  const shards = [...new Set(weightMap.values())];
-  if (weightMap.size > limits.tensors || shards.length > limits.shards) {
+  const shards = new Set(weightMap.values());
+  if (weightMap.size > limits.tensors || shards.size > limits.shards) {
     throw new EidosError(
       'invalid_checkpoint',
-      `'${path}' names ${weightMap.size} tensors in ${shards.length} files, over the limit of ${limits.tensors} in ${limits.shards}.`,
+      `'${path}' names ${weightMap.size} tensors in ${shards.size} files, over the limit of ${limits.tensors} in ${limits.shards}.`,
     );
   }
+  for (const shard of shards) {
+    if (/^[\w-][\w.-]*$/.test(shard) && !shard.endsWith('.json')) continue;
+    throw new EidosError(
+      'invalid_checkpoint',
+      `'${path}' names the shard '${shard}', which is no plain file name of weights.`,
+    );
+  }
+  return weightMap;
+}
+
+/**
+ * The file names of a checkpoint's shards.
+ * @throws EidosError `invalid_checkpoint` where the index is malformed.
+ */
+export async function shardNames(path: string): Promise<string[]> {
+  return [...new Set((await readIndex(path)).values())];
+}
+
+/**
+ * The tensors of all shards, which must lie beside the index.
+ * @param open reads one shard, whatever its format.
+ * @throws EidosError `invalid_checkpoint` where the index and the shards contradict each other.
+ */
+export async function readSharded(path: string, open: (path: string) => Promise<Weights>): Promise<Weights> {
+  const weightMap = await readIndex(path);
   const tensors = new Map<string, StoredTensor>();
   const files: string[] = [];
   let metadata: Record<string, string> = {};
   let format: Weights['format'] = 'safetensors';
-  for (const shard of shards) {
-    if (!/^[\w.-]+$/.test(shard) || shard.startsWith('.') || shard.endsWith('.json')) {
-      throw new EidosError(
-        'invalid_checkpoint',
-        `'${path}' names the shard '${shard}', which is no plain file name of weights.`,
-      );
-    }
+  for (const shard of new Set(weightMap.values())) {
     const weights = await open(join(dirname(path), shard));
     format = weights.format;
     files.push(...weights.files);

@@ -1,0 +1,40 @@
+/** Which files of a model are needed: its configuration, its tokenizer, and its weights in one format. */
+import { chooseWeights } from '../weight-names.ts';
+
+const configurationNames = ['config.json', 'open_clip_config.json', 'preprocessor_config.json'];
+
+const tokenizerNames = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'vocab.txt',
+  'bpe_simple_vocab_16e6.txt.gz',
+];
+
+export interface NeededFiles {
+  /** Small files, to be had first. */
+  described: string[];
+  /** The weight file or the index of its shards; undefined where the model has none that eidos reads. */
+  weights: string | undefined;
+  /** All files that could be weights, for a message. */
+  candidates: string[];
+}
+
+export function chooseFiles(names: readonly string[]): NeededFiles {
+  const described = [...configurationNames, ...tokenizerNames].filter((name) => names.includes(name));
+  const { name, candidates } = chooseWeights(names);
+  return { described, weights: name, candidates };
+}
+
+/** Whether a cached snapshot has all that a model usually has, so that the hub need not be asked. */
+export function isComplete(names: readonly string[]): boolean {
+  const has = (name: string) => names.includes(name);
+  return (
+    chooseFiles(names).weights !== undefined &&
+    (has('config.json') || has('open_clip_config.json')) &&
+    (has('tokenizer.json') || (has('vocab.json') && has('merges.txt')))
+  );
+}

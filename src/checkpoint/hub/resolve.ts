@@ -1,0 +1,195 @@
+/** From a model's name to a folder or file on this machine, fetched from the hub where it is not there yet. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { listFiles, modelInfo } from '@huggingface/hub';
+import { EidosError } from '../../errors.ts';
+import { shardNames } from '../formats/sharded.ts';
+import { type ModelCache, modelCache } from './cache.ts';
+import { chooseFiles, isComplete } from './choose.ts';
+import { download, type HubFile } from './download.ts';
+import { describe, hubFetch } from './requests.ts';
+import { type HubOptions, type HubSettings, hubSettings } from './settings.ts';
+import { parseSource } from './source.ts';
+
+/** Files of a repository that are looked at; models have some dozens. */
+const listingLimit = 10_000;
+
+/**
+ * A local path for a model: `source` itself if it is a file or folder, else the snapshot folder of the hub's model
+ * `owner/name`, `owner/name@revision` or `hf-hub:owner/name` in the cache that Hugging Face's tools share. The hub is
+ * asked only if the cache lacks something.
+ * @throws EidosError `not_found`, `offline`, `download_failed` (also for gated models), `checksum_mismatch`, `aborted`,
+ * or `unsupported_checkpoint` where a model has no weights that eidos reads.
+ */
+export async function resolveModel(source: string, options: HubOptions = {}): Promise<string> {
+  const parsed = parseSource(source);
+  if (parsed.kind === 'local') return parsed.path;
+  const settings = hubSettings(options);
+  const revision = options.revision ?? parsed.revision ?? 'main';
+  if (!/^[\w][\w./-]*$/.test(revision) || revision.includes('..')) {
+    throw new EidosError('invalid_option', `'${revision}' is no branch, tag or commit.`);
+  }
+  const cache = modelCache(settings.cacheFolder, parsed.id);
+  const cached = await cachedSnapshot(cache, revision);
+  if (settings.offline) return cached?.usable ? cached.folder : refuseOffline(parsed.id, revision, settings);
+  if (cached?.complete && options.refresh !== true) return cached.folder;
+  try {
+    return await fetchModel(parsed.id, revision, cache, settings, options);
+  } catch (error) {
+    // A hub that cannot be reached is no reason to fail where an earlier snapshot will do.
+    const unreachable =
+      error instanceof EidosError && error.code === 'download_failed' && error.cause !== undefined;
+    if (unreachable && cached?.usable) return cached.folder;
+    throw error;
+  }
+}
+
+interface CachedSnapshot {
+  folder: string;
+  /** Weights and all their shards are there. */
+  usable: boolean;
+  /** And so is what usually comes with them. */
+  complete: boolean;
+}
+
+async function cachedSnapshot(cache: ModelCache, revision: string): Promise<CachedSnapshot | undefined> {
+  const commit = await cache.commit(revision);
+  if (commit === undefined) return undefined;
+  const folder = cache.snapshot(commit);
+  const names = await cache.files(commit);
+  const { weights } = chooseFiles(names);
+  if (weights === undefined) return undefined;
+  const shards = weights.endsWith('.index.json') ? await shardNames(join(folder, weights)) : [];
+  const usable = shards.every((shard) => names.includes(shard));
+  return { folder, usable, complete: usable && isComplete(names) };
+}
+
+async function fetchModel(
+  id: string,
+  revision: string,
+  cache: ModelCache,
+  settings: HubSettings,
+  options: HubOptions,
+): Promise<string> {
+  const asked = { id, revision };
+  const request = hubFetch(settings, asked, options.signal);
+  const hub = { hubUrl: settings.endpoint, fetch: request };
+  const { sha: commit } = await answered(settings, describe(asked), () =>
+    modelInfo({ name: id, revision, additionalFields: ['sha'], ...hub }),
+  );
+  if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit)) {
+    throw new EidosError('download_failed', `${settings.endpoint} gave no commit for ${describe(asked)}.`);
+  }
+  const listed = new Map<string, HubFile>();
+  await answered(settings, describe(asked), async () => {
+    for await (const entry of listFiles({ repo: id, revision: commit, ...hub })) {
+      const file = entry.type === 'file' ? hubFile(entry) : undefined;
+      if (file !== undefined && listed.size < listingLimit) listed.set(file.name, file);
+    }
+  });
+  const { described, weights, candidates } = chooseFiles([...listed.keys()]);
+  if (weights === undefined) {
+    throw new EidosError(
+      'unsupported_checkpoint',
+      candidates.length === 0
+        ? `${id} holds no weights that eidos reads (safetensors or PyTorch's); see ${settings.endpoint}/${id}.`
+        : `${id} holds several weight files under unusual names (${candidates.slice(0, 5).join(', ')}); download one and give its path.`,
+    );
+  }
+  const fetchFiles = fileFetcher({ id, revision, commit, cache, settings, options, listed, request });
+  await fetchFiles([...described, weights]);
+  if (weights.endsWith('.index.json'))
+    await fetchFiles(await shardNames(join(cache.snapshot(commit), weights)));
+  await cache.setCommit(revision, commit);
+  return cache.snapshot(commit);
+}
+
+/** Fetches what is not in the cache, links it into the snapshot, and reports progress over all of it. */
+function fileFetcher(context: {
+  id: string;
+  revision: string;
+  commit: string;
+  cache: ModelCache;
+  settings: HubSettings;
+  options: HubOptions;
+  listed: ReadonlyMap<string, HubFile>;
+  request: typeof fetch;
+}): (names: string[]) => Promise<void> {
+  const { id, revision, commit, cache, settings, options, listed } = context;
+  let finished = 0;
+  let total = 0;
+  return async (names) => {
+    const missing: HubFile[] = [];
+    for (const name of names) {
+      const file = listed.get(name);
+      if (file === undefined) {
+        throw new EidosError(
+          'not_found',
+          `${id} lists the shard '${name}' in its index and does not hold it.`,
+        );
+      }
+      if (existsSync(cache.blob(file.checksum))) await cache.link(commit, name, file.checksum);
+      else missing.push(file);
+    }
+    total += missing.reduce((sum, { size }) => sum + size, 0);
+    for (const file of missing) {
+      const asked = { id, revision, file: file.name };
+      await download({
+        url: `${settings.endpoint}/${id}/resolve/${commit}/${encodeURIComponent(file.name)}`,
+        file,
+        target: cache.blob(file.checksum),
+        fetch: hubFetch(settings, asked, options.signal),
+        settings,
+        asked,
+        signal: options.signal,
+        onBytes: (loadedBytes) =>
+          options.onProgress?.({
+            file: file.name,
+            loadedBytes,
+            totalBytes: file.size,
+            overallLoadedBytes: finished + loadedBytes,
+            overallTotalBytes: total,
+          }),
+      });
+      finished += file.size;
+      await cache.link(commit, file.name, file.checksum);
+    }
+  };
+}
+
+/** A listed file at the top of the repository, if its entry makes sense. */
+function hubFile(entry: {
+  path: string;
+  size: number;
+  oid?: string;
+  lfs?: { oid: string; size: number };
+}): HubFile | undefined {
+  const checksum = entry.lfs?.oid ?? entry.oid ?? '';
+  const algorithm = entry.lfs === undefined ? 'git' : 'sha256';
+  const size = entry.lfs?.size ?? entry.size;
+  const sound = algorithm === 'git' ? /^[0-9a-f]{40}$/ : /^[0-9a-f]{64}$/;
+  if (!/^[\w][\w.-]*$/.test(entry.path) || !sound.test(checksum) || !Number.isSafeInteger(size) || size < 0)
+    return undefined;
+  return { name: entry.path, size, checksum, algorithm };
+}
+
+/** The hub's answers are parsed by its library, which throws anything where they are malformed. */
+async function answered<T>(settings: HubSettings, what: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (cause instanceof EidosError) throw cause;
+    throw new EidosError(
+      'download_failed',
+      `${settings.endpoint} gave an answer about ${what} that makes no sense.`,
+      { cause },
+    );
+  }
+}
+
+function refuseOffline(id: string, revision: string, settings: HubSettings): never {
+  throw new EidosError(
+    'offline',
+    `${id}@${revision} is not in the cache ${settings.cacheFolder}, and the network may not be used. Run once without the offline option (HF_HUB_OFFLINE), or give a local path.`,
+  );
+}

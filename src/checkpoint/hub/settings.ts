@@ -1,0 +1,80 @@
+/** Where models come from and are kept: the settings that Hugging Face's own tools share, read when they are needed. */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { getHFHubCachePath } from '@huggingface/hub';
+
+export interface HubOptions {
+  /**
+   * Never use the network; what is not in the cache is an error.
+   * @default whether HF_HUB_OFFLINE is 1, true, yes or on
+   */
+  offline?: boolean;
+  /**
+   * For private and gated models.
+   * @default HF_TOKEN, or the token that `hf auth login` stored
+   */
+  token?: string;
+  /**
+   * @default HF_ENDPOINT, or https://huggingface.co
+   */
+  endpoint?: string;
+  /**
+   * A branch, tag or commit, over the one in the source.
+   * @default 'main'
+   */
+  revision?: string;
+  /**
+   * @default HF_HUB_CACHE, or `hub` in HF_HOME, or ~/.cache/huggingface/hub
+   */
+  cacheFolder?: string;
+  /**
+   * Ask the hub whether the revision has moved on, though all of it is in the cache.
+   * @default false
+   */
+  refresh?: boolean;
+  /** Called as bytes arrive. */
+  onProgress?: (progress: DownloadProgress) => void;
+  /** Ends the download with the error `aborted`; what has arrived is kept and continued next time. */
+  signal?: AbortSignal;
+}
+
+/** How far the download of a model is. Bytes that an earlier attempt brought count as loaded. */
+export interface DownloadProgress {
+  /** The file that is being fetched. */
+  file: string;
+  /** Of this file. */
+  loadedBytes: number;
+  totalBytes: number;
+  /** Of all files that had to be fetched so far and now; the total grows once, when an index has named its shards. */
+  overallLoadedBytes: number;
+  overallTotalBytes: number;
+}
+
+export interface HubSettings {
+  offline: boolean;
+  token: string | undefined;
+  endpoint: string;
+  cacheFolder: string;
+}
+
+export function hubSettings(options: HubOptions): HubSettings {
+  const environment = process.env;
+  return {
+    offline: options.offline ?? /^(1|on|yes|true)$/i.test(environment.HF_HUB_OFFLINE ?? ''),
+    token: options.token ?? environment.HF_TOKEN ?? environment.HUGGING_FACE_HUB_TOKEN ?? storedToken(),
+    endpoint: (options.endpoint ?? environment.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, ''),
+    cacheFolder: options.cacheFolder ?? getHFHubCachePath(),
+  };
+}
+
+function storedToken(): string | undefined {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+  const home = process.env.HF_HOME ?? join(cache, 'huggingface');
+  try {
+    const token = readFileSync(process.env.HF_TOKEN_PATH ?? join(home, 'token'), 'utf8').trim();
+    return token === '' ? undefined : token;
+  } catch {
+    return undefined; // Nobody logged in, which is the usual case.
+  }
+}
