@@ -89,6 +89,16 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
     const { before, after } = node.attributes;
     write(node, context, 'Pad', {}, [indices(context, [...before, ...after])]);
   },
+  fitLength: (node, context) => {
+    // Room for all that may be missing, then a cut: no size needs to be looked at.
+    const { axis, length } = node.attributes;
+    const [x] = node.inputs;
+    const none = x!.shape.map(() => 0);
+    const room = x!.shape.map((_, i) => (i === axis ? length : 0));
+    const padded = context.emit('Pad', [context.nameOf(x!), indices(context, [...none, ...room])]);
+    const bounds = [0, length, axis, 1].map((number) => indices(context, [number]));
+    context.emit('Slice', [padded, ...bounds], { outputs: [context.nameOf(node.outputs[0]!)] });
+  },
   broadcastLike: (node, context) => {
     const [x, reference] = node.inputs;
     const shape = reference!.shape.some(isSymbolic)
@@ -143,10 +153,12 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
     write(node, context, 'BatchNormalization', { epsilon: { float: node.attributes.epsilon } });
   },
   batchNormTraining: (node, context) => {
-    // ONNX wants running statistics; with momentum 0 it returns those of the batch instead of a mixture.
-    const channels = Number(node.outputs[1]!.shape[0]);
-    const unused = context.constant(new Float32Array(channels), [channels]);
-    context.emit('BatchNormalization', [...names(node, context), unused, unused], {
+    // ONNX wants running statistics; with momentum 0 it returns those of the batch instead of a mixture. onnxruntime
+    // puts its answers into the memory of what it was given: two arrays that nobody else reads, so no shared constant.
+    const [, gain, bias] = names(node, context);
+    const zero = context.constant(Float32Array.of(0), []);
+    const unused = [gain!, bias!].map((name) => context.emit('Mul', [name, zero]));
+    context.emit('BatchNormalization', [...names(node, context), ...unused], {
       attributes: { epsilon: { float: node.attributes.epsilon }, momentum: { float: 0 }, training_mode: 1 },
       outputs: node.outputs.map((output) => context.nameOf(output)),
     });
