@@ -27,7 +27,11 @@ export const openAiRules: TextRules = {
   lowerCase: true,
 };
 
-/** The rules of CLIP's `tokenizer.json`, by which most published uses of Hugging Face's CLIP work. */
+/**
+ * The rules of CLIP's `tokenizer.json`, by which most published uses of Hugging Face's CLIP work.
+ * One letter differs from its Rust code: that lower-cases letter by letter, so that a capital sigma at the end
+ * of a word becomes σ there and ς here, as in Python and in Hugging Face's JavaScript.
+ */
 export const huggingFaceRules: TextRules = {
   ...openAiRules,
   unescapeHtml: false,
