@@ -19,6 +19,7 @@ import {
   divide,
   equal,
   exp,
+  fitLength,
   gather,
   gemm,
   greater,
@@ -169,6 +170,13 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
       return isSymbolic(length) || length === whole ? inner : slice(inner, axis, offset, offset + length);
     }, dy),
   ],
+  fitLength: ({ inputs: [x], attributes: { axis } }, dy) => {
+    const length = x!.shape[axis]!;
+    if (isSymbolic(length)) {
+      throw new EidosError('invalid_graph', 'fitLength has a gradient only where the size is known');
+    }
+    return [fitLength(dy, axis, length)]; // what was cut off has no influence, what was filled up comes from nowhere
+  },
   broadcastLike: ({ inputs: [x] }, dy) => [sumTo(dy, x!.shape), undefined],
   gather: ({ inputs: [table, indices], attributes: { axis } }, dy) => {
     if (axis !== 0) throw new EidosError('invalid_graph', 'gather has a gradient along axis 0 only');

@@ -149,6 +149,10 @@ export const slice = (x: Value, axis: number, start: number, end: number, step =
 export const pad = (x: Value, before: readonly number[], after: readonly number[]): Value =>
   one('pad', [x], { before, after });
 
+/** An axis made `length` long: its end cut off, or zeros after it; its size may be known only at run time. */
+export const fitLength = (x: Value, axis: number, length: number): Value =>
+  one('fitLength', [x], { axis: positive(axis, x), length });
+
 export const broadcastLike = (x: Value, reference: Value): Value => one('broadcastLike', [x, reference], {});
 export const gather = (table: Value, indices: Value, axis = 0): Value =>
   one('gather', [table, indices], { axis: positive(axis, table) });

@@ -73,6 +73,7 @@ export interface Operators {
   concat: { readonly axis: number };
   slice: { readonly axis: number; readonly start: number; readonly end: number; readonly step: number };
   pad: { readonly before: readonly number[]; readonly after: readonly number[] }; // zeros
+  fitLength: { readonly axis: number; readonly length: number }; // cut, or zeros after it, whatever the size was
   broadcastLike: None; // (value, reference): stretched to the reference's shape
   gather: { readonly axis: number }; // (table, indices)
   scatterAdd: { readonly rows: number }; // (indices [i…], updates [i…, r…]) → [rows, r…], equal indices add up

@@ -108,6 +108,11 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
     });
     return [{ shape: grown, type: x!.type }];
   },
+  fitLength: ([x], { axis, length }) => {
+    checkAxis(axis, x!);
+    require(Number.isInteger(length) && length > 0, `an axis cannot be ${length} long`);
+    return [{ shape: replaceAxis(x!.shape, axis, length), type: x!.type }];
+  },
   broadcastLike: ([x, reference]) => {
     const fits = sameShape(broadcastShapes(x!.shape, reference!.shape), reference!.shape);
     require(fits, `${formatShape(x!.shape)} does not stretch to ${formatShape(reference!.shape)}`);
