@@ -21,6 +21,9 @@ export interface DecodeOptions {
 /** The largest cameras make about 100 megapixels, which are 300 MB once decoded to RGB. */
 export const defaultMaxPixels = 100_000_000;
 
+/** Longer strips are no pictures, and the memory for resizing them grows with their length alone. */
+const largestSide = 200_000;
+
 /** Pixels in their stored values: one channel for grey modes, three for RGB and palettes, four otherwise. */
 export interface DecodedPicture {
   /** Rows from the top, channels interleaved; 16 bits only in the mode `grey16`. */
@@ -60,6 +63,7 @@ export async function decodeImage(
   try {
     const mode = header.mode ?? (header.format === 'tiff' ? tiffMode(await decoder.metadata()) : undefined);
     const { data, info } = await inMode(decoder, mode).toBuffer({ resolveWithObject: true });
+    checkSides(info.width, info.height, maxPixels, label);
     const fits = mode !== undefined && channelsOfMode[mode] === info.channels;
     const picture: DecodedPicture = {
       data:
@@ -187,7 +191,7 @@ function fromRawPixels(pixels: RawPixels, maxPixels: number, label: string): Dec
   if (![width, height].every((side) => Number.isInteger(side) && side > 0)) {
     throw new EidosError('invalid_image', `${label}: width and height must be whole numbers above 0.`);
   }
-  if (width * height > maxPixels) throw tooLarge(label, maxPixels);
+  checkSides(width, height, maxPixels, label);
   if (![1, 2, 3, 4].includes(channels) || data.length !== width * height * channels) {
     throw new EidosError(
       'invalid_image',
@@ -218,6 +222,16 @@ export function decodingError(cause: unknown, label: string, maxPixels: number):
   if (/pixel limit/i.test(reason)) return tooLarge(label, maxPixels, cause);
   const firstLine = reason.split('\n')[0]!.trim().replace(/[.:]$/, '');
   return new EidosError('invalid_image', `${label} is broken or cut off: ${firstLine}.`, { cause });
+}
+
+function checkSides(width: number, height: number, maxPixels: number, label: string): void {
+  if (width * height > maxPixels) throw tooLarge(label, maxPixels);
+  if (Math.max(width, height) > largestSide) {
+    throw new EidosError(
+      'image_too_large',
+      `${label} is ${width}×${height}: no side may have more than ${largestSide} pixels, so cut it first.`,
+    );
+  }
 }
 
 function tooLarge(label: string, maxPixels: number, cause?: unknown): EidosError {

@@ -198,28 +198,29 @@ function resampleWide(
   if (interpolation === 'nearest') {
     return resample(new Uint8Array(clipWide(data).buffer), 1, across, down, interpolation);
   }
+  // Where a side stays as it is, the weights are 1 and 0, and the sums exact.
   const rows = realWeights(across, interpolation);
   const columns = realWeights(down, interpolation);
-  const same = across.from === across.to;
-  const middle = new Float64Array(down.from * across.count);
-  for (let y = 0; y < down.from; y++) {
+  const top = columns.starts[0] ?? 0;
+  const bottom = (columns.starts[down.count - 1] ?? 0) + columns.taps;
+  const middle = new Int32Array((bottom - top) * across.count);
+  for (let y = top; y < bottom; y++) {
     for (let x = 0; x < across.count; x++) {
       let sum = 0;
       const at = y * across.from + rows.starts[x]!;
       for (let tap = 0; tap < rows.taps; tap++) sum += data[at + tap]! * rows.values[x * rows.taps + tap]!;
-      middle[y * across.count + x] = same ? data[y * across.from + across.first + x]! : roundAway(sum);
+      middle[(y - top) * across.count + x] = roundAway(sum);
     }
   }
   const result = new Uint8ClampedArray(down.count * across.count);
   for (let y = 0; y < down.count; y++) {
     for (let x = 0; x < across.count; x++) {
       let sum = 0;
-      const at = columns.starts[y]! * across.count + x;
+      const at = (columns.starts[y]! - top) * across.count + x;
       for (let tap = 0; tap < columns.taps; tap++) {
         sum += middle[at + tap * across.count]! * columns.values[y * columns.taps + tap]!;
       }
-      result[y * across.count + x] =
-        down.from === down.to ? middle[(down.first + y) * across.count + x]! : roundAway(sum);
+      result[y * across.count + x] = roundAway(sum);
     }
   }
   return result;

@@ -145,6 +145,26 @@ describe('limits', () => {
     expect((await decodeImage(file, { maxPixels: width * height })).width).toBe(width);
   });
 
+  test('a strip longer than any picture is refused, one as long is read in either direction', async () => {
+    const preprocessing = { ...clipPreprocessing, size: 32 };
+    for (const resize of ['shortest', 'squash', 'longest'] as const) {
+      for (const channels of [1, 3] as const) {
+        const strip = (length: number, wide: boolean) => ({
+          data: new Uint8Array(length * channels).fill(99),
+          width: wide ? length : 1,
+          height: wide ? 1 : length,
+          channels,
+        });
+        for (const wide of [true, false]) {
+          const error = await failure(preprocessImage(strip(200_001, wide), { ...preprocessing, resize }));
+          expect(error.code).toBe('image_too_large');
+          const square = await imageSquare(strip(200_000, wide), { ...preprocessing, resize });
+          expect(square.data.every((value) => value === 99)).toBe(true);
+        }
+      }
+    }
+  });
+
   test('a few bytes that claim to be ten gigapixels', async () => {
     const file = await raw().png().toBuffer();
     file.writeUInt32BE(100_000, 16);
