@@ -1,5 +1,4 @@
 /** The Vision Transformer (Dosovitskiy et al. 2021) in the variants of CLIP, CLIPA, SigLIP and CoCa. */
-import { EidosError } from '../errors.ts';
 import { linear } from '../graph/derived.ts';
 import { multiply as times } from '../graph/dimension.ts';
 import { normal, zeros } from '../graph/initialise.ts';
@@ -50,16 +49,13 @@ export function project(
 /** Patches become tokens by one matrix product; the class token stands before them. */
 function embedPatches(architecture: VitArchitecture, pixels: Value, watch: Watch): Tokens {
   const { imageSize, patchSize, width, classToken, patchBias } = architecture;
-  if (imageSize % patchSize !== 0) {
-    throw new EidosError(
-      'invalid_option',
-      `A side of ${imageSize} pixels does not divide into patches of ${patchSize}`,
-    );
-  }
-  const grid = imageSize / patchSize;
+  // Where patches do not fill the side, the rest at the right and at the bottom is left out, as a strided convolution does.
+  const grid = Math.floor(imageSize / patchSize);
+  const covered = grid * patchSize;
   const batch = pixels.shape[0]!;
   const length = grid * grid + (classToken ? 1 : 0);
-  const cut = reshape(pixels, [batch, 3, grid, patchSize, grid, patchSize]);
+  const whole = covered === imageSize ? pixels : slice(slice(pixels, 2, 0, covered), 3, 0, covered);
+  const cut = reshape(whole, [batch, 3, grid, patchSize, grid, patchSize]);
   const gathered = transpose(cut, [0, 2, 4, 1, 3, 5]); // [n, row, column, 3, y, x]
   const patches = reshape(gathered, [times(batch, grid * grid), 3 * patchSize * patchSize]);
   const weight = parameter(

@@ -1,0 +1,114 @@
+/** `eidos classify`: names pictures by the labels that fit best. */
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import type { Clip } from '../../clip/clip.ts';
+import { EidosError } from '../../errors.ts';
+import type { Classification } from '../../tasks/classify/classify.ts';
+import { barRows } from '../bars.ts';
+import { describeError, someFailed } from '../failure.ts';
+import { expandImages } from '../images.ts';
+import { addModelOptions, type ModelOptions, openModel, warn, wholeNumber } from '../model-options.ts';
+
+interface Options extends ModelOptions {
+  labels?: string;
+  label: string[];
+  labelsFile?: string;
+  template: string[];
+  templates?: 'imagenet' | 'cifar';
+  topK?: number;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+export function classifyCommand(): Command {
+  return addModelOptions(
+    new Command('classify')
+      .description('say which of the given labels fit each picture')
+      .argument('<images...>', 'pictures, folders or patterns')
+      .option('-l, --labels <labels>', 'labels, separated by commas')
+      .option('--label <label>', 'a label, as often as needed (for labels with commas)', collect, [])
+      .option('--labels-file <file>', 'a file with a label a line')
+      .option('--template <sentence>', 'a sentence with {} for the label, as often as needed', collect, [])
+      .addOption(
+        new Option('--templates <set>', 'a published set of sentences').choices(['imagenet', 'cifar']),
+      )
+      .option('-k, --top-k <k>', 'labels shown for each picture', wholeNumber('--top-k')),
+  )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  eidos classify piano.jpg --labels "a piano,a guitar,a fluffy cat"
+  eidos classify holiday/ --labels "beach,mountains,food" --template "a photo of {}" --json
+
+Exit status: 0, 1 when a picture could not be read, 2 when nothing could be done.`,
+    )
+    .action(run);
+}
+
+async function run(patterns: string[], options: Options): Promise<void> {
+  const labels = await readLabels(options);
+  const [{ createZeroShotClassifier }, { paths, missing }, clip] = await Promise.all([
+    import('../../tasks/classify/classify.ts'),
+    expandImages(patterns),
+    openModel(options, { load: 'fast-start' }),
+  ]);
+  try {
+    for (const failure of missing) print({ image: failure.pattern, error: failure.error }, clip, options);
+    const classifier = await createZeroShotClassifier(clip, labels, {
+      ...templatesOf(options),
+      onWarning: warn(options),
+    });
+    const topK = options.topK ?? (options.json ? labels.length : Math.min(labels.length, 5));
+    for await (const answer of classifier.classifyStream(paths, { topK })) print(answer, clip, options);
+  } finally {
+    await clip.close();
+  }
+}
+
+function print(answer: Classification, { config }: Clip, { json }: Options): void {
+  if ('error' in answer) process.exitCode = someFailed;
+  if (json) {
+    const line =
+      'error' in answer
+        ? { image: answer.image, error: describeError(answer.error) }
+        : { image: answer.image, model: config.model, results: answer.results };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  } else if ('error' in answer) process.stderr.write(`${answer.image}: ${answer.error.message}\n`);
+  else process.stdout.write(`${answer.image}\n${barRows(answer.results)}\n\n`);
+}
+
+async function readLabels({ labels, label, labelsFile }: Options): Promise<string[]> {
+  const given = [
+    ...(labels === undefined ? [] : labels.split(',')),
+    ...label,
+    ...(labelsFile === undefined ? [] : await readLines(labelsFile)),
+  ]
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+  if (given.length === 0) {
+    throw new EidosError(
+      'invalid_option',
+      'No labels: give --labels "a cat,a dog", --label or --labels-file',
+    );
+  }
+  return given;
+}
+
+async function readLines(file: string): Promise<string[]> {
+  try {
+    return (await readFile(file, 'utf8')).split(/\r?\n/);
+  } catch (cause) {
+    throw new EidosError('not_found', `--labels-file ${file} cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+function templatesOf({ template, templates }: Options): { templates?: 'imagenet' | 'cifar' | string[] } {
+  if (templates !== undefined && template.length > 0) {
+    throw new EidosError('invalid_option', '--templates and --template exclude each other: give one of them');
+  }
+  if (templates !== undefined) return { templates };
+  return template.length > 0 ? { templates: template } : {};
+}

@@ -1,0 +1,104 @@
+/** `eidos embed`: vectors of pictures and sentences, for tools of one's own. */
+import { Command } from 'commander';
+import type { Clip } from '../../clip/clip.ts';
+import { EidosError } from '../../errors.ts';
+import { describeError, someFailed } from '../failure.ts';
+import { expandImages } from '../images.ts';
+import { addModelOptions, type ModelOptions, openModel, warn } from '../model-options.ts';
+
+interface Options extends ModelOptions {
+  text: string[];
+  out?: string;
+  normalize: boolean;
+}
+
+/** One row of the result. */
+interface EmbeddedInput {
+  kind: 'image' | 'text';
+  name: string;
+  embedding: Float32Array;
+}
+
+export function embedCommand(): Command {
+  return addModelOptions(
+    new Command('embed')
+      .description('turn pictures and sentences into vectors')
+      .argument('[images...]', 'pictures, folders or patterns')
+      .option(
+        '-t, --text <sentence>',
+        'a sentence, as often as needed',
+        (value, before: string[]) => [...before, value],
+        [],
+      )
+      .option(
+        '-o, --out <file>',
+        'a .safetensors, .npy or .jsonl file (default: JSON lines on standard output)',
+      )
+      .option('--no-normalize', 'vectors as the model gives them, not of unit length'),
+  )
+    .addHelpText(
+      'after',
+      `
+A .safetensors file holds "images" and "texts", each [n, embedding size], and their names in its metadata; a .npy
+file holds one array, pictures first. Exit status: 0, 1 when a picture could not be read, 2 when nothing was done.`,
+    )
+    .action(run);
+}
+
+async function run(patterns: string[], options: Options): Promise<void> {
+  if (patterns.length === 0 && options.text.length === 0) {
+    throw new EidosError('invalid_option', 'Nothing to embed: name pictures, or sentences with --text');
+  }
+  const { outputFormat, writeEmbeddings } = await import('../embedding-files.ts');
+  const format = options.out === undefined ? undefined : outputFormat(options.out);
+  const [{ paths, missing }, clip] = await Promise.all([
+    expandImages(patterns),
+    openModel(options, { load: 'fast-start' }),
+  ]);
+  const kept: EmbeddedInput[] = [];
+  const handle = (row: EmbeddedInput): void => {
+    if (format === undefined) printRow(row, clip);
+    else kept.push(row);
+  };
+  try {
+    for (const { pattern, error } of missing) printError(pattern, error, options);
+    for await (const { embeddings, items } of clip.embedImageStream(paths, {
+      normalize: options.normalize,
+    })) {
+      for (const item of items) {
+        if ('error' in item) printError(item.label, item.error, options);
+        else handle({ kind: 'image', name: item.label, embedding: row(embeddings.data, item.row, clip) });
+      }
+    }
+    if (options.text.length > 0) {
+      const { data } = await clip.embedTexts(options.text, {
+        normalize: options.normalize,
+        onWarning: warn(options),
+      });
+      for (const [i, name] of options.text.entries()) {
+        handle({ kind: 'text', name, embedding: row(data, i, clip) });
+      }
+    }
+    if (options.out !== undefined)
+      await writeEmbeddings(options.out, kept, clip.embeddingSize, clip.config.model);
+  } finally {
+    await clip.close();
+  }
+}
+
+function row(data: Float32Array, index: number, { embeddingSize }: Clip): Float32Array {
+  return data.slice(index * embeddingSize, (index + 1) * embeddingSize);
+}
+
+function printRow({ kind, name, embedding }: EmbeddedInput, { config }: Clip): void {
+  process.stdout.write(
+    `${JSON.stringify({ [kind]: name, model: config.model, embedding: [...embedding] })}\n`,
+  );
+}
+
+function printError(image: string, error: EidosError, { json, out }: Options): void {
+  process.exitCode = someFailed;
+  if (json && out === undefined)
+    process.stdout.write(`${JSON.stringify({ image, error: describeError(error) })}\n`);
+  else process.stderr.write(`${image}: ${error.message}\n`);
+}

@@ -1,0 +1,79 @@
+/** `eidos inspect`: what a checkpoint is, without running it. */
+import { Command } from 'commander';
+import type { Inspection } from '../../tasks/inspect/inspect.ts';
+import { localModel } from '../local-model.ts';
+
+interface Options {
+  tensors?: boolean;
+  offline?: boolean;
+  json?: boolean;
+}
+
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description('show what a checkpoint is: architecture, layout, parameters, operations, tensors')
+    .argument('[checkpoint]', 'a folder, a weight file or a hub id (default: the bundled model)')
+    .option('--tensors', 'list every tensor')
+    .option('--offline', 'never use the network')
+    .option('--json', 'one JSON object, tensors included')
+    .option('--quiet', 'no progress')
+    .action(run);
+}
+
+async function run(source: string | undefined, options: Options): Promise<void> {
+  const { inspectCheckpoint } = await import('../../tasks/inspect/inspect.ts');
+  const inspection = await inspectCheckpoint(await localModel(source, options));
+  if (options.json) process.stdout.write(`${JSON.stringify(inspection)}\n`);
+  else process.stdout.write(describe(inspection, options.tensors ?? false));
+}
+
+function describe(inspection: Inspection, listTensors: boolean): string {
+  const { architecture, preprocessing, parameters, operations } = inspection;
+  const rows: [string, string][] = [
+    ['layout', inspection.layout],
+    ['image encoder', describeImage(architecture.image)],
+    ['text encoder', describeText(architecture.text)],
+    ['embedding', `${architecture.embeddingSize} numbers, compared by ${architecture.probability}`],
+    ['pictures', `${preprocessing.size} pixels, ${preprocessing.resize}, ${preprocessing.interpolation}`],
+    [
+      'parameters',
+      `${millions(parameters.total)} (image ${millions(parameters.image)}, text ${millions(parameters.text)})`,
+    ],
+    ['operations', `${billions(operations.image)} a picture, ${billions(operations.text)} a sentence`],
+    ['tensors', `${inspection.tensors.length} used, ${inspection.unused.length} unused`],
+    ['files', inspection.files.join(', ')],
+    ['fingerprint', inspection.fingerprint],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+  if (listTensors) {
+    lines.push(
+      '',
+      ...inspection.tensors.map(
+        ({ name, stored, type, shape }) => `${name}  ${type} [${shape.join(', ')}]  ${stored}`,
+      ),
+    );
+    lines.push(...inspection.unused.map((name) => `unused: ${name}`));
+  } else lines.push('', '--tensors lists them all, --json gives everything.');
+  return `${lines.join('\n')}\n`;
+}
+
+function describeImage(image: Inspection['architecture']['image']): string {
+  if (image.kind === 'resnet') {
+    return `ModifiedResNet, blocks ${image.layers.join('-')}, width ${image.width}, ${image.imageSize} pixels, attention pooling with ${image.heads} heads`;
+  }
+  return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
+}
+
+function describeText(text: Inspection['architecture']['text']): string {
+  const sight = text.causal ? 'causal' : 'both ways';
+  return `Transformer, ${text.layers} layers, width ${text.width}, ${text.heads} heads, ${text.contextLength} of ${text.vocabularySize} tokens, ${text.activation}, ${sight}, pooled by ${text.pool.kind}`;
+}
+
+function millions(count: number): string {
+  return `${(count / 1e6).toFixed(2)} M`;
+}
+
+function billions(count: number): string {
+  return `${(count / 1e9).toFixed(2)} GFLOP`;
+}

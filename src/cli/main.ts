@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+/** The command line `eidos`: a file a command, each loading its task only when it runs. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { classifyCommand } from './commands/classify.ts';
+import { embedCommand } from './commands/embed.ts';
+
+import { inspectCommand } from './commands/inspect.ts';
+import { modelsCommand } from './commands/models.ts';
+import { verifyCommand } from './commands/verify.ts';
+import { reportFailure } from './failure.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('eidos')
+  .description(
+    'Pictures and words in one space: classify, embed and inspect with CLIP models, all on this machine.',
+  )
+  .version(version)
+  .showHelpAfterError('(--help shows what is possible)')
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride();
+
+for (const command of [
+  classifyCommand,
+  embedCommand,
+  inspectCommand,
+  modelsCommand,
+  verifyCommand,
+]) {
+  program.addCommand(command());
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportFailure(error, process.argv.includes('--json'));
+}

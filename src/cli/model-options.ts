@@ -1,0 +1,109 @@
+/** The options that every command with a model takes, and the model that they ask for. */
+import { type Command, Option } from 'commander';
+import type { Clip } from '../clip/clip.ts';
+import type { LoadOptions } from '../clip/load.ts';
+import { EidosError } from '../errors.ts';
+
+export interface ModelOptions {
+  model?: string;
+  device: NonNullable<LoadOptions['device']>;
+  dtype: NonNullable<LoadOptions['dtype']>;
+  threads?: number;
+  load?: NonNullable<LoadOptions['load']>;
+  tokenizer?: string;
+  offline?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** Adds --model --device --dtype --threads --load --tokenizer --offline --json --quiet. */
+export function addModelOptions(command: Command): Command {
+  return command
+    .option(
+      '-m, --model <model>',
+      'a folder, a weight file, or a hub id like openai/clip-vit-base-patch32 (default: the bundled model)',
+    )
+    .addOption(
+      new Option('--device <device>', 'where the model runs')
+        .choices(['cpu', 'cuda', 'coreml', 'dml', 'webgpu', 'auto'])
+        .default('cpu'),
+    )
+    .addOption(
+      new Option('--dtype <type>', 'number type of the computation')
+        .choices(['fp32', 'fp16', 'int8'])
+        .default('fp32'),
+    )
+    .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
+    .addOption(
+      new Option('--load <mode>', 'how weights come into memory').choices([
+        'fast-start',
+        'fast-run',
+        'cached',
+      ]),
+    )
+    .option('--tokenizer <path>', 'a tokenizer for weights that come without one')
+    .option('--offline', 'never use the network')
+    .option('--json', 'one JSON object a line')
+    .option('--quiet', 'no progress and no warnings');
+}
+
+/** Opens the model; downloads show a bar where a person is looking. */
+export async function openModel(
+  options: ModelOptions,
+  defaults: Pick<LoadOptions, 'load'> = {},
+): Promise<Clip> {
+  const { loadClip } = await import('../clip/load.ts');
+  const { model, device, dtype, threads, load = defaults.load, tokenizer, offline } = options;
+  const progress = options.quiet || !process.stderr.isTTY ? undefined : await downloadBars();
+  try {
+    return await loadClip(model, {
+      device,
+      dtype,
+      ...(threads === undefined ? {} : { threads }),
+      ...(load === undefined ? {} : { load }),
+      ...(tokenizer === undefined ? {} : { tokenizer }),
+      ...(offline ? { offline } : {}),
+      ...(progress === undefined ? {} : { onProgress: progress.update }),
+    });
+  } finally {
+    progress?.stop();
+  }
+}
+
+/** A warning on standard error, unless --quiet. */
+export function warn(options: { quiet?: boolean }): (message: string) => void {
+  return (message) => {
+    if (!options.quiet) process.stderr.write(`${message}\n`);
+  };
+}
+
+/** Reads an option that counts something. */
+export function wholeNumber(option: string): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < 1) {
+      throw new EidosError('invalid_option', `${option} is "${text}", but must be a whole number from 1`);
+    }
+    return number;
+  };
+}
+
+async function downloadBars(): Promise<{ update: NonNullable<LoadOptions['onProgress']>; stop: () => void }> {
+  const { MultiBar, Presets } = await import('cli-progress');
+  const bars = new MultiBar(
+    { format: '{file} {bar} {percentage}% of {megabytes} MB', hideCursor: true, clearOnComplete: true },
+    Presets.shades_classic,
+  );
+  const byFile = new Map<string, ReturnType<typeof bars.create>>();
+  return {
+    update({ file, loadedBytes, totalBytes }) {
+      let bar = byFile.get(file);
+      if (bar === undefined) {
+        bar = bars.create(totalBytes, 0, { file, megabytes: (totalBytes / 1e6).toFixed(1) });
+        byFile.set(file, bar);
+      }
+      bar.update(loadedBytes);
+    },
+    stop: () => bars.stop(),
+  };
+}

@@ -1,0 +1,194 @@
+/** The embedding space itself: pictures and sentences in, comparable vectors out. */
+import type { Checkpoint } from '../checkpoint/index.ts';
+import type { Device, NumberType } from '../engine/devices.ts';
+import type { Engine } from '../engine/engine.ts';
+import { EidosError } from '../errors.ts';
+import { elementCount, type FloatTensor, type IntTensor } from '../graph/tensor.ts';
+import { type BatchItem, type PipelineOptions, preprocessImages } from '../image/pipeline.ts';
+import type { ImageSources } from '../image/source.ts';
+import type { ClipArchitecture } from '../models/architecture.ts';
+import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import type { TextOverflow, Tokenizer } from '../text/tokenizer.ts';
+import { cosineSimilarity, type Embeddings, meanOfGroups, normalizeRows } from './embeddings.ts';
+import type { Encoders } from './encoders.ts';
+
+/** What a loaded model is, and where and how it runs. */
+export interface ClipConfig {
+  /** What was asked for: a hub id, a folder, a file, or `bundled`. */
+  model: string;
+  architecture: ClipArchitecture;
+  preprocessing: ImagePreprocessing;
+  /** How names are published: openai, hugging_face_clip … */
+  layout: Checkpoint['layout'];
+  /** The same for the same weights: caches are kept by it. */
+  fingerprint: string;
+  device: Device;
+  dtype: NumberType;
+}
+
+export interface EmbedOptions {
+  /** Whether rows get unit length. @default true */
+  normalize?: boolean;
+}
+
+export interface EmbedImagesOptions extends EmbedOptions, PipelineOptions {}
+
+export interface EmbedTextsOptions extends EmbedOptions {
+  /** What happens to sentences over the context length. @default 'truncate' */
+  overflow?: TextOverflow;
+  /** Told about sentences that were cut. */
+  onWarning?: (message: string) => void;
+}
+
+/** Some pictures of a stream with their embeddings; pictures that could not be read have none. */
+export interface EmbeddedBatch {
+  /** [rows, embeddingSize], a row for each item that has one. */
+  embeddings: Embeddings;
+  items: BatchItem[];
+}
+
+export interface Clip {
+  readonly config: ClipConfig;
+  readonly embeddingSize: number;
+  /** The factor of cosines before the softmax, e^logit_scale: about 100 for CLIP. */
+  readonly logitScale: number;
+  /** Added after the factor by models that compare with a sigmoid; 0 for the others. */
+  readonly logitBias: number;
+  /** One picture or many → [n, embeddingSize]. Throws for the first picture that cannot be read. */
+  embedImages(images: ImageSources, options?: EmbedImagesOptions): Promise<Embeddings>;
+  /** The same as a stream of batches, in order; a picture that cannot be read is an item with its error. */
+  embedImageStream(images: ImageSources, options?: EmbedImagesOptions): AsyncIterable<EmbeddedBatch>;
+  /** One sentence or many → [n, embeddingSize]. */
+  embedTexts(texts: string | readonly string[], options?: EmbedTextsOptions): Promise<Embeddings>;
+  /** [n, 3, side, side] float32, normalised as the model wants it → [n, embeddingSize]. */
+  embedPixels(pixels: FloatTensor, options?: EmbedOptions): Promise<Embeddings>;
+  /** [n, contextLength] ids → [n, embeddingSize]. */
+  embedTokens(
+    tokens: IntTensor | readonly (readonly number[])[],
+    options?: EmbedOptions,
+  ): Promise<Embeddings>;
+  /** Cosines of all rows with all rows, [n, m]. */
+  similarity(a: Embeddings, b: Embeddings): FloatTensor;
+  /** The tokenizer; throws where the model has none. */
+  tokenizer(): Promise<Tokenizer>;
+  /** Ends the engine's thread. Later calls fail with the code `closed`. */
+  close(): Promise<void>;
+}
+
+export interface ClipParts {
+  config: ClipConfig;
+  logitScale: number;
+  logitBias: number;
+  engine: Engine;
+  encoders: Encoders;
+  tokenizer: () => Promise<Tokenizer>;
+}
+
+export function createClip({ config, logitScale, logitBias, engine, encoders, tokenizer }: ClipParts): Clip {
+  const { architecture, preprocessing } = config;
+  const { embeddingSize } = architecture;
+  const finish = (embeddings: Embeddings, { normalize = true }: EmbedOptions): Embeddings =>
+    normalize ? normalizeRows(embeddings) : embeddings;
+
+  async function* embedImageStream(
+    images: ImageSources,
+    options: EmbedImagesOptions = {},
+  ): AsyncGenerator<EmbeddedBatch> {
+    for await (const { data, shape, items, release } of preprocessImages(images, preprocessing, options)) {
+      const count = shape[0];
+      const embeddings =
+        count === 0
+          ? { data: new Float32Array(0), shape: [0, embeddingSize] }
+          : await encoders.encodePixels(data, count);
+      release();
+      yield { embeddings: finish(embeddings, options), items };
+    }
+  }
+
+  return {
+    config,
+    embeddingSize,
+    logitScale,
+    logitBias,
+    embedImageStream,
+
+    async embedImages(images, options = {}) {
+      const parts: Embeddings[] = [];
+      for await (const { embeddings } of embedImageStream(images, { ...options, onError: 'throw' })) {
+        parts.push(embeddings);
+      }
+      return joinRows(parts, embeddingSize);
+    },
+
+    async embedTexts(texts, { overflow = 'truncate', onWarning, ...options } = {}) {
+      const sentences = typeof texts === 'string' ? [texts] : texts;
+      if (sentences.length === 0) return joinRows([], embeddingSize);
+      const rows = (await tokenizer()).tokenize(sentences, {
+        overflow,
+        ...(onWarning === undefined ? {} : { onWarning }),
+      });
+      const embeddings = await encoders.encodeTokens(rows.data, rows.shape[1]!);
+      if (rows.shape[0] === sentences.length) return finish(embeddings, options);
+      // The pieces of a sentence that was split count alike.
+      return finish(meanOfGroups(normalizeRows(embeddings), rows.owner, sentences.length), options);
+    },
+
+    async embedPixels({ data, shape }, options = {}) {
+      const side = architecture.image.imageSize;
+      const [count = 0, ...rest] = shape;
+      const fits = rest.length === 3 && rest[0] === 3 && rest[1] === side && rest[2] === side;
+      if (!fits || data.length !== elementCount(shape)) {
+        throw new EidosError(
+          'invalid_option',
+          `Pixels are [n, 3, ${side}, ${side}] for this model, not [${shape.join(', ')}]`,
+        );
+      }
+      return finish(await encoders.encodePixels(data, count), options);
+    },
+
+    async embedTokens(tokens, options = {}) {
+      const { data, length } = tokenRows(tokens, architecture);
+      return finish(await encoders.encodeTokens(data, length), options);
+    },
+
+    similarity: cosineSimilarity,
+    tokenizer,
+    close: () => engine.close(),
+  };
+}
+
+function joinRows(parts: readonly Embeddings[], width: number): Embeddings {
+  if (parts.length === 1) return parts[0]!;
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    data.set(part.data, offset);
+    offset += part.data.length;
+  }
+  return { data, shape: [data.length / width, width] };
+}
+
+/** Ids as one array, checked against the vocabulary and the context: an id outside would read foreign memory. */
+function tokenRows(
+  tokens: IntTensor | readonly (readonly number[])[],
+  { text }: ClipArchitecture,
+): { data: BigInt64Array; length: number } {
+  const rows = 'data' in tokens ? tokens.shape[0]! : tokens.length;
+  const length = 'data' in tokens ? tokens.shape[1]! : (tokens[0]?.length ?? 0);
+  const data = 'data' in tokens ? tokens.data : BigInt64Array.from(tokens.flat(), BigInt);
+  if (length < 1 || length > text.contextLength || data.length !== rows * length) {
+    throw new EidosError(
+      'invalid_option',
+      `Tokens are rows of equal length up to ${text.contextLength} for this model`,
+    );
+  }
+  const limit = BigInt(text.vocabularySize);
+  const outside = data.find((id) => id < 0n || id >= limit);
+  if (outside !== undefined) {
+    throw new EidosError(
+      'invalid_option',
+      `Token ${outside} is not in the vocabulary of ${text.vocabularySize}`,
+    );
+  }
+  return { data, length };
+}

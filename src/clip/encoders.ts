@@ -1,0 +1,114 @@
+/** The two towers as programs that run: compiled when first needed, for any batch size. */
+
+import { type CompileOptions, compileGraph } from '../engine/compile.ts';
+import type { Engine, Session } from '../engine/engine.ts';
+import { symbolic } from '../graph/dimension.ts';
+import { input } from '../graph/operations.ts';
+import type { BoundTensor, FloatTensor } from '../graph/tensor.ts';
+import type { ClipArchitecture } from '../models/architecture.ts';
+import { imageEncoder, textEncoder } from '../models/clip.ts';
+
+export interface Encoders {
+  /** [n, 3, side, side] → [n, embeddingSize], not normalised. With `transfer` the pixels are moved, not copied. */
+  encodePixels(data: Float32Array, count: number, transfer?: boolean): Promise<FloatTensor>;
+  /** Rows of `length` ids → [n, embeddingSize], not normalised. */
+  encodeTokens(data: BigInt64Array, length: number): Promise<FloatTensor>;
+}
+
+/** Sentences are mostly short: programs for these lengths save the work on padding where a model allows it. */
+const shortLengths = [16, 32];
+
+/** Rows of one run: more do not make a matrix product faster, but need memory. */
+const rowsPerRun = 64;
+
+export function createEncoders(
+  engine: Engine,
+  architecture: ClipArchitecture,
+  weights: ReadonlyMap<string, BoundTensor>,
+  options: CompileOptions,
+): Encoders {
+  const { embeddingSize, image, text } = architecture;
+  let imageSession: Promise<Session> | undefined;
+  const textSessions = new Map<number, Promise<Session>>();
+  const batch = symbolic('n');
+
+  const compileImage = (): Promise<Session> => {
+    const pixels = input('pixels', [batch, 3, image.imageSize, image.imageSize]);
+    return compileGraph(engine, { embeddings: imageEncoder(architecture, pixels) }, weights, options);
+  };
+  const compileText = (length: number): Promise<Session> => {
+    const tokens = input('tokens', [batch, length], 'int64');
+    return compileGraph(engine, { embeddings: textEncoder(architecture, tokens) }, weights, options);
+  };
+  const textSession = (length: number): Promise<Session> => {
+    let session = textSessions.get(length);
+    if (session === undefined) {
+      session = compileText(length);
+      textSessions.set(length, session);
+    }
+    return session;
+  };
+
+  return {
+    async encodePixels(data, count, transfer = false) {
+      imageSession ??= compileImage();
+      const session = await imageSession;
+      const shape = [count, 3, image.imageSize, image.imageSize];
+      const outputs = await session.run(
+        { pixels: { type: 'float32', data, shape } },
+        { fetches: ['embeddings'], ...(transfer ? { transfer: ['pixels'] } : {}) },
+      );
+      return { data: outputs.embeddings!.data as Float32Array, shape: [count, embeddingSize] };
+    },
+
+    async encodeTokens(data, length) {
+      const rows = data.length / length;
+      const needed = neededLength(architecture, data, length);
+      const session = await textSession(needed);
+      const result = new Float32Array(rows * embeddingSize);
+      for (let first = 0; first < rows; first += rowsPerRun) {
+        const count = Math.min(rowsPerRun, rows - first);
+        const ids = cutRows(data, length, { first, count, width: needed });
+        const tokens = { type: 'int64', data: ids, shape: [count, needed] } as const;
+        const outputs = await session.run({ tokens }, { fetches: ['embeddings'], transfer: ['tokens'] });
+        result.set(outputs.embeddings!.data as Float32Array, first * embeddingSize);
+      }
+      return { data: result, shape: [rows, text.projection === 'none' ? text.width : embeddingSize] };
+    },
+  };
+}
+
+/**
+ * A causal model that reads its answer at the end-of-text token never looks at what follows: rows may be cut
+ * after the last of these tokens.
+ */
+function neededLength({ text }: ClipArchitecture, data: BigInt64Array, length: number): number {
+  if (!text.causal || text.pool.kind !== 'end') return length;
+  const { endToken } = text.pool;
+  let last = 0;
+  for (let start = 0; start < data.length; start += length) {
+    const row = data.subarray(start, start + length);
+    const end = endToken === 'highest' ? indexOfLargest(row) : row.indexOf(BigInt(endToken));
+    last = Math.max(last, end < 0 ? length - 1 : end);
+  }
+  return shortLengths.find((candidate) => last < candidate && candidate < length) ?? length;
+}
+
+function indexOfLargest(row: BigInt64Array): number {
+  let best = 0;
+  for (let i = 1; i < row.length; i++) if (row[i]! > row[best]!) best = i;
+  return best;
+}
+
+function cutRows(
+  data: BigInt64Array,
+  length: number,
+  { first, count, width }: { first: number; count: number; width: number },
+): BigInt64Array {
+  const ids = new BigInt64Array(count * width);
+  for (let row = 0; row < count; row++) {
+    const start = (first + row) * length;
+    ids.set(data.subarray(start, start + width), row * width);
+  }
+  return ids;
+}

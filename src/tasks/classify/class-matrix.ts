@@ -1,0 +1,67 @@
+/** The embeddings of class names, from prompts (Radford et al. 2021, section 3.1.4), kept on disk between runs. */
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { openWeights, readTensor, writeSafetensors } from '../../checkpoint/index.ts';
+import type { Clip } from '../../clip/clip.ts';
+import { type Embeddings, meanOfGroups, normalizeRows } from '../../clip/embeddings.ts';
+
+export interface ClassMatrixOptions {
+  /** Where matrices are kept, or false to keep none. @default $XDG_CACHE_HOME/eidos/classes, ~/.cache without it */
+  cacheFolder?: string | false;
+  onWarning?: (message: string) => void;
+}
+
+/**
+ * One unit vector a class, [classes, embeddingSize]: the mean of the unit vectors of its prompts, normalised again.
+ * The same model and prompts give the stored matrix of an earlier run.
+ */
+export async function classMatrix(
+  clip: Clip,
+  prompts: readonly (readonly string[])[],
+  { cacheFolder = defaultFolder(), onWarning }: ClassMatrixOptions = {},
+): Promise<Embeddings> {
+  const file =
+    cacheFolder === false ? undefined : join(cacheFolder, `${identity(clip, prompts)}.safetensors`);
+  const kept = file === undefined ? undefined : await readMatrix(file, prompts.length, clip.embeddingSize);
+  if (kept !== undefined) return kept;
+
+  const owner = prompts.flatMap((own, label) => own.map(() => label));
+  const each = await clip.embedTexts(prompts.flat(), onWarning === undefined ? {} : { onWarning });
+  const matrix = normalizeRows(meanOfGroups(each, owner, prompts.length));
+  if (file !== undefined) await keepMatrix(file, matrix);
+  return matrix;
+}
+
+function defaultFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'eidos', 'classes');
+}
+
+/** Everything that the numbers depend on. */
+function identity({ config }: Clip, prompts: readonly (readonly string[])[]): string {
+  const { fingerprint, device, dtype } = config;
+  return createHash('sha256')
+    .update(JSON.stringify([1, fingerprint, device, dtype, prompts]))
+    .digest('hex')
+    .slice(0, 40);
+}
+
+/** A file that is missing, damaged or of another shape counts as none: it is only a copy. */
+async function readMatrix(file: string, rows: number, width: number): Promise<Embeddings | undefined> {
+  try {
+    const stored = (await openWeights(file)).tensors.get('class_matrix');
+    if (stored?.shape[0] !== rows || stored.shape[1] !== width) return undefined;
+    return { data: await readTensor(stored), shape: [rows, width] };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A folder that cannot be written to costs time on the next run, nothing else. */
+async function keepMatrix(file: string, { data, shape }: Embeddings): Promise<void> {
+  try {
+    await mkdir(join(file, '..'), { recursive: true });
+    await writeSafetensors(file, [{ name: 'class_matrix', type: 'float32', shape, data }]);
+  } catch {}
+}

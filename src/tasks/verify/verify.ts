@@ -1,0 +1,138 @@
+/** Whether a model computes here what it computed where it was made, on every device and number type there is. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openWeights, readBytes, readTensor } from '../../checkpoint/index.ts';
+import type { Clip } from '../../clip/clip.ts';
+import { type Embeddings, normalizeRows } from '../../clip/embeddings.ts';
+import { type LoadOptions, loadClip } from '../../clip/load.ts';
+import { type Device, listDevices, type NumberType } from '../../engine/devices.ts';
+import { EidosError } from '../../errors.ts';
+import { randomNumbers } from '../../graph/initialise.ts';
+import type { FloatTensor, IntTensor } from '../../graph/tensor.ts';
+
+export interface VerifyOptions extends Omit<LoadOptions, 'device' | 'dtype'> {
+  /** Only this device and number type. @default every one that works here */
+  device?: Device;
+  dtype?: NumberType;
+  /** Smallest cosine that counts as equal, by number type. */
+  thresholds?: Partial<Record<NumberType, number>>;
+}
+
+/** One device and number type against the reference. */
+export interface Verification {
+  device: Device;
+  dtype: NumberType;
+  /** Where the reference comes from: stored with the model, or computed now in fp32 on the CPU. */
+  reference: 'stored' | 'computed';
+  /** Smallest cosine of a picture's and of a sentence's embedding with its reference. */
+  imageCosine: number;
+  textCosine: number;
+  threshold: number;
+  passed: boolean;
+}
+
+/** Where a model's stored references lie, beside its weights. */
+export const referenceFile = 'reference.safetensors';
+
+/** Rounding in 24, 11 and 8 bits through some dozen layers leaves this much. */
+export const defaultThresholds: Readonly<Record<NumberType, number>> = {
+  fp32: 0.99999,
+  fp16: 0.999,
+  int8: 0.99,
+};
+
+interface References {
+  origin: Verification['reference'];
+  pixels: FloatTensor;
+  tokens: IntTensor;
+  images: Embeddings;
+  texts: Embeddings;
+}
+
+/** @param source a model's local folder or file */
+export async function* verifyModel(
+  source: string,
+  options: VerifyOptions = {},
+): AsyncGenerator<Verification> {
+  const { device, dtype, thresholds, ...loadOptions } = options;
+  const combinations = (await listDevices())
+    .filter((report) => report.available && (device === undefined || report.device === device))
+    .flatMap((report) => report.numberTypes.map((type) => ({ device: report.device, dtype: type })))
+    .filter((combination) => dtype === undefined || combination.dtype === dtype);
+  if (combinations.length === 0) {
+    throw new EidosError(
+      'device_unavailable',
+      `There is no ${device ?? 'device'} with ${dtype ?? 'any number type'} here: run without --device and --dtype to see what there is`,
+    );
+  }
+  const references = (await storedReferences(source)) ?? (await computedReferences(source, loadOptions));
+  for (const combination of combinations) {
+    const clip = await loadClip(source, { ...loadOptions, ...combination });
+    try {
+      const imageCosine = smallestCosine(clip, await clip.embedPixels(references.pixels), references.images);
+      const textCosine = smallestCosine(clip, await clip.embedTokens(references.tokens), references.texts);
+      const threshold = thresholds?.[combination.dtype] ?? defaultThresholds[combination.dtype];
+      const passed = imageCosine >= threshold && textCosine >= threshold;
+      yield { ...combination, reference: references.origin, imageCosine, textCosine, threshold, passed };
+    } finally {
+      await clip.close();
+    }
+  }
+}
+
+/** The cosine of each row with the same row of the other. A value that is not a number passes nothing. */
+function smallestCosine(clip: Clip, a: Embeddings, b: Embeddings): number {
+  const rows = a.shape[0]!;
+  const cosines = clip.similarity(a, b).data;
+  const own = Array.from({ length: rows }, (_, i) => cosines[i * rows + i]!);
+  return own.some(Number.isNaN) ? Number.NaN : Math.min(...own);
+}
+
+async function storedReferences(source: string): Promise<References | undefined> {
+  const file = join(source, referenceFile);
+  if (!existsSync(file)) return undefined;
+  const { tensors } = await openWeights(file);
+  const find = (name: string) => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new EidosError('invalid_checkpoint', `${file} has no tensor "${name}"`);
+    return tensor;
+  };
+  const floats = async (name: string): Promise<FloatTensor> => ({
+    data: await readTensor(find(name)),
+    shape: find(name).shape,
+  });
+  const ids = find('tokens');
+  return {
+    origin: 'stored',
+    pixels: await floats('pixels'),
+    tokens: { data: new BigInt64Array((await readBytes(ids)).slice().buffer), shape: ids.shape },
+    images: normalizeRows(await floats('image_embeddings')),
+    texts: normalizeRows(await floats('text_embeddings')),
+  };
+}
+
+/** Noise and rows of random ids, the same everywhere. */
+async function computedReferences(source: string, options: LoadOptions): Promise<References> {
+  const clip = await loadClip(source, { ...options, device: 'cpu', dtype: 'fp32' });
+  try {
+    const { image, text } = clip.config.architecture;
+    const random = randomNumbers(1);
+    const count = 4;
+    const side = image.imageSize;
+    const pixels = {
+      data: Float32Array.from({ length: count * 3 * side * side }, () => 4 * random() - 2),
+      shape: [count, 3, side, side],
+    };
+    const tokens = {
+      data: BigInt64Array.from({ length: count * text.contextLength }, () =>
+        BigInt(Math.floor(random() * text.vocabularySize)),
+      ),
+      shape: [count, text.contextLength],
+    };
+    const images = await clip.embedPixels(pixels);
+    const texts = await clip.embedTokens(tokens);
+    return { origin: 'computed', pixels, tokens, images, texts };
+  } finally {
+    await clip.close();
+  }
+}
