@@ -85,10 +85,13 @@ async function* run(
   const spare: Float32Array[] = [];
   let inFlight = 0;
   let ended = false;
-  let failure: unknown;
+  /** Ends the iteration at once. */
+  let failure: { cause: unknown } | undefined;
+  /** Ends it once the pictures before it are delivered. */
+  let brokenSource: { cause: unknown } | undefined;
 
   const fail = (cause: unknown) => {
-    failure ??= cause;
+    failure ??= { cause };
     ended = true;
     change.announce();
   };
@@ -143,17 +146,23 @@ async function* run(
 
   if (options.signal?.aborted) onAbort();
   options.signal?.addEventListener('abort', onAbort);
-  pull().catch(fail);
+  pull().catch((cause: unknown) => {
+    brokenSource = { cause };
+    ended = true;
+    change.announce();
+  });
   try {
     for (;;) {
       const first = drafts[0];
-      if (failure !== undefined) throw failure;
+      if (failure) throw failure.cause;
       if (first && first.open === 0 && (first.full || ended)) {
         drafts.shift();
         change.announce();
         yield finish(first, preprocessing.size, (buffer) => spare.push(buffer));
-      } else if (!first && ended) return;
-      else await change.next();
+      } else if (!first && ended) {
+        if (brokenSource) throw brokenSource.cause;
+        return;
+      } else await change.next();
     }
   } finally {
     ended = true;

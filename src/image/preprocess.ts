@@ -20,7 +20,7 @@ export interface PreprocessOptions extends SourceOptions, DecodeOptions {
    *   are decoded in full.
    * - `fast`: JPEGs of at least twice the wanted size are decoded at a fraction of it and resized by sharp.
    *   On the reference pictures values differ by 0.5 of 255 on average and 15 at most; a photograph of 12
-   *   megapixels takes a third of the time. All other pictures are resized exactly, which is no slower.
+   *   megapixels takes less than half the time. All other pictures are resized exactly, which is no slower.
    * @default 'exact'
    */
   resize?: 'exact' | 'fast' | undefined;

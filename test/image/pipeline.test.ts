@@ -137,10 +137,15 @@ describe('pictures that cannot be read', () => {
 
   test('an error of the sources themselves is thrown, after what came before it', async () => {
     async function* sources() {
-      yield grey(1);
+      yield grey(10);
+      yield grey(20);
+      yield grey(30);
       throw new Error('the list ended in the middle');
     }
-    await expect(collect(sources())).rejects.toThrow('the list ended in the middle');
+    const batches = preprocessImages(sources(), preprocessing, { batchSize: 2 });
+    for (const size of [2, 1]) expect((await batches.next()).value?.shape[0]).toBe(size);
+    await expect(batches.next()).rejects.toThrow('the list ended in the middle');
+    expect((await batches.next()).done).toBe(true);
   });
 
   test.each([{ batchSize: 0 }, { batchSize: 1.5 }, { concurrency: 0 }, { concurrency: Number.NaN }])(
