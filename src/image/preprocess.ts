@@ -18,9 +18,9 @@ export interface PreprocessOptions extends SourceOptions, DecodeOptions {
   /**
    * - `exact`: the pixels that Pillow computes, to the bit. Every pixel of the original counts, so huge JPEGs
    *   are decoded in full.
-   * - `fast`: JPEGs of at least twice the wanted size are decoded at a fraction of it and resized by sharp.
-   *   On the reference pictures values differ by 0.5 of 255 on average and 15 at most; a photograph of 12
-   *   megapixels takes less than half the time. All other pictures are resized exactly, which is no slower.
+   * - `fast`: JPEGs of at least twice the wanted size are decoded at a fraction of it and resized by sharp. On
+   *   the reference pictures where that changes anything, values differ by 0.5 of 255 on average and 15 at
+   *   most; a photograph of 12 megapixels takes less than half the time. All others are resized exactly.
    * @default 'exact'
    */
   resize?: 'exact' | 'fast' | undefined;
