@@ -14,8 +14,8 @@ const sharpKernels: { readonly [Name in Interpolation]: keyof KernelEnum } = {
 };
 
 /**
- * Decodes and resizes a JPEG of at least twice the wanted size, or returns undefined for all other files. Small
- * JPEGs were no faster this way; the loss at other formats, WebP above all, was not worth it.
+ * Decodes and resizes a JPEG of at least twice the wanted size, or returns undefined for all other files:
+ * small JPEGs were no faster this way, and WebP decoded at a fraction differed by up to 42 of 255.
  * @throws EidosError `invalid_image`, `image_too_large`
  */
 export async function resizeFast(
