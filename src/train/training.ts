@@ -1,0 +1,195 @@
+/** The training loop: batches in, steps in the engine's thread, a line of figures now and then, snapshots. */
+import { createEngine, type RuntimeTensor } from '../engine/engine.ts';
+import { lower } from '../engine/onnx/lower.ts';
+import { initialValues } from '../graph/initialise.ts';
+import { elementCount, type FloatTensor } from '../graph/tensor.ts';
+import { parametersOf } from '../graph/value.ts';
+import type { ClipArchitecture } from '../models/architecture.ts';
+import type { Batch } from './batches.ts';
+import type { AdamWOptions } from './optimizer.ts';
+import { stepScalars, trainingStep } from './step.ts';
+
+export interface TrainingOptions extends AdamWOptions {
+  /** Pairs in a batch. */
+  batch: number;
+  /** Highest learning rate, reached after the warm-up. */
+  learningRate: number;
+  /** Steps in which the learning rate rises from zero. @default 100 */
+  warmupSteps?: number;
+  /**
+   * How long training goes on. The learning rate follows half a cosine over this time, not over a number of
+   * steps, so that a run ends when it is due on a machine whose speed is not known before.
+   */
+  minutes: number;
+  /** Steps between two lines of figures. @default 10 */
+  logEvery?: number;
+  /** Minutes between two snapshots; one is made at the end too. @default 3 */
+  snapshotMinutes?: number;
+  seed?: number;
+  threads?: number;
+  /** First values of parameters that begin otherwise than the architecture says, by name. */
+  firstValues?: ReadonlyMap<string, Float32Array>;
+}
+
+/** Where a run stands. */
+export interface Progress {
+  step: number;
+  /** Minutes of training so far, those before a resumption included. */
+  minutes: number;
+}
+
+export interface LogLine extends Progress {
+  loss: number;
+  gradientNorm: number;
+  logitScale: number;
+  learningRate: number;
+  picturesPerSecond: number;
+}
+
+export interface TrainingHooks {
+  onLog?(line: LogLine): void;
+  /** Gets all parameters and moments under the names that they have in the training step. */
+  onSnapshot?(state: Map<string, FloatTensor>, progress: Progress): Promise<void>;
+}
+
+/** Where an earlier run ended. */
+export interface Resumption {
+  state: ReadonlyMap<string, FloatTensor>;
+  progress: Progress;
+}
+
+/**
+ * Trains until the time is over.
+ * @throws EidosError `engine_failed`, and what the batches and hooks throw.
+ */
+export async function train(
+  architecture: ClipArchitecture,
+  batches: Iterator<Batch>,
+  options: TrainingOptions,
+  hooks: TrainingHooks = {},
+  resumption?: Resumption,
+): Promise<Progress> {
+  const { batch, minutes, logEvery = 10, snapshotMinutes = 3 } = options;
+  const step = trainingStep(architecture, { ...options, targets: true });
+  const engine = createEngine(options.threads === undefined ? {} : { threads: options.threads });
+  try {
+    const session = await engine.compile(lower(step.results));
+    await session.setState(
+      resumption === undefined ? firstState(step, options) : runtimeState(resumption.state),
+    );
+    const stateNames = step.feedback.map(([, name]) => name);
+    const progress = { ...(resumption?.progress ?? { step: 0, minutes: 0 }) };
+    const before = progress.minutes;
+    const start = performance.now();
+    let lastSnapshot = progress.minutes;
+    let losses: number[] = [];
+    let lastLog = start;
+
+    const snapshot = async (): Promise<void> => {
+      if (hooks.onSnapshot === undefined) return;
+      const tensors = await session.getState(stateNames);
+      const state = Object.entries(tensors).map(([name, { data, shape }]): [string, FloatTensor] => [
+        name,
+        { data: data as Float32Array, shape: [...shape] },
+      ]);
+      await hooks.onSnapshot(new Map(state), { ...progress });
+    };
+
+    let next = batches.next().value as Batch;
+    while (progress.minutes < minutes) {
+      progress.step++;
+      const learningRate = learningRateAt(progress, options);
+      const scalars = Object.entries(stepScalars(progress.step, learningRate, options));
+      const feeds: Record<string, RuntimeTensor> = {
+        ...batchTensors(architecture, batch, next),
+        ...Object.fromEntries(scalars.map(([name, value]) => [name, scalar(value)])),
+      };
+      const running = session.run(feeds, {
+        fetches: ['loss', 'gradient_norm', 'temperature'],
+        feedback: step.feedback,
+        transfer: ['pixels', 'tokens', 'targets'],
+      });
+      // The engine works in its own thread: the next batch is made meanwhile.
+      next = batches.next().value as Batch;
+      const outputs = await running;
+      const now = performance.now();
+      progress.minutes = before + (now - start) / 60_000;
+      losses.push(Number(outputs.loss?.data[0]));
+      if (progress.step % logEvery === 0) {
+        hooks.onLog?.({
+          ...progress,
+          loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+          gradientNorm: Number(outputs.gradient_norm?.data[0]),
+          logitScale: 1 / Number(outputs.temperature?.data[0]),
+          learningRate,
+          picturesPerSecond: (losses.length * batch * 1000) / (now - lastLog),
+        });
+        losses = [];
+        lastLog = now;
+      }
+      if (progress.minutes - lastSnapshot >= snapshotMinutes && progress.minutes < minutes) {
+        lastSnapshot = progress.minutes;
+        await snapshot();
+      }
+    }
+    await snapshot();
+    return progress;
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Linear warm-up by steps, then half a cosine down to zero by time. */
+export function learningRateAt(
+  { step, minutes }: Progress,
+  {
+    learningRate,
+    minutes: whole,
+    warmupSteps = 100,
+  }: Pick<TrainingOptions, 'learningRate' | 'minutes' | 'warmupSteps'>,
+): number {
+  const warmup = Math.min(1, step / warmupSteps);
+  const done = Math.min(1, minutes / whole);
+  return learningRate * warmup * 0.5 * (1 + Math.cos(Math.PI * done));
+}
+
+type Step = ReturnType<typeof trainingStep>;
+
+function firstState(
+  { parameters, results }: Step,
+  { seed = 1, firstValues }: TrainingOptions,
+): Record<string, RuntimeTensor> {
+  const state: Record<string, RuntimeTensor> = {};
+  const nodes = new Map(parametersOf(Object.values(results)).map((node) => [node.attributes.name, node]));
+  for (const { name, shape } of parameters) {
+    state[name] = {
+      type: 'float32',
+      data: firstValues?.get(name) ?? initialValues(nodes.get(name)!, seed),
+      shape,
+    };
+    for (const moment of ['mean', 'square']) {
+      state[`${moment}:${name}`] = { type: 'float32', data: new Float32Array(elementCount(shape)), shape };
+    }
+  }
+  return state;
+}
+
+function runtimeState(state: ReadonlyMap<string, FloatTensor>): Record<string, RuntimeTensor> {
+  return Object.fromEntries([...state].map(([name, tensor]) => [name, { type: 'float32', ...tensor }]));
+}
+
+function batchTensors(
+  { image, text }: ClipArchitecture,
+  batch: number,
+  { pixels, tokens, targets }: Batch,
+): Record<string, RuntimeTensor> {
+  return {
+    pixels: { type: 'float32', data: pixels, shape: [batch, 3, image.imageSize, image.imageSize] },
+    tokens: { type: 'int64', data: tokens, shape: [batch, text.contextLength] },
+    targets: { type: 'float32', data: targets, shape: [batch, batch] },
+  };
+}
+
+function scalar(value: number): RuntimeTensor {
+  return { type: 'float32', data: Float32Array.of(value), shape: [] };
+}
