@@ -10,7 +10,7 @@ import {
   transposedConvolutionGradients,
 } from './convolution-gradients.ts';
 import { sumTo } from './derived.ts';
-import { isSymbolic } from './dimension.ts';
+import { isSymbolic, staticShape } from './dimension.ts';
 import * as operations from './operations.ts';
 import {
   add,
@@ -152,9 +152,13 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
     ),
   ],
   concat: ({ inputs, attributes: { axis } }, dy, { wanted }) => {
+    const lengths = staticShape(
+      inputs.map((part) => part.shape[axis]!),
+      'the gradient of concat',
+    );
     let start = 0;
-    return inputs.map((part, i) => {
-      const end = start + Number(part.shape[axis]);
+    return lengths.map((length, i) => {
+      const end = start + length;
       const gradient = wanted(i) ? slice(dy, axis, start, end) : undefined;
       start = end;
       return gradient;
@@ -180,12 +184,14 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
   broadcastLike: ({ inputs: [x] }, dy) => [sumTo(dy, x!.shape), undefined],
   gather: ({ inputs: [table, indices], attributes: { axis } }, dy) => {
     if (axis !== 0) throw new EidosError('invalid_graph', 'gather has a gradient along axis 0 only');
-    return [scatterAdd(indices!, dy, Number(table!.shape[0])), undefined];
+    const [rows] = staticShape(table!.shape.slice(0, 1), 'the gradient of gather');
+    return [scatterAdd(indices!, dy, rows!), undefined];
   },
   scatterAdd: ({ inputs: [indices] }, dy) => [undefined, gather(dy, indices!, 0)],
   selectTokens: ({ inputs: [tokens, index] }, dy) => {
-    const [n, length, width] = tokens!.shape;
-    const places = operations.constant(BigInt64Array.from({ length: Number(length) }, (_, i) => BigInt(i)));
+    const [n, , width] = tokens!.shape;
+    const [length] = staticShape(tokens!.shape.slice(1, 2), 'the gradient of selectTokens');
+    const places = operations.constant(BigInt64Array.from({ length: length! }, (_, i) => BigInt(i)));
     const chosen = equal(reshape(index!, [n!, 1]), places); // [n, tokens]
     return [
       multiply(cast(reshape(chosen, [n!, length!, 1]), 'float32'), reshape(dy, [n!, 1, width!])),

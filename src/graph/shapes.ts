@@ -45,14 +45,14 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   silu: ([x]) => [...sameAsFloat([x!]), ...sameAsFloat([x!])],
   softplus: sameAsFloat,
   cast: ([x], { to }) => [{ shape: x!.shape, type: to }],
-  add: elementwise,
-  subtract: elementwise,
-  multiply: elementwise,
-  divide: elementwise,
-  maximum: elementwise,
-  minimum: elementwise,
+  add: arithmetic,
+  subtract: arithmetic,
+  multiply: arithmetic,
+  divide: arithmetic,
+  maximum: arithmetic,
+  minimum: arithmetic,
   equal: (inputs) => [{ ...elementwise(inputs)[0]!, type: 'bool' }],
-  greater: (inputs) => [{ ...elementwise(inputs)[0]!, type: 'bool' }],
+  greater: (inputs) => [{ ...arithmetic(inputs)[0]!, type: 'bool' }],
   where: ([condition, then, otherwise]) => {
     require(condition!.type === 'bool', `the condition is ${condition!.type}, not bool`);
     const { shape, type } = elementwise([then!, otherwise!])[0]!;
@@ -60,7 +60,10 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   },
 
   reduceSum: reduce,
-  reduceMean: reduce,
+  reduceMean: ([x], attributes) => {
+    requireFloat(x!);
+    return reduce([x!], attributes);
+  },
   argMax: ([x], { axis }) => [{ shape: x!.shape.filter((_, i) => i !== checkAxis(axis, x!)), type: 'int64' }],
   softmax: alongAxis,
   logSoftmax: alongAxis,
@@ -93,7 +96,8 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   slice: ([x], { axis, start, end, step }) => {
     const length = x!.shape[checkAxis(axis, x!)]!;
     require(!isSymbolic(length), `axis ${axis} of ${formatShape(x!.shape)} has no known size to cut`);
-    const fits = start >= 0 && end <= Number(length) && start < Number(length) && step !== 0;
+    // Backwards, −1 is the end before the first element; farther out would count elements that are not there.
+    const fits = start >= 0 && start < Number(length) && end >= -1 && end <= Number(length) && step !== 0;
     require(fits, `${start}…${end} lies outside axis ${axis} of ${formatShape(x!.shape)}`);
     const count = Math.ceil((end - start) / step);
     require(count > 0, `${start}…${end} by ${step} leaves nothing`);
@@ -102,6 +106,9 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   pad: ([x], { before, after }) => {
     const fits = before.length === x!.shape.length && after.length === x!.shape.length;
     require(fits, `the padding [${before}] and [${after}] does not name each axis of ${formatShape(x!.shape)}`);
+    require([...before, ...after].every(
+      (zeros) => zeros >= 0,
+    ), `[${before}] and [${after}] cut instead of padding`);
     const grown = x!.shape.map((dimension, axis) => {
       const added = before[axis]! + after[axis]!;
       return added === 0 ? dimension : addDimensions(dimension, added);
@@ -129,6 +136,7 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   scatterAdd: ([indices, updates], { rows }) => {
     const depth = indices!.shape.length;
     require(indices!.type === 'int64', `indices are ${indices!.type}, not int64`);
+    requireFloat(updates!);
     const fits = sameShape(updates!.shape.slice(0, depth), indices!.shape);
     require(fits, `updates ${formatShape(updates!.shape)} do not begin like indices ${formatShape(indices!.shape)}`);
     return [{ shape: [rows, ...updates!.shape.slice(depth)], type: updates!.type }];
@@ -168,11 +176,13 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
     return [{ shape, type: 'float32' }];
   },
 
-  conv: ([x, kernel], attributes) => {
+  conv: ([x, kernel, bias], attributes) => {
     const [n, channels, height, width] = pictureShape(x!);
     const [out, inPerGroup, kernelHeight, kernelWidth] = numbers(kernel!.shape, 'a kernel');
     const fits = channels === inPerGroup! * attributes.groups && out! % attributes.groups === 0;
     require(fits, `${attributes.groups} groups of kernels ${formatShape(kernel!.shape)} do not fit ${formatShape(x!.shape)}`);
+    const biasFits = bias === undefined || sameShape(bias.shape, [out!]);
+    require(biasFits, `a bias ${formatShape(bias?.shape ?? [])} does not fit ${out} channels`);
     const sides = windowCounts(
       [height, width],
       [kernelHeight!, kernelWidth!],
@@ -184,13 +194,16 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   convTranspose: ([x, kernel], attributes) => {
     const [n, channels, height, width] = pictureShape(x!);
     const [inChannels, outPerGroup, kernelHeight, kernelWidth] = numbers(kernel!.shape, 'a kernel');
-    require(channels ===
-      inChannels, `kernels ${formatShape(kernel!.shape)} do not fit ${formatShape(x!.shape)}`);
+    const fits = channels === inChannels && channels % attributes.groups === 0;
+    require(fits, `${attributes.groups} groups of kernels ${formatShape(kernel!.shape)} do not fit ${formatShape(x!.shape)}`);
     const sides = transposedSides([height, width], [kernelHeight!, kernelWidth!], attributes);
     return [{ shape: [n, outPerGroup! * attributes.groups, ...sides], type: 'float32' }];
   },
   averagePool: ([x], attributes) => {
     const [n, channels, height, width] = pictureShape(x!);
+    const { kernel, padding } = attributes;
+    const fits = padding.every((zeros, i) => zeros < kernel[i % 2]!);
+    require(fits, `a padding of [${padding}] leaves windows of [${kernel}] empty`);
     return [
       {
         shape: [n, channels, ...windowCounts([height, width], attributes.kernel, attributes)],
@@ -225,8 +238,12 @@ function bothFloat(a: Value, b: Value): boolean {
   return a.type === 'float32' && b.type === 'float32';
 }
 
+function requireFloat(x: Value): void {
+  require(x.type === 'float32', `${x.type} where a float is needed`);
+}
+
 function sameAsFloat([x]: readonly Value[]): Signature[] {
-  require(x!.type === 'float32', `${x!.type} where a float is needed`);
+  requireFloat(x!);
   return [{ shape: x!.shape, type: 'float32' }];
 }
 
@@ -240,7 +257,15 @@ function elementwise([a, b]: readonly Value[]): Signature[] {
   return [{ shape: broadcastShapes(a!.shape, b!.shape), type: a!.type }];
 }
 
+/** Element by element, on numbers. */
+function arithmetic([a, b]: readonly Value[]): Signature[] {
+  require(a!.type !== 'bool', 'bool where a number is needed');
+  return elementwise([a!, b!]);
+}
+
 function reduce([x]: readonly Value[], { axes, keep }: Operators['reduceSum']): Signature[] {
+  require(x!.type !== 'bool', 'bool where a number is needed');
+  require(new Set(axes).size === axes.length, `[${axes}] names an axis twice`);
   for (const axis of axes) checkAxis(axis, x!);
   const shape = keep
     ? x!.shape.map((dimension, axis) => (axes.includes(axis) ? 1 : dimension))
@@ -254,6 +279,7 @@ function checkAxis(axis: number, x: Value): number {
 }
 
 function checkChannels(x: Value, perChannel: readonly Value[]): void {
+  require(x.shape.length === 4, `${formatShape(x.shape)} is no batch of pictures`);
   const fits = perChannel.every((v) => v.shape.length === 1 && sameDimension(v.shape[0]!, x.shape[1]!));
   require(fits, `a norm of ${formatShape(perChannel[0]!.shape)} does not fit the channels of ${formatShape(x.shape)}`);
 }
@@ -309,6 +335,8 @@ function transposedSides(
 ): number[] {
   return sides.map((side, i) => {
     const reach = dilations[i]! * (kernel[i]! - 1) + 1;
-    return (side - 1) * strides[i]! + reach - padding[i]! - padding[i + 2]! + outputPadding[i]!;
+    const length = (side - 1) * strides[i]! + reach - padding[i]! - padding[i + 2]! + outputPadding[i]!;
+    require(length > 0, `the padding [${padding}] leaves nothing of ${side} pixels`);
+    return length;
   });
 }

@@ -198,7 +198,10 @@ export const operatorCases: { readonly [K in OperatorName]: (draw: Draw) => Oper
     const { attributes, kernel, perGroup } = convolution(draw);
     const out = perGroup * attributes.groups;
     const inPerGroup = whole(draw, 1, 2);
-    const sides = [0, 1].map((side) => whole(draw, Math.max(1, reach(attributes, kernel, side)), 6));
+    const sides = [0, 1].map((side) => {
+      const smallest = Math.max(1, reach(attributes, kernel, side));
+      return whole(draw, smallest, Math.max(smallest, 6));
+    });
     const operands = [
       numbers(draw, [whole(draw, 1, 3), inPerGroup * attributes.groups, ...sides]),
       numbers(draw, [out, inPerGroup, ...kernel]),
