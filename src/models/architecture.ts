@@ -72,7 +72,7 @@ export interface TextArchitecture extends TransformerArchitecture {
  * - `end`: the first end-of-text token; its id, or `highest` for the highest id of the sentence (OpenAI's rule).
  * - `last`: the last position, whatever stands there.
  * - `class`: CoCa's learned token after the text, which does not see the padding.
- * - `attention`: a learned query attends to all tokens but the padding.
+ * - `attention`: a learned query attends to all tokens; nothing in the tower sees the padding.
  */
 export type TextPool =
   | { kind: 'end'; endToken: number | 'highest' }

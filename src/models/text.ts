@@ -103,14 +103,18 @@ function attentionMask(
   length: number,
 ): Value | undefined {
   const forward = causal ? causalMask(length) : undefined;
+  const together = (mask: Value): Value => (forward === undefined ? mask : add(mask, forward));
+  const [batch] = ids.shape;
+  if (pool.kind === 'attention') {
+    return together(reshape(hidePadding(ids, pool.padToken), [batch!, 1, 1, length]));
+  }
   if (pool.kind !== 'class') return forward;
   // As CoCa was trained: the class token's view of the padding is shifted by one place, so that it always sees
   // the first token and sees token i where token i − 1 is none of the padding.
-  const [batch] = ids.shape;
   const hidden = pad(hidePadding(ids, pool.padToken), [0, 1], [0, 0]); // [n, length]
   const row = reshape(hidden, [batch!, 1, 1, length]);
   const others = pad(row, [0, 0, length - 1, 0], [0, 0, 0, 0]); // [n, 1, length, length]
-  return forward === undefined ? others : add(others, forward);
+  return together(others);
 }
 
 /** −∞ above the diagonal. */

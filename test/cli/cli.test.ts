@@ -1,0 +1,187 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openWeights } from '../../src/checkpoint/index.ts';
+import { writeTinyModel } from '../tiny-model.ts';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+let model: string;
+let folder: string;
+
+beforeAll(async () => {
+  model = await writeTinyModel();
+  folder = await mkdtemp(join(tmpdir(), 'eidos-cli-'));
+  for (const [name, background] of [
+    ['one.png', 'red'],
+    ['two.png', 'navy'],
+  ] as const) {
+    await sharp({ create: { width: 48, height: 40, channels: 3, background } })
+      .png()
+      .toFile(join(folder, name));
+  }
+  await writeFile(join(folder, 'broken.jpg'), 'this is no picture');
+});
+afterAll(async () => {
+  await rm(model, { recursive: true });
+  await rm(folder, { recursive: true });
+});
+
+function eidos(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [main, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      XDG_CACHE_HOME: join(folder, 'cache'),
+      HF_HUB_OFFLINE: '1',
+      HF_HOME: join(folder, 'hub'),
+    },
+  });
+}
+
+const lines = (text: string): Record<string, unknown>[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe.skipIf(!existsSync(main))('eidos', () => {
+  test('--help names every command, --version the package’s version', async () => {
+    const { status, stdout } = eidos('--help');
+    expect(status).toBe(0);
+    for (const command of ['classify', 'embed', 'inspect', 'models', 'export', 'verify']) {
+      expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+      expect(eidos(command, '--help').status, command).toBe(0);
+    }
+    const { version } = JSON.parse(
+      await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
+    ) as {
+      version: string;
+    };
+    expect(eidos('--version').stdout.trim()).toBe(version);
+  });
+
+  test('classify answers a line a picture, and the broken one with its error', () => {
+    const args = [
+      'classify',
+      '.',
+      'missing.jpg',
+      '--labels',
+      'a dog, a cat ,the red square',
+      '--model',
+      model,
+      '--json',
+    ];
+    const { status, stdout } = eidos(...args);
+    expect(status).toBe(1);
+    const answers = lines(stdout);
+    expect(answers.map(({ image }) => image)).toEqual(['missing.jpg', 'broken.jpg', 'one.png', 'two.png']);
+    expect(answers[0]).toMatchObject({ error: { code: 'not_found' } });
+    expect(answers[1]).toMatchObject({ error: { code: 'invalid_image' } });
+    for (const answer of answers.slice(2)) {
+      expect(Object.keys(answer)).toEqual(['image', 'model', 'results']);
+      const results = answer.results as { label: string; probability: number; similarity: number }[];
+      expect(results.map(({ label }) => label).sort()).toEqual(['a cat', 'a dog', 'the red square']);
+      expect(Object.keys(results[0]!)).toEqual(['label', 'probability', 'similarity']);
+      expect(results.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 5);
+    }
+  });
+
+  test('classify shows bars to people, with labels from a file and templates', async () => {
+    await writeFile(join(folder, 'labels.txt'), 'dog\ncat\n\n');
+    const { status, stdout, stderr } = eidos(
+      'classify',
+      'one.png',
+      '--labels-file',
+      'labels.txt',
+      '--templates',
+      'cifar',
+      '--model',
+      model,
+    );
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^one\.png\n {2}(dog|cat) {2}[█▏▎▍▌▋▊▉·]{24} +\d+\.\d %\n/);
+  });
+
+  test('wrong usage is one line with the way out, and exit status 2', () => {
+    for (const [args, message] of [
+      [['classify', 'one.png', '--model', model], /--labels/],
+      [['classify', 'one.png', '--labels', 'a,b', '--model', 'no/such/folder/'], /no\/such\/folder/],
+      [['classify', 'one.png', '--labels', 'a,a', '--model', model], /twice/],
+      [['classify', 'one.png', '--labels', 'a', '--template', 'x', '--model', model], /\{\}/],
+      [['classify', 'one.png', '--labels', 'a', '--top-k', 'many', '--model', model], /--top-k/],
+      [['classify', 'one.png', '--labels', 'a', '--dtype', 'fp16', '--model', model], /fp16/],
+      [['classify', '--labels', 'a'], /images/],
+      [['classify', 'one.png', '--lables', 'a'], /--lables/],
+      [['embed', '--model', model], /--text/],
+      [['embed', 'one.png', '--out', 'x.csv', '--model', model], /\.npy/],
+      [['fly'], /fly/],
+    ] as const) {
+      const { status, stderr } = eidos(...args);
+      expect(stderr, args.join(' ')).toMatch(message);
+      expect(stderr, args.join(' ')).not.toMatch(/\n\s+at /);
+      expect(status, args.join(' ')).toBe(2);
+    }
+    expect(lines(eidos('classify', 'one.png', '--json', '--model', model).stdout)).toMatchObject([
+      { error: { code: 'invalid_option' } },
+    ]);
+  });
+
+  test('embed writes JSON lines, safetensors and NumPy arrays with the same numbers', async () => {
+    const base = ['embed', 'one.png', 'two.png', '--text', 'a dog', '--model', model];
+    const rows = lines(eidos(...base).stdout);
+    expect(rows.map((row) => row.image ?? row.text)).toEqual(['one.png', 'two.png', 'a dog']);
+    const wanted = rows.map(({ embedding }) => embedding as number[]);
+    expect(Math.hypot(...wanted[0]!)).toBeCloseTo(1, 5);
+
+    expect(eidos(...base, '--out', 'out.safetensors').status).toBe(0);
+    const { tensors, metadata } = await openWeights(join(folder, 'out.safetensors'));
+    expect([...tensors.values()].map(({ name, shape }) => [name, shape])).toEqual([
+      ['images', [2, 32]],
+      ['texts', [1, 32]],
+    ]);
+    expect(JSON.parse(metadata.images!)).toEqual(['one.png', 'two.png']);
+
+    expect(eidos(...base, '--out', 'out.npy').status).toBe(0);
+    const npy = await readFile(join(folder, 'out.npy'));
+    const start = 10 + npy.readUInt16LE(8);
+    expect(start % 64).toBe(0);
+    expect(npy.subarray(10, start).toString()).toMatch(
+      /'descr': '<f4', 'fortran_order': False, 'shape': \(3, 32\)/,
+    );
+    const numbers = new Float32Array(npy.buffer.slice(npy.byteOffset + start, npy.byteOffset + npy.length));
+    expect([...numbers.subarray(0, 32)].map((x) => x.toFixed(5))).toEqual(
+      wanted[0]!.map((x) => x.toFixed(5)),
+    );
+  });
+
+  test('inspect tells the architecture, for people and as JSON', () => {
+    expect(eidos('inspect', model).stdout).toMatch(/Vision Transformer, 2 layers, width 64/);
+    const [inspection] = lines(eidos('inspect', model, '--json').stdout);
+    expect(inspection).toMatchObject({ layout: 'hugging_face_clip', architecture: { embeddingSize: 32 } });
+    expect(eidos('inspect', 'broken.jpg').status).toBe(2);
+  });
+
+  test('verify passes on this machine and fails below an impossible threshold', () => {
+    const { status, stdout } = eidos('verify', '--model', model, '--device', 'cpu', '--json');
+    expect(status).toBe(0);
+    expect(lines(stdout).map(({ dtype, passed }) => [dtype, passed])).toEqual([
+      ['fp32', true],
+      ['int8', true],
+    ]);
+    expect(
+      eidos('verify', '--model', model, '--device', 'cpu', '--dtype', 'int8', '--threshold', '1').status,
+    ).toBe(1);
+  });
+
+  test('models lists what --model can name', () => {
+    const models = lines(eidos('models', '--json').stdout);
+    expect(models.map(({ model: name }) => name)).toContain('openai/clip-vit-base-patch32');
+  });
+});

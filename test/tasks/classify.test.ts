@@ -1,0 +1,96 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Clip } from '../../src/clip/clip.ts';
+import { loadClip } from '../../src/clip/load.ts';
+import { createZeroShotClassifier } from '../../src/tasks/classify/classify.ts';
+import { writeTinyModel } from '../tiny-model.ts';
+
+let folder: string;
+let cacheFolder: string;
+let clip: Clip;
+let picture: Buffer;
+
+beforeAll(async () => {
+  folder = await writeTinyModel();
+  cacheFolder = await mkdtemp(join(tmpdir(), 'eidos-classes-'));
+  clip = await loadClip(folder);
+  picture = await sharp({ create: { width: 50, height: 40, channels: 3, background: 'teal' } })
+    .png()
+    .toBuffer();
+});
+afterAll(async () => {
+  await clip.close();
+  await rm(folder, { recursive: true });
+  await rm(cacheFolder, { recursive: true });
+});
+
+test('probability is the softmax of the scaled cosines, the likeliest first', async () => {
+  const labels = ['a dog', 'a cat', 'the red square'];
+  const classifier = await createZeroShotClassifier(clip, labels, { cacheFolder: false });
+  const [answer] = await classifier.classify(picture);
+  if (answer === undefined || 'error' in answer) throw new Error('the picture was not read');
+  const cosines = clip.similarity(await clip.embedImages(picture), await clip.embedTexts(labels)).data;
+  const powers = Array.from(cosines, (cosine) => Math.exp(clip.logitScale * cosine));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  for (const { label, probability, similarity } of answer.results) {
+    const at = labels.indexOf(label);
+    expect(similarity).toBeCloseTo(cosines[at]!, 5);
+    expect(probability).toBeCloseTo(powers[at]! / sum, 4);
+  }
+  const probabilities = answer.results.map(({ probability }) => probability);
+  expect(probabilities).toEqual([...probabilities].sort((a, b) => b - a));
+  expect(probabilities.reduce((total, value) => total + value, 0)).toBeCloseTo(1, 6);
+});
+
+test('a label stands for the normalised mean of its normalised sentences', async () => {
+  const templates = ['a photo of {}', 'the {} square', '{label}'];
+  const classifier = await createZeroShotClassifier(clip, ['dog', 'cat'], { templates, cacheFolder: false });
+  const { data } = await clip.embedTexts(['a photo of dog', 'the dog square', 'dog']);
+  const width = clip.embeddingSize;
+  const mean = Array.from({ length: width }, (_, i) => data[i]! + data[width + i]! + data[2 * width + i]!);
+  const length = Math.hypot(...mean);
+  for (let i = 0; i < width; i++) expect(classifier.classMatrix.data[i]).toBeCloseTo(mean[i]! / length, 5);
+});
+
+test('the class matrix is kept by model and prompts, and a damaged copy is made anew', async () => {
+  const make = (labels: string[]) => createZeroShotClassifier(clip, labels, { cacheFolder });
+  const first = await make(['a dog', 'a cat']);
+  const [file] = await readdir(cacheFolder);
+  expect(file).toMatch(/\.safetensors$/);
+  const path = join(cacheFolder, file!);
+  const bytes = await readFile(path);
+  expect((await make(['a dog', 'a cat'])).classMatrix).toEqual(first.classMatrix);
+  await make(['a dog', 'a cat', 'the red square']);
+  expect(await readdir(cacheFolder)).toHaveLength(2);
+  await writeFile(path, bytes.subarray(0, 40));
+  expect((await make(['a dog', 'a cat'])).classMatrix).toEqual(first.classMatrix);
+  expect((await readFile(path)).equals(bytes)).toBe(true);
+});
+
+test('one broken picture among others is an answer with an error', async () => {
+  const classifier = await createZeroShotClassifier(clip, ['a dog', 'a cat'], { cacheFolder: false });
+  const answers = await classifier.classify([picture, Buffer.from([1, 2, 3]), picture], { topK: 1 });
+  expect(answers.map((answer) => ('error' in answer ? answer.error.code : answer.results.length))).toEqual([
+    1,
+    'invalid_image',
+    1,
+  ]);
+});
+
+test('labels and templates that cannot be meant are refused', async () => {
+  const make = (labels: string[], templates?: string[]) =>
+    createZeroShotClassifier(clip, labels, {
+      cacheFolder: false,
+      ...(templates === undefined ? {} : { templates }),
+    });
+  await expect(make([])).rejects.toThrow(/no labels/i);
+  await expect(make(['a', 'a'])).rejects.toThrow(/"a" is given twice/);
+  await expect(make(['a', ' '])).rejects.toThrow(/empty/);
+  await expect(make(['a'], ['no place'])).rejects.toMatchObject({ code: 'invalid_option' });
+  await expect(make(['a'], [])).rejects.toMatchObject({ code: 'invalid_option' });
+  const classifier = await make(['a']);
+  await expect(classifier.classify(picture, { topK: 0 })).rejects.toMatchObject({ code: 'invalid_option' });
+});
