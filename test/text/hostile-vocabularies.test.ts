@@ -146,7 +146,7 @@ describe('malformed vocabularies are refused by file and entry', () => {
   });
 });
 
-describe('mutated vocabularies', () => {
+describe('mutated vocabularies', { timeout: 60_000 }, () => {
   const texts = ['', 'A dog läuft', '<|endoftext|> x', "don't 12 日本 \ud800", 'a '.repeat(50)];
   let accepted = 0;
   let refusals = 0;
@@ -217,8 +217,8 @@ describe('mutated vocabularies', () => {
     if (kind === 0) parent[key] = replacement;
     else if (kind === 1 && Array.isArray(parent)) parent.splice(Number(key), 1);
     else if (kind === 1) delete parent[key];
-    else if (Array.isArray(parent)) parent.push(node);
-    else parent[`${key}x`] = node;
+    else if (Array.isArray(parent)) parent.push(structuredClone(node));
+    else parent[`${key}x`] = structuredClone(node);
     return root;
   }
 
@@ -248,7 +248,9 @@ describe('mutated vocabularies', () => {
         fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 3 }), async (mutations) => {
           const given = make();
           let content: unknown = JSON.parse(given[name]!);
-          for (const one of mutations) content = mutate(content, one.steps, one.kind, one.replacement);
+          for (const one of mutations) {
+            content = mutate(content, one.steps, one.kind, structuredClone(one.replacement));
+          }
           await readOrRefuse({ ...given, [name]: JSON.stringify(content) });
         }),
         { numRuns },

@@ -58,7 +58,7 @@ describe('rows', () => {
     );
   });
 
-  test('or split between words into rows that hold all of it', () => {
+  test('or split between words into rows that hold all of it', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(fc.array(anyString, { maxLength: 4 }), fc.integer({ min: 1, max: 40 }), (parts, repeat) => {
         const text = `${parts.join(' ')} a brown dog läuft über the café `.repeat(repeat);
@@ -171,7 +171,7 @@ describe('laws of byte-level tokens', () => {
     expect(tokenizer.decode([5n, 9_999_999_999n])).toBe(tokenizer.decode([5]));
   });
 
-  test('100,000 characters without a space take a moment', () => {
+  test('100,000 characters without a space take a moment', { timeout: 60_000 }, () => {
     for (const text of ['a', 'ab', 'läuft', 'e\u0301', '😀', '日', '&amp;', ' ', '\x1c', 'ÿ!'].map((unit) =>
       unit.repeat(100_000 / unit.length),
     )) {
