@@ -2,7 +2,7 @@
 
 import { isSymbolic } from '../graph/dimension.ts';
 import type { BoundTensor } from '../graph/tensor.ts';
-import { type NodeOf, nodesOf, type Value } from '../graph/value.ts';
+import { type Node, type NodeOf, nodesOf, type Value } from '../graph/value.ts';
 import { hasExactByteProducts } from './cpu.ts';
 import type { QuantizedWeight } from './onnx/quantized-gemm.ts';
 import { type FloatReader, isFloatType, openFloatReader, readFloats } from './stored-floats.ts';
@@ -45,7 +45,12 @@ export async function quantizeWeights(
   const quantized = new Map<string, QuantizedWeight>();
   const reader = openFloatReader();
   try {
-    const smoothing = await smoothGains(nodes, products, adapted, reader);
+    const smoothing = await smoothGains(nodes, {
+      results: Object.values(results),
+      products,
+      weights: adapted,
+      reader,
+    });
     for (const parameter of products.keys()) {
       const { name } = parameter.attributes;
       const [out, width] = parameter.attributes.shape as [number, number];
@@ -70,7 +75,7 @@ type Parameter = NodeOf<'parameter'>;
 
 /** The parameters to quantise, each with the products that use it. */
 function quantizableProducts(
-  nodes: ReturnType<typeof nodesOf>,
+  nodes: readonly Node[],
   results: readonly Value[],
   weights: ReadonlyMap<string, BoundTensor>,
 ): Map<Parameter, NodeOf<'gemm'>[]> {
@@ -102,17 +107,10 @@ function quantizableProducts(
  * read the norm. Replaces gain and bias in `weights`; returns the factors of the weights' input channels.
  */
 async function smoothGains(
-  nodes: ReturnType<typeof nodesOf>,
-  products: ReadonlyMap<Parameter, readonly NodeOf<'gemm'>[]>,
-  weights: Map<string, BoundTensor>,
-  reader: FloatReader,
+  nodes: readonly Node[],
+  { results, products, weights, reader }: Smoothing,
 ): Promise<Map<Parameter, Float32Array>> {
-  const readers = new Map<Value, { node: (typeof nodes)[number]; position: number }[]>();
-  for (const node of nodes) {
-    node.inputs.forEach((value, position) => {
-      readers.set(value, [...(readers.get(value) ?? []), { node, position }]);
-    });
-  }
+  const readers = readersOf(nodes);
   const smoothing = new Map<Parameter, Float32Array>();
   for (const norm of nodes) {
     if (norm.operator !== 'layerNorm') continue;
@@ -122,7 +120,7 @@ async function smoothGains(
     const [storedGain, storedBias] = [gain, bias].map(({ attributes }) => weights.get(attributes.name));
     if (storedGain === undefined || storedBias === undefined) continue;
     if (!isFloatType(storedGain.type) || !isFloatType(storedBias.type)) continue;
-    const behind = weightsBehind(norm.outputs[0]!, readers, products);
+    const behind = weightsBehind(norm.outputs[0]!, { readers, products, results });
     if (behind === undefined) continue;
     const gains = await readFloats(reader, storedGain);
     const factors = smoothingFactors(gains);
@@ -134,12 +132,35 @@ async function smoothGains(
   return smoothing;
 }
 
+interface Smoothing {
+  results: readonly Value[];
+  products: ReadonlyMap<Parameter, readonly NodeOf<'gemm'>[]>;
+  weights: Map<string, BoundTensor>;
+  reader: FloatReader;
+}
+
+type Readers = ReadonlyMap<Value, readonly { node: Node; position: number }[]>;
+
+/** Where each value is read. */
+function readersOf(nodes: readonly Node[]): Readers {
+  const readers = new Map<Value, { node: Node; position: number }[]>();
+  for (const node of nodes) {
+    node.inputs.forEach((value, position) => {
+      const known = readers.get(value);
+      if (known === undefined) readers.set(value, [{ node, position }]);
+      else known.push({ node, position });
+    });
+  }
+  return readers;
+}
+
 /** The quantised weights that read a norm, or undefined where anything else reads it. */
 function weightsBehind(
   output: Value,
-  readers: ReadonlyMap<Value, readonly { node: ReturnType<typeof nodesOf>[number]; position: number }[]>,
-  products: ReadonlyMap<Parameter, readonly NodeOf<'gemm'>[]>,
+  context: Pick<Smoothing, 'products' | 'results'> & { readers: Readers },
 ): Parameter[] | undefined {
+  const { readers, products, results } = context;
+  if (results.includes(output)) return undefined;
   const found: Parameter[] = [];
   const width = output.shape[output.shape.length - 1]!;
   for (const { node, position } of readers.get(output) ?? []) {
@@ -147,7 +168,7 @@ function weightsBehind(
       const reshaped = node.outputs[0]!;
       const last = reshaped.shape[reshaped.shape.length - 1]!;
       if (isSymbolic(width) || last !== width) return undefined;
-      const behind = weightsBehind(reshaped, readers, products);
+      const behind = weightsBehind(reshaped, context);
       if (behind === undefined) return undefined;
       found.push(...behind);
     } else {

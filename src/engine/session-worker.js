@@ -2,7 +2,7 @@
  * The thread in which onnxruntime runs, so that a long run() does not stop the thread of the caller.
  * Plain JavaScript: a worker thread starts from this very file, in the sources as well as in the build.
  */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 
 // Before its first session: onnxruntime's own log would go to the process's error output.
@@ -129,14 +129,24 @@ function answer(tensors, mayMove) {
   return { value, transfer: [...transfer] };
 }
 
+/** Shared with the caller (worker.ts): [busy, closing]. */
+const { signals } = /** @type {{ signals: Int32Array<SharedArrayBuffer> }} */ (workerData);
+
 /** @param {{ call: number, kind: string }} request */
 async function handle({ call, kind, ...message }) {
-  try {
-    const { value, transfer = [] } = (await handlers[kind]?.(message)) ?? {};
-    parentPort?.postMessage({ call, value }, transfer);
-  } catch (error) {
-    parentPort?.postMessage({ call, error: error instanceof Error ? error.message : String(error) });
+  Atomics.store(signals, 0, 1);
+  // What was asked before the end was wanted is not begun any more; nobody waits for it.
+  if (Atomics.load(signals, 1) === 0) {
+    try {
+      const { value, transfer = [] } = (await handlers[kind]?.(message)) ?? {};
+      parentPort?.postMessage({ call, value }, transfer);
+    } catch (error) {
+      parentPort?.postMessage({ call, error: error instanceof Error ? error.message : String(error) });
+    }
   }
+  if (kind === 'close') parentPort?.close();
+  Atomics.store(signals, 0, 0);
+  Atomics.notify(signals, 0);
 }
 
 /** One after the other: a run reads the state that the run before it has left. */

@@ -55,16 +55,53 @@ export const operatorSets = { '': 20, 'com.microsoft': 1 } as const;
 /** The bytes of an .onnx file. Field numbers are those of onnx.proto3. */
 export function encodeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter();
+  encodeHead(writer);
+  message(writer, 7, (graph) => encodeGraph(graph, model));
+  return writer.finish() as Uint8Array<ArrayBuffer>;
+}
+
+/** A part of a model's file: bytes as they are, or the place where the bytes of a tensor belong. */
+export type ModelSegment = Uint8Array | OnnxTensor;
+
+/**
+ * The .onnx file with all tensors inside, in pieces: those that lie elsewhere stand for themselves, to be read when
+ * they are written, so that no file is held in memory. Each must fill the bytes that its `data` names.
+ */
+export function embedTensors(model: OnnxModel): ModelSegment[] {
+  const outside = model.initializers.filter(({ data }) => !(data instanceof Uint8Array));
+  const inside = model.initializers.filter(({ data }) => data instanceof Uint8Array);
+  const graph = new BinaryWriter();
+  encodeGraph(graph, { ...model, initializers: inside });
+  const small = graph.finish();
+  const tensors = outside.flatMap((tensor): ModelSegment[] => {
+    const head = new BinaryWriter();
+    encodeTensorHead(head, tensor);
+    head.tag(9, WireType.LengthDelimited).uint32(tensor.data.byteLength);
+    const bytes = head.finish();
+    const prefix = new BinaryWriter().tag(5, WireType.LengthDelimited);
+    return [prefix.uint32(bytes.length + tensor.data.byteLength).finish(), bytes, tensor];
+  });
+  const total = [small, ...tensors].reduce((sum, segment) => sum + segmentLength(segment), 0);
+  const writer = new BinaryWriter();
+  encodeHead(writer);
+  writer.tag(7, WireType.LengthDelimited).uint32(total);
+  return [writer.finish(), small, ...tensors];
+}
+
+/** Bytes that a segment fills. */
+export function segmentLength(segment: ModelSegment): number {
+  return segment instanceof Uint8Array ? segment.length : segment.data.byteLength;
+}
+
+function encodeHead(writer: BinaryWriter): void {
   writer.tag(1, WireType.Varint).int64(irVersion);
   writer.tag(2, WireType.LengthDelimited).string('eidos');
-  message(writer, 7, (graph) => encodeGraph(graph, model));
   for (const [domain, version] of Object.entries(operatorSets)) {
     message(writer, 8, (set) => {
       set.tag(1, WireType.LengthDelimited).string(domain);
       set.tag(2, WireType.Varint).int64(version);
     });
   }
-  return writer.finish() as Uint8Array<ArrayBuffer>;
 }
 
 function encodeGraph(writer: BinaryWriter, model: OnnxModel): void {
@@ -104,10 +141,15 @@ function encodeAttribute(writer: BinaryWriter, name: string, value: OnnxAttribut
   }
 }
 
-function encodeTensor(writer: BinaryWriter, { name, type, shape, data }: OnnxTensor): void {
+function encodeTensorHead(writer: BinaryWriter, { name, type, shape }: OnnxTensor): void {
   for (const size of shape) writer.tag(1, WireType.Varint).int64(size);
   writer.tag(2, WireType.Varint).int32(onnxTypes[type]);
   writer.tag(8, WireType.LengthDelimited).string(name);
+}
+
+function encodeTensor(writer: BinaryWriter, tensor: OnnxTensor): void {
+  const { data } = tensor;
+  encodeTensorHead(writer, tensor);
   if (data instanceof Uint8Array) {
     writer.tag(9, WireType.LengthDelimited).bytes(data);
     return;

@@ -5,7 +5,14 @@ import { isSymbolic, type Shape } from '../../graph/dimension.ts';
 import type { BoundTensor, DataType } from '../../graph/tensor.ts';
 import { type Node, type NodeOf, nodesOf, type Value } from '../../graph/value.ts';
 import { verify } from '../../graph/verify.ts';
-import { encodeModel, type OnnxNode, type OnnxTensor, type OnnxValue, onnxTypes } from './encode.ts';
+import {
+  encodeModel,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValue,
+  onnxTypes,
+} from './encode.ts';
 import { type EmitOptions, type LoweringContext, lowerings } from './lowerings.ts';
 import { type QuantizedWeight, writeQuantizedGemm } from './quantized-gemm.ts';
 
@@ -19,6 +26,8 @@ export interface LoweringOptions {
   quantized?: ReadonlyMap<string, QuantizedWeight>;
   /** The type in which float values are computed; inputs and outputs stay float32. @default 'float32' */
   floatType?: 'float32' | 'float16';
+  /** Inputs that the program takes though nothing reads them, as callers of published models feed them. */
+  unreadInputs?: readonly Value[];
 }
 
 /** An ONNX program. */
@@ -34,8 +43,26 @@ export interface Program {
 
 /** Lowers the graph that the named results reach. Throws `invalid_graph` where it is not sound. */
 export function lower(results: Readonly<Record<string, Value>>, options: LoweringOptions = {}): Program {
-  verify(Object.values(results));
-  const nodes = nodesOf(Object.values(results));
+  const weightFolder = commonFolder((options.weights ?? new Map<string, BoundTensor>()).values());
+  const model = lowerToModel(results, options);
+  const { inputs, outputs, initializers } = model;
+  return {
+    model: encodeModel(model),
+    weightFolder,
+    weightFiles: filesOf(initializers, weightFolder),
+    inputs: [...inputs],
+    outputs: [...outputs],
+  };
+}
+
+/** The same as an object, for those who write it in their own way. */
+export function lowerToModel(
+  results: Readonly<Record<string, Value>>,
+  options: LoweringOptions = {},
+): OnnxModel {
+  const roots = [...Object.values(results), ...(options.unreadInputs ?? [])];
+  verify(roots);
+  const nodes = nodesOf(roots);
   const floatType = options.floatType ?? 'float32';
   const weights = options.weights ?? new Map<string, BoundTensor>();
   const weightFolder = commonFolder(weights.values());
@@ -175,8 +202,7 @@ export function lower(results: Readonly<Record<string, Value>>, options: Lowerin
     type,
     shape: namedShape(shape),
   }));
-  const model = encodeModel({ nodes: onnxNodes, initializers: [...initializers.values()], inputs, outputs });
-  return { model, weightFolder, weightFiles: filesOf(initializers.values(), weightFolder), inputs, outputs };
+  return { nodes: onnxNodes, initializers: [...initializers.values()], inputs, outputs };
 }
 
 /** Symbolic sizes by name; multiples get a name of their own, as ONNX knows no products. */
