@@ -1,10 +1,9 @@
 /** Runs a script against the sources in a Node process of its own. */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -20,15 +19,23 @@ export function compileSources(): string {
 }
 
 /**
- * Runs an ES module that finds the sources under `./src/`; returns what it prints. Fails where it does not end by
- * itself within half a minute.
+ * Runs an ES module that finds the sources under `./src/`; returns its status and all that it prints. A process
+ * that does not end by itself within half a minute is stopped and has no status.
  */
-export async function runScript(folder: string, name: string, code: string): Promise<string> {
-  const path = join(folder, name);
-  writeFileSync(path, code);
-  const { stdout } = await promisify(execFile)(process.execPath, [path], {
-    cwd: folder,
-    timeout: 30_000,
+export function runScript(
+  folder: string,
+  name: string,
+  code: string,
+): Promise<{ status: number | null; output: string }> {
+  writeFileSync(join(folder, name), code);
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [join(folder, name)], { cwd: folder, timeout: 30_000 });
+    let output = '';
+    const collect = (text: Buffer): void => {
+      output += text.toString();
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.on('close', (status) => resolve({ status, output: output.trim() }));
   });
-  return stdout.trim();
 }

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createEngine, type Engine, type RuntimeTensor } from '../../src/engine/engine.ts';
 import { lower } from '../../src/engine/onnx/lower.ts';
@@ -6,7 +5,6 @@ import { zeros } from '../../src/graph/initialise.ts';
 import { add, input, matmul, multiply, parameter, reduceSum } from '../../src/graph/operations.ts';
 import type { Value } from '../../src/graph/value.ts';
 import { samples } from './network.ts';
-import { compileSources, runScript } from './processes.ts';
 
 let engine: Engine;
 beforeAll(() => {
@@ -147,22 +145,4 @@ test('memory stays level over hundreds of runs', async () => {
   // 300 runs move 300 MB in and 300 MB out; a leak of either would show.
   expect(after - before).toBeLessThan(150);
   await session.release();
-});
-
-test('an open engine does not keep the process alive, a run that is waited for does', async () => {
-  const sources = compileSources();
-  try {
-    const script = `
-      import { createEngine } from './src/engine/engine.js';
-      import { lower } from './src/engine/onnx/lower.js';
-      import { input, multiply } from './src/graph/operations.js';
-      const engine = createEngine({ threads: 1 });
-      const session = await engine.compile(lower({ y: multiply(input('x', [2]), 2) }));
-      const x = { type: 'float32', data: Float32Array.of(1, 2), shape: [2] };
-      session.run({ x }, { fetches: ['y'] }).then(({ y }) => console.log(y.data.join()));
-    `;
-    expect(await runScript(sources, 'script.js', script)).toBe('2,4');
-  } finally {
-    rmSync(sources, { recursive: true, force: true });
-  }
 });
