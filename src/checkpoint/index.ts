@@ -21,6 +21,7 @@ export {
   type HuggingFaceFiles,
   huggingFaceConfig,
   huggingFaceTensors,
+  preprocessorConfig,
   writeHuggingFace,
 } from './write-hugging-face.ts';
 export { type TensorEntry, writeSafetensors } from './write-safetensors.ts';

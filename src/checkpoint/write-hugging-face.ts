@@ -128,7 +128,8 @@ function towerConfig(tower: TransformerArchitecture, embeddingSize: number): Rec
   };
 }
 
-function preprocessorConfig(preprocessing: ImagePreprocessing): Record<string, unknown> {
+/** Content of `preprocessor_config.json`. */
+export function preprocessorConfig(preprocessing: ImagePreprocessing): Record<string, unknown> {
   const { size, resize, mean, deviation, interpolation } = preprocessing;
   if (resize === 'longest') return inexpressible('preprocessing.resize', resize, 'shortest or squash');
   const square = { height: size, width: size };

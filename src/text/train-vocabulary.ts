@@ -193,7 +193,7 @@ interface HeapEntry {
   count: number;
 }
 
-function vocabularyFiles(
+export function vocabularyFiles(
   tokenIds: ReadonlyMap<string, number>,
   merges: readonly MergePair[],
   contextLength: number,
