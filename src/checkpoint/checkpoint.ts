@@ -1,13 +1,13 @@
 /** Opens a published CLIP: finds its weights and configuration, recognises the layout, names every parameter. */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EidosError } from '../errors.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
-import { type FoundConfigurations, findConfigurations } from './configuration/find.ts';
+import { type FoundConfigurations, findConfigurations, readConfigurations } from './configuration/find.ts';
 import { huggingFacePreprocessing, openClipPreprocessing } from './configuration/preprocessing.ts';
+import type { Weights } from './formats/format.ts';
 import { bindParameters } from './layouts/bind.ts';
 import type { LayoutName, LayoutOptions } from './layouts/layout.ts';
 import { architectureFromShapes, layouts, withoutPrefix } from './layouts/table.ts';
@@ -39,14 +39,16 @@ export interface Checkpoint {
 }
 
 /**
- * @param source a weight file, a shard index, or a folder that holds one; configuration files are looked for beside it.
+ * @param source a weight file, a shard index, or a folder that holds one, beside which configuration files are looked
+ * for; or all files one by one: weights (or all shards) and configurations.
  * @throws EidosError `not_found`, `invalid_checkpoint`, `unsupported_checkpoint` (naming the model family) or
  * `config_mismatch` (naming the field, its value, and the tensor with its shape).
  */
-export async function openCheckpoint(source: string, options: LayoutOptions = {}): Promise<Checkpoint> {
-  const { path, folder } = await findWeights(source);
-  const [weights, found] = [await openWeights(path), await findConfigurations(folder)];
-  // Weights published for open_clip are described by its configuration, even where Hugging Face's lies beside it.
+export async function openCheckpoint(
+  source: string | readonly string[],
+  options: LayoutOptions = {},
+): Promise<Checkpoint> {
+  const { path, folder, weights, found } = await openSource(source);
   const shapes = new Map([...weights.tensors].map(([name, tensor]) => [name, tensor.shape]));
   const { layout, prefix, architecture } = inFile(path, () => architectureFromShapes(shapes, found, options));
   const own = withoutPrefix(weights.tensors, prefix);
@@ -83,11 +85,49 @@ function preprocessingOf(
   return defaults;
 }
 
+interface OpenedSource {
+  /** For messages. */
+  path: string;
+  folder: string;
+  weights: Weights;
+  found: FoundConfigurations;
+}
+
+async function openSource(source: string | readonly string[]): Promise<OpenedSource> {
+  if (typeof source === 'string') {
+    const { path, folder } = await findWeights(source);
+    return { path, folder, weights: await openWeights(path), found: await findConfigurations(folder) };
+  }
+  const isConfiguration = (file: string) => file.endsWith('.json') && !file.endsWith('.index.json');
+  const [path, ...others] = source.filter((file) => !isConfiguration(file));
+  if (path === undefined) throw new EidosError('not_found', 'No weight file is among the files given.');
+  const weights = await openWeights(path);
+  for (const other of others) {
+    const more = await openWeights(other);
+    for (const [name, tensor] of more.tensors) {
+      if (weights.tensors.has(name)) {
+        throw new EidosError(
+          'invalid_checkpoint',
+          `'${other}' holds '${name}', which another of the files holds too.`,
+        );
+      }
+      weights.tensors.set(name, tensor);
+    }
+    weights.files.push(...more.files);
+  }
+  const found = await readConfigurations(source.filter(isConfiguration));
+  return { path, folder: dirname(path), weights, found };
+}
+
 async function findWeights(source: string): Promise<{ path: string; folder: string }> {
-  const found = statSync(source, { throwIfNoEntry: false });
+  const found = await stat(source).catch(() => undefined);
   if (found === undefined) throw new EidosError('not_found', `There is no file or folder '${source}'.`);
   if (!found.isDirectory()) return { path: source, folder: dirname(source) };
-  const { name, candidates } = chooseWeights(await readdir(source));
+  const { name, candidates } = chooseWeights(
+    await readdir(source).catch((cause: unknown) => {
+      throw new EidosError('not_found', `The folder '${source}' cannot be read.`, { cause });
+    }),
+  );
   if (name !== undefined) return { path: join(source, name), folder: source };
   throw new EidosError(
     'not_found',

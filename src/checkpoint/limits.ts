@@ -21,6 +21,14 @@ export const limits = {
   depth: 64,
   /** Objects visited when a PyTorch file's dictionaries are walked; shared ones could multiply without end. */
   visited: 1_000_000,
+  /** Positions of a text tower: published ones have up to 248, and an attention mask takes the square of it. */
+  contextLength: 4096,
+  /** Pixels of an image tower's side: published ones read up to 512. */
+  imageSize: 8192,
+  /** Width of a tower or its MLP: published ones have up to 15,360. */
+  width: 131_072,
+  /** Words of a vocabulary: the largest published one has 262,144. */
+  vocabularySize: 4_194_304,
   /** Bytes of an integer in a pickle: legacy files begin with one of ten. */
   integerBytes: 64,
 } as const;

@@ -7,6 +7,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -265,6 +266,28 @@ describe('transfers that go wrong', () => {
     hub.misbehave.busy = 2;
     await resolveModel('owner/plain', options());
     expect(fileRequests().length).toBe(6);
+  });
+
+  test('a lock that a dead process left is taken over', async () => {
+    await resolveModel('owner/plain', options());
+    rmSync(realpathSync(join(cacheFolder, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));
+    const lock = `${partial()}.lock`;
+    writeFileSync(lock, '');
+    utimesSync(lock, new Date(0), new Date(0));
+    await resolveModel('owner/plain', options());
+    expect(existsSync(lock)).toBe(false);
+  });
+
+  test('a cache that cannot be written says so', async () => {
+    const occupied = join(cacheFolder, 'occupied');
+    writeFileSync(occupied, '');
+    await expect(resolveModel('owner/plain', options({ cacheFolder: occupied }))).rejects.toMatchObject({
+      code: 'download_failed',
+      message: expect.stringContaining('HF_HUB_CACHE'),
+    });
+    await expect(resolveModel('owner/plain', options({ endpoint: 'nowhere' }))).rejects.toMatchObject({
+      code: 'invalid_option',
+    });
   });
 
   test('two at once fetch it once', async () => {

@@ -1,6 +1,6 @@
 /** Finds and reads the configuration files beside a checkpoint. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { readJson } from '../files.ts';
 import type { Configurations } from '../layouts/layout.ts';
 import { looksLikeHuggingFace, parseHuggingFace } from './hugging-face.ts';
@@ -16,15 +16,20 @@ export interface FoundConfigurations extends Configurations {
 /** The names under which configurations are published. `config.json` may be of any kind; its content tells. */
 const names = ['config.json', 'open_clip_config.json', 'preprocessor_config.json'] as const;
 
-/** @throws EidosError `invalid_checkpoint` where one of them is malformed, naming file and field. */
-export async function findConfigurations(folder: string): Promise<FoundConfigurations> {
-  const found: FoundConfigurations = { files: [] };
-  for (const name of names) {
-    const file = join(folder, name);
-    if (!existsSync(file)) continue;
+/**
+ * The configurations of a folder.
+ * @throws EidosError `invalid_checkpoint` where one of them is malformed, naming file and field.
+ */
+export function findConfigurations(folder: string): Promise<FoundConfigurations> {
+  return readConfigurations(names.map((name) => join(folder, name)).filter((file) => existsSync(file)));
+}
+
+/** The configurations in these files; errors as above. */
+export async function readConfigurations(files: readonly string[]): Promise<FoundConfigurations> {
+  const found: FoundConfigurations = { files: [...files] };
+  for (const file of files) {
     const value = await readJson(file);
-    found.files.push(file);
-    if (name === 'preprocessor_config.json') found.preprocessor = { file, value };
+    if (basename(file) === 'preprocessor_config.json') found.preprocessor = { file, value };
     else addConfiguration(found, value, file);
   }
   return found;

@@ -122,11 +122,16 @@ async function fetchRest(job: Download, handle: FileHandle, from: number): Promi
       job.onBytes(loaded);
     }
   } catch (cause) {
-    if (cause instanceof EidosError) throw cause;
+    // An error with a path or a system call is the disk's (or the caller's own), not the network's.
+    if (cause instanceof EidosError || isDiskError(cause)) throw cause;
     throw networkError(cause, describe(job.asked), job.settings, job.signal);
   }
   if (loaded < job.file.size)
     throw interruption(job, `the transfer ended at byte ${loaded} of ${job.file.size}`);
+}
+
+function isDiskError(cause: unknown): boolean {
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).syscall === 'write';
 }
 
 function continuesAt(response: Response, from: number): boolean {

@@ -40,7 +40,7 @@ export async function resolveModel(source: string, options: HubOptions = {}): Pr
     const unreachable =
       error instanceof EidosError && error.code === 'download_failed' && error.cause !== undefined;
     if (unreachable && cached?.usable) return cached.folder;
-    throw error;
+    throw error instanceof EidosError ? error : cacheError(error, settings);
   }
 }
 
@@ -185,6 +185,16 @@ async function answered<T>(settings: HubSettings, what: string, action: () => Pr
       { cause },
     );
   }
+}
+
+/** Whatever else fails is the disk. */
+function cacheError(cause: unknown, { cacheFolder }: HubSettings): EidosError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EidosError(
+    'download_failed',
+    `The cache ${cacheFolder} could not be written (${reason}); set HF_HUB_CACHE to a folder with space that may be written.`,
+    { cause },
+  );
 }
 
 function refuseOffline(id: string, revision: string, settings: HubSettings): never {

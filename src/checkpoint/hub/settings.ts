@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { getHFHubCachePath } from '@huggingface/hub';
+import { EidosError } from '../../errors.ts';
 
 export interface HubOptions {
   /**
@@ -58,22 +59,38 @@ export interface HubSettings {
   cacheFolder: string;
 }
 
+/** @throws EidosError `invalid_option` where the endpoint is no address. */
 export function hubSettings(options: HubOptions): HubSettings {
   const environment = process.env;
+  const endpoint = (
+    options.endpoint ??
+    nonEmpty(environment.HF_ENDPOINT) ??
+    'https://huggingface.co'
+  ).replace(/\/+$/, '');
+  if (!/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : '')) {
+    throw new EidosError(
+      'invalid_option',
+      `The hub's endpoint '${endpoint}' (HF_ENDPOINT) is no http address.`,
+    );
+  }
+  const token = nonEmpty(environment.HF_TOKEN) ?? nonEmpty(environment.HUGGING_FACE_HUB_TOKEN);
   return {
     offline: options.offline ?? /^(1|on|yes|true)$/i.test(environment.HF_HUB_OFFLINE ?? ''),
-    token: options.token ?? environment.HF_TOKEN ?? environment.HUGGING_FACE_HUB_TOKEN ?? storedToken(),
-    endpoint: (options.endpoint ?? environment.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, ''),
+    token: options.token ?? token ?? storedToken(),
+    endpoint,
     cacheFolder: options.cacheFolder ?? getHFHubCachePath(),
   };
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === '' ? undefined : text.trim();
 }
 
 function storedToken(): string | undefined {
   const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   const home = process.env.HF_HOME ?? join(cache, 'huggingface');
   try {
-    const token = readFileSync(process.env.HF_TOKEN_PATH ?? join(home, 'token'), 'utf8').trim();
-    return token === '' ? undefined : token;
+    return nonEmpty(readFileSync(process.env.HF_TOKEN_PATH ?? join(home, 'token'), 'utf8'));
   } catch {
     return undefined; // Nobody logged in, which is the usual case.
   }

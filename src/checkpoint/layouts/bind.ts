@@ -1,6 +1,6 @@
 /** Gives the tensors of a checkpoint their canonical names, and the way back when one is written. */
 import { EidosError } from '../../errors.ts';
-import { elementCount } from '../../graph/tensor.ts';
+import { type DataType, elementCount } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { canonicalShapes } from '../parameters.ts';
 import { type BoundTensor, reshape, type StoredTensor, sliceRows, transpose } from '../tensors.ts';
@@ -91,6 +91,8 @@ export function publishParameters(
   return result;
 }
 
+const floating: ReadonlySet<DataType> = new Set(['float64', 'float32', 'float16', 'bfloat16']);
+
 function bindOne(
   name: string,
   shape: number[],
@@ -101,6 +103,12 @@ function bindOne(
     throw new EidosError(
       'invalid_checkpoint',
       `The tensor '${place.from}' (${name}) is missing; the checkpoint is incomplete.`,
+    );
+  }
+  if (!floating.has(tensor.type)) {
+    throw new EidosError(
+      'unsupported_checkpoint',
+      `The tensor '${place.from}' is stored as ${tensor.type}; eidos reads weights in floating point and quantises them itself.`,
     );
   }
   const expected = publishedShape(shape, place);

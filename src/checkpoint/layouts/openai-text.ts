@@ -3,6 +3,7 @@ import { EidosError } from '../../errors.ts';
 import type { Activation, Projection, TextArchitecture, TextPool } from '../../models/architecture.ts';
 import type { OpenClipConfig, OpenClipText } from '../configuration/open-clip.ts';
 import { textHeadWidth } from './conventions.ts';
+import type { Published } from './layout.ts';
 import { addBlocks, addPair, type NameTable, openAiBlock } from './names.ts';
 import { agree, headsDividing, type ShapeTable } from './shape-table.ts';
 
@@ -81,15 +82,15 @@ export function openAiTextNames(text: TextArchitecture, prefix: '' | 'text.', ta
   }
   addBlocks(names, 'text', `${prefix}transformer.resblocks.`, text.layers, openAiBlock);
   addPair(names, 'text.norm_after', `${prefix}ln_final`);
-  if (text.projection !== 'none') {
-    const matrix = `${prefix}text_projection`;
-    names.set(
-      'text.projection.weight',
-      table.has(matrix) ? { from: matrix, transposed: true } : { from: `${matrix}.weight` },
-    );
+  // OpenAI keeps a bare matrix [width, embedding], SigLIP a linear layer.
+  const layer = `${prefix}text_projection`;
+  if (text.projection === 'linear_bias') addPair(names, 'text.projection', layer);
+  else if (text.projection === 'linear') {
+    const place: Published = table.has(`${layer}.weight`)
+      ? { from: `${layer}.weight` }
+      : { from: layer, transposed: true };
+    names.set('text.projection.weight', place);
   }
-  if (text.projection === 'linear_bias')
-    names.set('text.projection.bias', { from: `${prefix}text_projection.bias` });
   return names;
 }
 

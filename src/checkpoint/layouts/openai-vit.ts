@@ -68,7 +68,7 @@ export function openAiVit(
   };
 }
 
-export function openAiVitNames(vit: VitArchitecture, table: ShapeTable): NameTable {
+export function openAiVitNames(vit: VitArchitecture): NameTable {
   const names: NameTable = new Map();
   const { width, patchSize } = vit;
   names.set('image.patch_embedding.weight', {
@@ -80,7 +80,7 @@ export function openAiVitNames(vit: VitArchitecture, table: ShapeTable): NameTab
   names.set('image.position_embedding', { from: 'visual.positional_embedding' });
   if (vit.normBefore) addPair(names, 'image.norm_before', 'visual.ln_pre');
   addBlocks(names, 'image', blocks, vit.layers, openAiBlock);
-  if (vit.pool.kind === 'queries') addPooler(names, table.has('visual.attn_pool.attn.in_proj_weight'));
+  if (vit.pool.kind === 'queries') addPooler(names, vit.pool.width === width);
   if (vit.normAfter !== 'none') addPair(names, 'image.norm_after', 'visual.ln_post');
   if (vit.projection !== 'none') {
     names.set('image.projection.weight', { from: 'visual.proj', transposed: true });

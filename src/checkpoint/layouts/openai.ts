@@ -24,7 +24,7 @@ function openAiLayout(prefix: '' | 'text.'): Layout {
 
     published(clip, table) {
       const names = new Map([
-        ...(clip.image.kind === 'vit' ? openAiVitNames(clip.image, table) : openAiResNetNames(clip.image)),
+        ...(clip.image.kind === 'vit' ? openAiVitNames(clip.image) : openAiResNetNames(clip.image)),
         ...openAiTextNames(clip.text, prefix, table),
       ]);
       names.set('logit_scale', { from: 'logit_scale' });

@@ -1,6 +1,7 @@
 /** All published layouts, and the way from the names and shapes of a checkpoint to its architecture. */
 import { EidosError } from '../../errors.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
+import { limits } from '../limits.ts';
 import { unsupportedFamily } from './families.ts';
 import { huggingFaceClip, huggingFaceSiglip } from './hugging-face.ts';
 import type { Configurations, Layout, LayoutName, LayoutOptions } from './layout.ts';
@@ -41,6 +42,7 @@ export function architectureFromShapes(
     const row = layouts[layout];
     if (!row.recognise(own)) continue;
     const architecture = row.architecture(shapeTable(own), configurations, options);
+    checkSizes(architecture);
     return { layout, prefix, architecture };
   }
   const family = unsupportedFamily(own.keys());
@@ -50,6 +52,29 @@ export function architectureFromShapes(
       ? `These ${shapes.size} tensors (${[...shapes.keys()].slice(0, 3).join(', ')} …) are no CLIP in a layout that eidos knows: ${Object.keys(layouts).join(', ')}.`
       : `The checkpoint is ${family}, which eidos does not have.`,
   );
+}
+
+/** Shapes are only claims until the numbers are read: sizes that no model has are refused before anything is built of them. */
+function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
+  const mlpWidth = image.kind === 'vit' ? image.mlpWidth : image.width;
+  const claims: [name: string, size: number, limit: number][] = [
+    ['text positions', text.contextLength, limits.contextLength],
+    ['words', text.vocabularySize, limits.vocabularySize],
+    ['pixels a side', image.imageSize, limits.imageSize],
+    [
+      'numbers in its widest layer',
+      Math.max(image.width, text.width, text.mlpWidth, mlpWidth, embeddingSize),
+      limits.width,
+    ],
+  ];
+  for (const [name, size, limit] of claims) {
+    if (size < 1 || size > limit) {
+      throw new EidosError(
+        'invalid_checkpoint',
+        `The model claims ${size} ${name}; up to ${limit} are believed.`,
+      );
+    }
+  }
 }
 
 /** The entries that begin with a prefix, without it. */
