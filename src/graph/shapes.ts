@@ -69,7 +69,8 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   logSoftmax: alongAxis,
 
   reshape: ([x], { shape }) => {
-    const fits = sameDimension(size(x!.shape), size(shape));
+    const whole = shape.map((dimension) => (isSymbolic(dimension) ? dimension.factor : dimension));
+    const fits = whole.every(isCount) && sameDimension(size(x!.shape), size(shape));
     require(fits, `${formatShape(x!.shape)} cannot become ${formatShape(shape)}`);
     return [{ shape, type: x!.type }];
   },
@@ -232,6 +233,10 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
 
 function require(condition: boolean, message: string): void {
   if (!condition) throw new EidosError('invalid_graph', message);
+}
+
+function isCount(number: number): boolean {
+  return Number.isInteger(number) && number >= 0;
 }
 
 function bothFloat(a: Value, b: Value): boolean {
