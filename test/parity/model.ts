@@ -53,6 +53,8 @@ export interface TrainingPass {
 }
 
 export interface TrainingPassOptions {
+  /** Whether gradients are computed; without them the program is a smaller one. @default true */
+  gradients?: boolean;
   /** Whether batch norms use the statistics of the batch. */
   batchStatistics?: boolean;
 }
@@ -61,7 +63,7 @@ export interface TrainingPassOptions {
 export async function trainingPass(
   checkpoint: Checkpoint,
   { pixels, tokens }: Inputs,
-  { batchStatistics = false }: TrainingPassOptions = {},
+  { gradients: backward = true, batchStatistics = false }: TrainingPassOptions = {},
 ): Promise<TrainingPass> {
   const { architecture, parameters: weights } = checkpoint;
   const inside: Record<string, Value> = {};
@@ -81,7 +83,7 @@ export async function trainingPass(
   const { scale, bias } = logitParameters(architecture);
   const logits = similarityLogits(normalizeEmbeddings(images), normalizeEmbeddings(texts), scale, bias);
   const loss = architecture.probability === 'softmax' ? contrastiveLoss(logits) : sigmoidLoss(logits);
-  const trained = parametersOf([loss]).filter(({ attributes }) => attributes.trainable);
+  const trained = backward ? parametersOf([loss]).filter(({ attributes }) => attributes.trainable) : [];
   const gradients = differentiate(
     loss,
     trained.map(({ outputs }) => outputs[0]!),

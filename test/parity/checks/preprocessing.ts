@@ -148,6 +148,7 @@ async function statisticsDifference(): Promise<number> {
     `${folder}/normalised_stats.json`,
   );
   let largest = 0;
+  let compared = 0;
   for (const [name, ofTransform] of Object.entries(stored)) {
     const file = name.split('/').at(-1)!;
     if (name === 'errors' || isJpeg(file) || isBitmap(file)) continue;
@@ -166,8 +167,10 @@ async function statisticsDifference(): Promise<number> {
         largest = Math.max(largest, difference(actual[key], expected[key].flat()).max);
       }
       largest = Math.max(largest, Math.abs(actual.min - expected.min), Math.abs(actual.max - expected.max));
+      compared++;
     }
   }
+  if (compared < 50) throw new Error(`Only ${compared} pictures have statistics.`);
   return largest;
 }
 

@@ -257,7 +257,11 @@ function checksOf(row: TowerRow): ParityCheck[] {
   const { folder, variant, tolerances, inputs, outputs } = row;
   const needs = [sourcePath(row), inputs, outputs, ...(row.needs ?? [])];
   const embeddings = once(() => withCheckpoint(row, async (open) => embed(open, await readInputs(inputs))));
-  const pass = once(() => withCheckpoint(row, async (open) => trainingPass(open, await readInputs(inputs))));
+  const pass = once(() =>
+    withCheckpoint(row, async (open) =>
+      trainingPass(open, await readInputs(inputs), { gradients: row.gradients !== undefined }),
+    ),
+  );
   const expected = async (name: string): Promise<Numbers> => (await readFixtureTensors(outputs)).get(name)!;
 
   const suffix = variant === undefined ? '' : ` (${variant})`;
