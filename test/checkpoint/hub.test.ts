@@ -268,6 +268,15 @@ describe('transfers that go wrong', () => {
     expect(fileRequests().length).toBe(6);
   });
 
+  test('the cache is where the environment says', async () => {
+    const { cacheFolder: _, ...others } = options();
+    expect(await resolveModel('owner/plain', others)).toContain(
+      join(cacheFolder, 'hub', 'models--owner--plain'),
+    );
+    process.env.HF_HUB_CACHE = join(cacheFolder, 'elsewhere');
+    expect(await resolveModel('owner/plain', others)).toContain(join(cacheFolder, 'elsewhere'));
+  });
+
   test('a lock that a dead process left is taken over', async () => {
     await resolveModel('owner/plain', options());
     rmSync(realpathSync(join(cacheFolder, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));

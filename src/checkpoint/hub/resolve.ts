@@ -1,7 +1,6 @@
 /** From a model's name to a folder or file on this machine, fetched from the hub where it is not there yet. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { listFiles, modelInfo } from '@huggingface/hub';
 import { EidosError } from '../../errors.ts';
 import { shardNames } from '../formats/sharded.ts';
 import { type ModelCache, modelCache } from './cache.ts';
@@ -71,6 +70,8 @@ async function fetchModel(
   settings: HubSettings,
   options: HubOptions,
 ): Promise<string> {
+  // Loaded here, so that nobody waits for it whose model is on this machine.
+  const { listFiles, modelInfo } = await import('@huggingface/hub');
   const asked = { id, revision };
   const request = hubFetch(settings, asked, options.signal);
   const hub = { hubUrl: settings.endpoint, fetch: request };

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { getHFHubCachePath } from '@huggingface/hub';
 import { EidosError } from '../../errors.ts';
 
 export interface HubOptions {
@@ -78,7 +77,7 @@ export function hubSettings(options: HubOptions): HubSettings {
     offline: options.offline ?? /^(1|on|yes|true)$/i.test(environment.HF_HUB_OFFLINE ?? ''),
     token: options.token ?? token ?? storedToken(),
     endpoint,
-    cacheFolder: options.cacheFolder ?? getHFHubCachePath(),
+    cacheFolder: options.cacheFolder ?? sharedCache(),
   };
 }
 
@@ -86,12 +85,21 @@ function nonEmpty(text: string | undefined): string | undefined {
   return text === undefined || text.trim() === '' ? undefined : text.trim();
 }
 
+function sharedCache(): string {
+  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE } = process.env;
+  return nonEmpty(HF_HUB_CACHE) ?? nonEmpty(HUGGINGFACE_HUB_CACHE) ?? join(home(), 'hub');
+}
+
 function storedToken(): string | undefined {
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  const home = process.env.HF_HOME ?? join(cache, 'huggingface');
   try {
-    return nonEmpty(readFileSync(process.env.HF_TOKEN_PATH ?? join(home, 'token'), 'utf8'));
+    return nonEmpty(readFileSync(nonEmpty(process.env.HF_TOKEN_PATH) ?? join(home(), 'token'), 'utf8'));
   } catch {
     return undefined; // Nobody logged in, which is the usual case.
   }
+}
+
+/** Where Hugging Face's tools keep what they share. */
+function home(): string {
+  const cache = nonEmpty(process.env.XDG_CACHE_HOME) ?? join(homedir(), '.cache');
+  return nonEmpty(process.env.HF_HOME) ?? join(cache, 'huggingface');
 }
