@@ -2,15 +2,17 @@
 import type { Checkpoint } from '../../src/checkpoint/index.ts';
 import { layouts } from '../../src/checkpoint/index.ts';
 import { shapeTable } from '../../src/checkpoint/layouts/shape-table.ts';
+import { normalizeRows } from '../../src/clip/embeddings.ts';
+import { createEncoders } from '../../src/clip/encoders.ts';
+import type { LoadMode } from '../../src/engine/engine.ts';
 import { differentiate } from '../../src/graph/differentiate.ts';
-import { symbolic } from '../../src/graph/dimension.ts';
 import { input } from '../../src/graph/operations.ts';
-import { elementCount } from '../../src/graph/tensor.ts';
+import { elementCount, type FloatTensor } from '../../src/graph/tensor.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
 import { imageEncoder, logitParameters, normalizeEmbeddings, textEncoder } from '../../src/models/clip.ts';
 import { contrastiveLoss, sigmoidLoss, similarityLogits } from '../../src/models/losses.ts';
 import type { Numbers } from './check.ts';
-import { evaluate, floats, integers } from './engine.ts';
+import { evaluate, floats, integers, parityEngine } from './engine.ts';
 
 export interface Inputs {
   /** [n, 3, side, side], normalised. */
@@ -19,25 +21,24 @@ export interface Inputs {
   tokens: Numbers;
 }
 
-/** What the towers make of pictures and sentences, computed for a batch of any size. */
+/** What the encoders that users get make of pictures and sentences: compiled for a batch of any size. */
 export async function embed(
-  { architecture, parameters: weights }: Checkpoint,
+  { architecture, parameters }: Checkpoint,
   { pixels, tokens }: Inputs,
+  load: LoadMode = 'fast-run',
 ): Promise<Record<string, Numbers>> {
-  const side = architecture.image.imageSize;
-  const image = imageEncoder(architecture, input('pixels', [symbolic('n'), 3, side, side]));
-  const images = {
-    image_embeddings: image,
-    image_embeddings_normalized: normalizeEmbeddings(image),
-  };
-  const text = textEncoder(architecture, input('tokens', [symbolic('n'), tokens.shape[1]!], 'int64'));
-  const texts = {
-    text_embeddings: text,
-    text_embeddings_normalized: normalizeEmbeddings(text),
-  };
+  const encoders = createEncoders(parityEngine(), architecture, parameters, { load });
+  const image = await encoders.encodePixels(Float32Array.from(pixels.data), pixels.shape[0]!);
+  const text = await encoders.encodeTokens(
+    BigInt64Array.from(Array.from(tokens.data), BigInt),
+    tokens.shape[1]!,
+  );
+  const normalised = ({ data, shape }: FloatTensor): Numbers => normalizeRows({ data: data.slice(), shape });
   return {
-    ...(await evaluate(images, { pixels: floats(pixels) }, { weights })),
-    ...(await evaluate(texts, { tokens: integers(tokens) }, { weights })),
+    image_embeddings: image,
+    image_embeddings_normalized: normalised(image),
+    text_embeddings: text,
+    text_embeddings_normalized: normalised(text),
   };
 }
 

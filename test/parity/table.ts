@@ -21,7 +21,7 @@ export const chapters: readonly Chapter[] = [
   {
     title: 'Towers',
     about:
-      'Embeddings come from the program that users run, compiled for a batch of any size, with the weights where their file has them. Logits, loss, activations and gradients come from the program that training runs; gradients are carried back to the published names, fused and turned matrices included, and compared with the whole file.',
+      'Embeddings come from the encoders that users get, compiled for a batch of any size. Logits, loss, activations and gradients come from the program that training runs; gradients are carried back to the published names, fused and turned matrices included, and compared with the whole file.',
     checks: towerChecks,
   },
   {
