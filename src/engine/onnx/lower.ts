@@ -1,5 +1,5 @@
 /** Turns a graph into an ONNX program whose weights stay where they lie. */
-import { dirname, join, relative } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { EidosError } from '../../errors.ts';
 import { isSymbolic, type Shape } from '../../graph/dimension.ts';
 import type { BoundTensor, DataType } from '../../graph/tensor.ts';
@@ -74,7 +74,12 @@ export function lowerToModel(
   const names = new Map<Value, string>();
   const transposed = new Set<Value>();
   let counter = 0;
-  const fresh = (): string => `v${counter++}`;
+  const taken = new Set(Object.keys(results));
+  /** A name that neither a result nor a leaf has. */
+  const fresh = (): string => {
+    const name = `v${counter++}`;
+    return taken.has(name) ? fresh() : name;
+  };
 
   const emit = (operator: string, inputNames: readonly string[], emitOptions: EmitOptions = {}): string => {
     const { attributes = {}, outputs = [fresh()], domain = '' } = emitOptions;
@@ -164,6 +169,10 @@ export function lowerToModel(
   const storedName = (value: Value): string => names.get(value)!;
   const turned = new Map<Value, string>();
   const nameOf = (value: Value): string => {
+    if (value.node.operator === 'parameter' && options.quantized?.has(value.node.attributes.name)) {
+      const { name } = value.node.attributes;
+      throw new EidosError('invalid_graph', `"${name}" is quantised, but not only the weight of products`);
+    }
     const known = names.get(value);
     if (known === undefined) {
       const name = fresh();
@@ -179,6 +188,13 @@ export function lowerToModel(
     return name;
   };
 
+  for (const node of nodes) {
+    if (node.operator !== 'input' && node.operator !== 'parameter') continue;
+    const { name } = node.attributes;
+    if (Object.hasOwn(results, name))
+      throw new EidosError('invalid_graph', `A result is called "${name}", as ${node.operator} "${name}" is`);
+    taken.add(name);
+  }
   // Results get their names before anything is written, so that no renaming copy is needed.
   const aliases: { name: string; value: Value }[] = [];
   for (const [name, value] of Object.entries(results)) {
@@ -240,9 +256,9 @@ function commonFolder(tensors: Iterable<BoundTensor>): string | undefined {
   let folder: string | undefined;
   for (const { location } of tensors) {
     if (!('file' in location)) continue;
-    const own = dirname(location.file);
+    const own = dirname(resolve(location.file));
     if (folder === undefined) folder = own;
-    while (relative(folder, own).startsWith('..')) {
+    while (!holds(folder, own)) {
       const parent = dirname(folder);
       if (parent === folder) {
         throw new EidosError(
@@ -254,4 +270,10 @@ function commonFolder(tensors: Iterable<BoundTensor>): string | undefined {
     }
   }
   return folder;
+}
+
+/** Whether one folder lies in another, or is it. */
+function holds(folder: string, inner: string): boolean {
+  const way = relative(folder, inner);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }

@@ -27,15 +27,10 @@ export function writeQuantizedGemm(
 ): void {
   const { emit, constant, initializers } = context;
   const numbers = `${weight.name}:int8`;
-  const scales = `${weight.name}:scales`;
   const data = weight.data instanceof Int8Array ? bytesOf(weight.data) : weight.data;
   initializers.set(numbers, { name: numbers, type: 'int8', shape: weight.shape, data });
-  initializers.set(scales, {
-    name: scales,
-    type: 'float32',
-    shape: [weight.scales.length],
-    data: bytesOf(weight.scales),
-  });
+  // Not under a name of its own: another product may scale the same weight otherwise.
+  const scales = constant(weight.scales, [weight.scales.length]);
 
   const { levels, rowScales, zero } = quantizeRows(context, activations);
   const one = constant(Float32Array.of(1), []);
@@ -65,6 +60,6 @@ function quantizeRows(
   return { levels, rowScales, zero };
 }
 
-function bytesOf(data: Int8Array | Float32Array): Uint8Array {
+function bytesOf(data: Int8Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
