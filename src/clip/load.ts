@@ -5,7 +5,7 @@ import { type Checkpoint, openCheckpoint, readParameter } from '../checkpoint/in
 import { createDeviceEngine } from '../engine/compile.ts';
 import type { Device, NumberType } from '../engine/devices.ts';
 import type { LoadMode } from '../engine/engine.ts';
-import type { Activation, ClipArchitecture } from '../models/architecture.ts';
+import type { Activation } from '../models/architecture.ts';
 import type { TextRules } from '../text/rules.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type Clip, createClip } from './clip.ts';
@@ -73,7 +73,9 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
       engine,
       encoders: createEncoders(engine, architecture, parameters, { dtype, load }),
       tokenizer: () => {
-        tokenizer ??= findTokenizer(checkpoint, architecture, options);
+        tokenizer ??= import('./tokenizer.ts').then(({ findTokenizer }) =>
+          findTokenizer(checkpoint, options),
+        );
         return tokenizer;
       },
     });
@@ -100,18 +102,4 @@ async function readLogitParameters({
     logitScale: Math.exp((await read('logit_scale')) ?? 0),
     logitBias: (await read('logit_bias')) ?? 0,
   };
-}
-
-/** Beside the weights, where the caller says, or from the hub's copy of OpenAI's model if the network is allowed. */
-async function findTokenizer(
-  { folder }: Checkpoint,
-  { text }: ClipArchitecture,
-  options: LoadOptions,
-): Promise<Tokenizer> {
-  const { loadTokenizer } = await import('../text/load-tokenizer.ts');
-  return loadTokenizer(options.tokenizer ?? folder, {
-    contextLength: text.contextLength,
-    vocabularySize: text.vocabularySize,
-    ...(options.textRules === undefined ? {} : { rules: options.textRules }),
-  });
 }

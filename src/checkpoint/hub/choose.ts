@@ -29,12 +29,24 @@ export function chooseFiles(names: readonly string[]): NeededFiles {
   return { described, weights: name, candidates };
 }
 
+/** The files of a model's tokenizer alone. */
+export function chooseTokenizerFiles(names: readonly string[]): string[] {
+  return tokenizerNames.filter((name) => names.includes(name));
+}
+
+/** Whether files make a tokenizer. */
+export function hasTokenizer(names: readonly string[]): boolean {
+  const has = (name: string) => names.includes(name);
+  const alone = ['tokenizer.json', 'bpe_simple_vocab_16e6.txt.gz'];
+  return alone.some(has) || (has('vocab.json') && has('merges.txt'));
+}
+
 /** Whether a cached snapshot has all that a model usually has, so that the hub need not be asked. */
 export function isComplete(names: readonly string[]): boolean {
   const has = (name: string) => names.includes(name);
   return (
     chooseFiles(names).weights !== undefined &&
     (has('config.json') || has('open_clip_config.json')) &&
-    (has('tokenizer.json') || (has('vocab.json') && has('merges.txt')))
+    hasTokenizer(names)
   );
 }

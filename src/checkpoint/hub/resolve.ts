@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EidosError } from '../../errors.ts';
 import { shardNames } from '../formats/sharded.ts';
 import { type ModelCache, modelCache } from './cache.ts';
-import { chooseFiles, isComplete } from './choose.ts';
+import { chooseFiles, chooseTokenizerFiles, hasTokenizer, isComplete } from './choose.ts';
 import { download, type HubFile } from './download.ts';
 import { describe, hubFetch } from './requests.ts';
 import { type HubOptions, type HubSettings, hubSettings } from './settings.ts';
@@ -23,12 +23,7 @@ const listingLimit = 10_000;
 export async function resolveModel(source: string, options: HubOptions = {}): Promise<string> {
   const parsed = parseSource(source);
   if (parsed.kind === 'local') return parsed.path;
-  const settings = hubSettings(options);
-  const revision = options.revision ?? parsed.revision ?? 'main';
-  if (!/^[\w][\w./-]*$/.test(revision) || revision.includes('..')) {
-    throw new EidosError('invalid_option', `'${revision}' is no branch, tag or commit.`);
-  }
-  const cache = modelCache(settings.cacheFolder, parsed.id);
+  const { settings, revision, cache } = repository(parsed.id, options, parsed.revision);
   const cached = await cachedSnapshot(cache, revision);
   if (settings.offline) return cached?.usable ? cached.folder : refuseOffline(parsed.id, revision, settings);
   if (cached?.complete && options.refresh !== true) return cached.folder;
@@ -41,6 +36,40 @@ export async function resolveModel(source: string, options: HubOptions = {}): Pr
     if (unreachable && cached?.usable) return cached.folder;
     throw error instanceof EidosError ? error : cacheError(error, settings);
   }
+}
+
+/**
+ * The folder of the tokenizer files of a model of the hub, without its weights; from the cache where it has them.
+ * @throws EidosError as resolveModel does
+ */
+export async function resolveTokenizer(id: string, options: HubOptions = {}): Promise<string> {
+  const { settings, revision, cache } = repository(id, options);
+  const commit = await cache.commit(revision);
+  if (commit !== undefined && hasTokenizer(await cache.files(commit))) return cache.snapshot(commit);
+  if (settings.offline) return refuseOffline(id, revision, settings);
+  try {
+    const listing = await openListing(id, revision, settings, options);
+    await fileFetcher({ id, revision, cache, settings, options, ...listing })(
+      chooseTokenizerFiles([...listing.listed.keys()]),
+    );
+    await cache.setCommit(revision, listing.commit);
+    return cache.snapshot(listing.commit);
+  } catch (error) {
+    throw error instanceof EidosError ? error : cacheError(error, settings);
+  }
+}
+
+function repository(
+  id: string,
+  options: HubOptions,
+  revision = 'main',
+): { settings: HubSettings; revision: string; cache: ModelCache } {
+  const settings = hubSettings(options);
+  const wanted = options.revision ?? revision;
+  if (!/^[\w][\w./-]*$/.test(wanted) || wanted.includes('..')) {
+    throw new EidosError('invalid_option', `'${wanted}' is no branch, tag or commit.`);
+  }
+  return { settings, revision: wanted, cache: modelCache(settings.cacheFolder, id) };
 }
 
 interface CachedSnapshot {
@@ -70,11 +99,34 @@ async function fetchModel(
   settings: HubSettings,
   options: HubOptions,
 ): Promise<string> {
-  // Loaded here, so that nobody waits for it whose model is on this machine.
+  const { commit, listed } = await openListing(id, revision, settings, options);
+  const { described, weights, candidates } = chooseFiles([...listed.keys()]);
+  if (weights === undefined) {
+    throw new EidosError(
+      'unsupported_checkpoint',
+      candidates.length === 0
+        ? `${id} holds no weights that eidos reads (safetensors or PyTorch's); see ${settings.endpoint}/${id}.`
+        : `${id} holds several weight files under unusual names (${candidates.slice(0, 5).join(', ')}); download one and give its path.`,
+    );
+  }
+  const fetchFiles = fileFetcher({ id, revision, commit, cache, settings, options, listed });
+  await fetchFiles([...described, weights]);
+  if (weights.endsWith('.index.json'))
+    await fetchFiles(await shardNames(join(cache.snapshot(commit), weights)));
+  await cache.setCommit(revision, commit);
+  return cache.snapshot(commit);
+}
+
+/** The commit that a revision stands for, and the files that it has. */
+async function openListing(
+  id: string,
+  revision: string,
+  settings: HubSettings,
+  options: HubOptions,
+): Promise<{ commit: string; listed: Map<string, HubFile> }> {
   const { listFiles, modelInfo } = await import('@huggingface/hub');
   const asked = { id, revision };
-  const request = hubFetch(settings, asked, options.signal);
-  const hub = { hubUrl: settings.endpoint, fetch: request };
+  const hub = { hubUrl: settings.endpoint, fetch: hubFetch(settings, asked, options.signal) };
   const { sha: commit } = await answered(settings, describe(asked), () =>
     modelInfo({ name: id, revision, additionalFields: ['sha'], ...hub }),
   );
@@ -88,21 +140,7 @@ async function fetchModel(
       if (file !== undefined && listed.size < listingLimit) listed.set(file.name, file);
     }
   });
-  const { described, weights, candidates } = chooseFiles([...listed.keys()]);
-  if (weights === undefined) {
-    throw new EidosError(
-      'unsupported_checkpoint',
-      candidates.length === 0
-        ? `${id} holds no weights that eidos reads (safetensors or PyTorch's); see ${settings.endpoint}/${id}.`
-        : `${id} holds several weight files under unusual names (${candidates.slice(0, 5).join(', ')}); download one and give its path.`,
-    );
-  }
-  const fetchFiles = fileFetcher({ id, revision, commit, cache, settings, options, listed, request });
-  await fetchFiles([...described, weights]);
-  if (weights.endsWith('.index.json'))
-    await fetchFiles(await shardNames(join(cache.snapshot(commit), weights)));
-  await cache.setCommit(revision, commit);
-  return cache.snapshot(commit);
+  return { commit, listed };
 }
 
 /** Fetches what is not in the cache, links it into the snapshot, and reports progress over all of it. */
@@ -114,7 +152,6 @@ function fileFetcher(context: {
   settings: HubSettings;
   options: HubOptions;
   listed: ReadonlyMap<string, HubFile>;
-  request: typeof fetch;
 }): (names: string[]) => Promise<void> {
   const { id, revision, commit, cache, settings, options, listed } = context;
   let finished = 0;
