@@ -48,8 +48,8 @@ export function flatten(x: Value): Value {
 
 /** Rows of length one: x / max(‖x‖, 1e-12) over the last axis, as PyTorch's `normalize` does. */
 export function normalize(x: Value): Value {
-  const length = sqrt(reduceSum(multiply(x, x), [-1], true));
-  return divide(x, maximum(length, 1e-12));
+  // The limit stands under the root, whose slope at zero is infinite: a row of zeros has a gradient, too.
+  return divide(x, sqrt(maximum(reduceSum(multiply(x, x), [-1], true), 1e-24)));
 }
 
 /** Sums over the axes that were stretched, so that a gradient fits its operand again. */
