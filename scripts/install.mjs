@@ -1,18 +1,22 @@
 /** Makes a fresh clone ready: installs the dependencies that package-lock.json names unless they are there. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Runs `npm ci` where node_modules is missing or differs from package-lock.json; ends the process on failure. */
-export function installIfNeeded() {
+/**
+ * Runs `npm ci` where node_modules is missing or differs from package-lock.json; ends the process on failure.
+ * @param {string} [folder] of a package with a lock file of its own
+ */
+export function installIfNeeded(folder = root) {
   requireNode(20, 19);
-  if (isInstalled()) return;
-  console.error('Installing the dependencies of package-lock.json (once) …');
+  if (isInstalled(folder)) return;
+  const lock = relative(root, join(folder, 'package-lock.json'));
+  console.error(`Installing the dependencies of ${lock} (once) …`);
   // What npm prints goes to stderr, so that stdout carries only the answer of the script that asked.
-  const status = npm(['ci', '--no-fund', '--no-audit', '--loglevel=error']);
+  const status = npm(folder, ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
   if (status !== 0) {
     console.error('npm ci failed. It needs the npm registry and nothing else; see the lines above.');
     process.exit(status);
@@ -30,10 +34,11 @@ function requireNode(major, minor) {
 /**
  * npm notes in node_modules/.package-lock.json, as its last act, what it installed: a stamp that is right
  * after `npm install` by hand too, and missing after an interrupted one.
+ * @param {string} folder
  */
-function isInstalled() {
-  const installed = packages('node_modules/.package-lock.json');
-  const wanted = packages('package-lock.json');
+function isInstalled(folder) {
+  const installed = packages(join(folder, 'node_modules/.package-lock.json'));
+  const wanted = packages(join(folder, 'package-lock.json'));
   if (installed === undefined || wanted === undefined) return false;
   return Object.entries(wanted).every(([path, { version, optional, link }]) => {
     // The root and the workspaces are sources; packages for other platforms stay away.
@@ -49,7 +54,7 @@ function isInstalled() {
  */
 function packages(file) {
   try {
-    return JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
+    return JSON.parse(readFileSync(file, 'utf8')).packages;
   } catch {
     return undefined; // missing or half-written: install again
   }
@@ -57,15 +62,16 @@ function packages(file) {
 
 /**
  * Runs the npm that started this script, or the one on the path.
+ * @param {string} folder
  * @param {string[]} parameters
  * @returns {number} its exit status
  */
-function npm(parameters) {
+function npm(folder, parameters) {
   const program = process.env.npm_execpath;
   const stdio = /** @type {const} */ (['ignore', 2, 2]);
   const result = program?.endsWith('.js')
-    ? spawnSync(process.execPath, [program, ...parameters], { cwd: root, stdio: [...stdio] })
-    : spawnSync('npm', parameters, { cwd: root, stdio: [...stdio], shell: process.platform === 'win32' });
+    ? spawnSync(process.execPath, [program, ...parameters], { cwd: folder, stdio: [...stdio] })
+    : spawnSync('npm', parameters, { cwd: folder, stdio: [...stdio], shell: process.platform === 'win32' });
   return result.status ?? 1;
 }
 

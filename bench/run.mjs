@@ -1,0 +1,25 @@
+/** Runs the benchmarks and the tests beside other libraries: builds eidos, installs the peers once, starts what was asked for. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { build } from '../scripts/build.mjs';
+import { installIfNeeded } from '../scripts/install.mjs';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const programs = {
+  bench: ['src/main.mjs'],
+  train: ['src/train.mjs'],
+  test: ['--test', '--test-reporter=spec', 'test/'],
+};
+
+const [name = 'bench', ...rest] = process.argv.slice(2);
+if (!Object.hasOwn(programs, name)) {
+  console.error(`bench/run.mjs: "${name}" is none of ${Object.keys(programs).join(', ')}`);
+  process.exit(2);
+}
+installIfNeeded();
+build();
+// Training is compared with PyTorch, which comes from the system; the rest needs the peers.
+if (name !== 'train') installIfNeeded(here);
+const program = programs[/** @type {keyof typeof programs} */ (name)];
+const { status } = spawnSync(process.execPath, [...program, ...rest], { cwd: here, stdio: 'inherit' });
+process.exit(status ?? 1);

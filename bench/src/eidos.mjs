@@ -1,0 +1,44 @@
+/** The built library, as its users run it, with the types of its sources. */
+const dist = new URL('../../dist/', import.meta.url);
+
+/** @param {string} file */
+const built = (file) => import(new URL(file, dist).href);
+
+/** @returns {Promise<typeof import('../../src/index.ts')>} */
+export const library = () => built('index.js');
+
+/** @returns {Promise<typeof import('../../src/tasks/export/export.ts')>} */
+export const exporting = () => built('tasks/export/export.js');
+
+/** @returns {Promise<typeof import('../../src/checkpoint/index.ts')>} */
+export const checkpoints = () => built('checkpoint/index.js');
+
+/** @returns {Promise<typeof import('../../src/models/parameters.ts')>} */
+export const modelParameters = () => built('models/parameters.js');
+
+/** @returns {Promise<typeof import('../../src/models/clip.ts')>} */
+export const models = () => built('models/clip.js');
+
+/** @returns {Promise<typeof import('../../src/graph/initialise.ts')>} */
+export const initialisers = () => built('graph/initialise.js');
+
+/** @returns {Promise<typeof import('../../src/graph/operations.ts')>} */
+export const operations = () => built('graph/operations.js');
+
+/** @returns {Promise<typeof import('../../src/graph/cost.ts')>} */
+export const costs = () => built('graph/cost.js');
+
+/** @returns {Promise<typeof import('../../src/engine/compile.ts')>} */
+export const compiling = () => built('engine/compile.js');
+
+/** @returns {Promise<typeof import('../../src/engine/engine.ts')>} */
+export const engines = () => built('engine/engine.js');
+
+/** @returns {Promise<typeof import('../../src/engine/onnx/lower.ts')>} */
+export const lowering = () => built('engine/onnx/lower.js');
+
+/** @returns {Promise<typeof import('../../src/image/pipeline.ts')>} */
+export const pipelines = () => built('image/pipeline.js');
+
+/** @returns {Promise<typeof import('../../src/text/train-vocabulary.ts')>} */
+export const vocabularies = () => built('text/train-vocabulary.js');
