@@ -25,7 +25,17 @@ export interface QuantizedModel {
 const smallestSide = 64;
 
 /**
- * Quantises every parameter that is only used as the right-hand side of matrix products x·Wᵀ and is large
+ * Products on fewer rows of a batch's item (the projection of its one pooled vector) take no time worth
+ * saving, and their rounding would go straight into the embedding: it is half of the whole error.
+ */
+const fewestRows = 8;
+
+function hasManyRows({ shape: [rows] }: Value): boolean {
+  return (isSymbolic(rows!) ? rows!.factor : rows!) >= fewestRows;
+}
+
+/**
+ * Quantises every parameter that is only used as the right-hand side of matrix products x·Wᵀ that are large
  * enough: columns (outputs) have a scale each, value = scale · number.
  *
  * Channels that a layer norm makes large would take the range from all others. As x·g·Wᵀ = x·(W·g)ᵀ, a part
@@ -93,7 +103,8 @@ function quantizableProducts(
         node.operator === 'gemm' &&
         position === 1 &&
         node.attributes.transposeB &&
-        !node.attributes.transposeA;
+        !node.attributes.transposeA &&
+        hasManyRows(node.inputs[0]!);
       if (fits) products.get(source)?.push(node);
       else products.delete(source);
     });

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { compileGraph, createDeviceEngine } from '../../src/engine/compile.ts';
 import { type Device, devices, listDevices, requireNumberType } from '../../src/engine/devices.ts';
 import { createEngine } from '../../src/engine/engine.ts';
-import { network, samples, temporaryFolder, writeWeights } from './network.ts';
+import { lower } from '../../src/engine/onnx/lower.ts';
+import { network, rowCosines, samples, temporaryFolder, writeWeights } from './network.ts';
 
 const names = Object.keys(devices) as Device[];
 
@@ -60,6 +61,22 @@ test('unknown devices and impossible numbers of threads', () => {
   expect(() => createEngine({ device: 'gpu' as Device })).toThrow(/no device 'gpu'.*cuda/);
   expect(() => createEngine({ threads: 0 })).toThrow(/threads is 0/);
   expect(() => createEngine({ threads: 1.5 })).toThrow(/threads is 1.5/);
+});
+
+test('a program in half floats gives nearly the same numbers', async () => {
+  // The CPU runs it by widening: no faster, but a proof of the program that accelerators get.
+  const results = network();
+  const weights = writeWeights(results, `${temporaryFolder()}/weights`);
+  const engine = createEngine({ threads: 1 });
+  const x = samples(16);
+  const answer = async (floatType: 'float32' | 'float16'): Promise<Float32Array> => {
+    const session = await engine.compile(lower(results, { weights, floatType }));
+    return (await session.run({ x }, { fetches: ['y'] })).y!.data as Float32Array;
+  };
+  const [whole, half] = [await answer('float32'), await answer('float16')];
+  expect(half).not.toEqual(whole);
+  expect(Math.min(...rowCosines(half, whole))).toBeGreaterThan(0.99999);
+  await engine.close();
 });
 
 test('half floats on the CPU are an error that says where they are', async () => {

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { RuntimeTensor } from '../../src/engine/engine.ts';
 import { linear } from '../../src/graph/derived.ts';
-import { symbolic } from '../../src/graph/dimension.ts';
 import { gaussian, initialValues, normal, ones, randomNumbers, zeros } from '../../src/graph/initialise.ts';
 import { add, input, layerNorm, parameter, relu } from '../../src/graph/operations.ts';
 import type { BoundTensor } from '../../src/graph/tensor.ts';
@@ -13,9 +12,9 @@ import { parametersOf, type Value } from '../../src/graph/value.ts';
 
 export const width = 96;
 
-/** x [n, width] → y [n, width] through residual blocks of norm, product, ReLU, product. */
+/** x [8n, width] → y [8n, width] through residual blocks of norm, product, ReLU, product. */
 export function network(blocks = 2): { y: Value } {
-  let y = input('x', [symbolic('n'), width]);
+  let y = input('x', [{ symbol: 'n', factor: 8 }, width]);
   for (let block = 0; block < blocks; block++) {
     const named = (name: string, shape: number[], initialiser = normal(0.1)): Value =>
       parameter(`${block}.${name}`, shape, initialiser);

@@ -3,6 +3,7 @@ import { compileGraph } from '../../src/engine/compile.ts';
 import { parseFlags } from '../../src/engine/cpu.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { quantizeWeights } from '../../src/engine/quantize.ts';
+import { symbolic } from '../../src/graph/dimension.ts';
 import { normal, ones, zeros } from '../../src/graph/initialise.ts';
 import { gemm, input, layerNorm, parameter } from '../../src/graph/operations.ts';
 import type { BoundTensor } from '../../src/graph/tensor.ts';
@@ -68,19 +69,19 @@ test('a row does not depend on the other rows', async () => {
 });
 
 test('rows of zeros give zeros', async () => {
-  const x = input('x', [4, 64]);
+  const x = input('x', [8, 64]);
   const product = { y: gemm(x, parameter('w', [64, 64], normal(1)), undefined, { transposeB: true }) };
   const weights = writeWeights(product, `${temporaryFolder()}/weights`);
   const session = await compileGraph(engine, product, weights, { dtype: 'int8' });
-  const zero = { type: 'float32', data: new Float32Array(4 * 64), shape: [4, 64] } as const;
+  const zero = { type: 'float32', data: new Float32Array(8 * 64), shape: [8, 64] } as const;
   const { y } = await session.run({ x: zero }, { fetches: ['y'] });
-  expect(y!.data).toEqual(new Float32Array(4 * 64));
+  expect(y!.data).toEqual(new Float32Array(8 * 64));
   await session.release();
 });
 
 describe('the numbers', () => {
   const product = (out: number, inner: number) => ({
-    y: gemm(input('x', [1, inner]), parameter('w', [out, inner], normal(1)), undefined, { transposeB: true }),
+    y: gemm(input('x', [8, inner]), parameter('w', [out, inner], normal(1)), undefined, { transposeB: true }),
   });
 
   /** value = scale · number, to half a step. */
@@ -165,8 +166,8 @@ describe('the numbers', () => {
   });
 });
 
-test('small, shared and differently used weights stay as they are', async () => {
-  const x = input('x', [1, 64]);
+test('weights of small, few-row and other products, and shared ones, stay as they are', async () => {
+  const x = input('x', [8, 64]);
   const named = (name: string, shape: number[]) => parameter(name, shape, normal(1));
   const turned = named('turned', [64, 64]);
   const twice = named('twice', [64, 64]);
@@ -177,6 +178,9 @@ test('small, shared and differently used weights stay as they are', async () => 
     b: gemm(gemm(x, twice, undefined, { transposeB: true }), twice),
     c: gemm(x, small, undefined, { transposeB: true }),
     d: gemm(x, plain, undefined, { transposeB: true }),
+    e: gemm(input('pooled', [symbolic('n'), 64]), named('projection', [64, 64]), undefined, {
+      transposeB: true,
+    }),
   };
   const weights = writeWeights(graph, `${temporaryFolder()}/weights`);
   const { quantized } = await quantizeWeights(graph, weights);
@@ -184,7 +188,7 @@ test('small, shared and differently used weights stay as they are', async () => 
 });
 
 test('gains move into weights only where nothing else reads the norm', async () => {
-  const x = input('x', [1, 64]);
+  const x = input('x', [8, 64]);
   const norm = layerNorm(x, parameter('gain', [64], ones), parameter('bias', [64], zeros), 1e-5);
   const y = gemm(norm, parameter('w', [64, 64], normal(1)), undefined, { transposeB: true });
   const file = `${temporaryFolder()}/weights`;

@@ -14,7 +14,7 @@ import {
   onnxTypes,
 } from './encode.ts';
 import { type EmitOptions, type LoweringContext, lowerings } from './lowerings.ts';
-import { type QuantizedWeight, writeQuantizedGemm } from './quantized-gemm.ts';
+import { type QuantizedContext, type QuantizedWeight, writeQuantizedGemm } from './quantized-gemm.ts';
 
 export interface LoweringOptions {
   /**
@@ -72,6 +72,7 @@ export function lowerToModel(
   const initializers = new Map<string, OnnxTensor>();
   const inputs: OnnxValue[] = [];
   const names = new Map<Value, string>();
+  const quantizedRows: QuantizedContext['rows'] = new Map();
   const transposed = new Set<Value>();
   let counter = 0;
   const taken = new Set(Object.keys(results));
@@ -142,11 +143,15 @@ export function lowerToModel(
       const weight =
         b!.node.operator === 'parameter' ? options.quantized?.get(b!.node.attributes.name) : undefined;
       if (weight !== undefined) {
-        writeQuantizedGemm({ emit, constant, initializers }, scaledWeight(weight, scale), {
-          activations: nameOf(a!),
-          bias: bias === undefined ? undefined : scaledBias(bias, biasScale),
-          output,
-        });
+        writeQuantizedGemm(
+          { emit, constant, initializers, rows: quantizedRows },
+          scaledWeight(weight, scale),
+          {
+            activations: nameOf(a!),
+            bias: bias === undefined ? undefined : scaledBias(bias, biasScale),
+            output,
+          },
+        );
         return;
       }
       // A weight that its file holds the other way round is read as it lies.

@@ -12,6 +12,18 @@ export interface QuantizedWeight {
   scales: Float32Array;
 }
 
+/** What a program has of its quantised activations so far, by their name. */
+export type QuantizedContext = Pick<LoweringContext, 'emit' | 'constant'> & {
+  initializers: Map<string, OnnxTensor>;
+  rows: Map<string, QuantizedRows>;
+};
+
+interface QuantizedRows {
+  levels: string;
+  rowScales: string;
+  zero: string;
+}
+
 /**
  * Writes `output = activations × weight + bias`.
  *
@@ -21,7 +33,7 @@ export interface QuantizedWeight {
  * coarsen all others. The passes over the rows cost about an eighth of the product.
  */
 export function writeQuantizedGemm(
-  context: Pick<LoweringContext, 'emit' | 'constant'> & { initializers: Map<string, OnnxTensor> },
+  context: QuantizedContext,
   weight: QuantizedWeight,
   { activations, bias, output }: { activations: string; bias: string | undefined; output: string },
 ): void {
@@ -41,11 +53,10 @@ export function writeQuantizedGemm(
 
 const microsoft = 'com.microsoft';
 
-/** [m, width] → levels [m, width] in uint8, rowScales [m, 1]; onnxruntime merges it where products share an input. */
-function quantizeRows(
-  { emit, constant }: Pick<LoweringContext, 'emit' | 'constant'>,
-  activations: string,
-): { levels: string; rowScales: string; zero: string } {
+/** [m, width] → levels [m, width] in uint8, rowScales [m, 1]; products with the same activations share them. */
+function quantizeRows({ emit, constant, rows }: QuantizedContext, activations: string): QuantizedRows {
+  const known = rows.get(activations);
+  if (known !== undefined) return known;
   const lastAxis = constant(BigInt64Array.of(-1n), [1]);
   const keep = { attributes: { keepdims: 1 } };
   const highest = emit('ReduceMax', [activations, lastAxis], keep);
@@ -57,7 +68,9 @@ function quantizeRows(
   const zero = constant(Uint8Array.of(128), []);
   const zeros = emit('Expand', [zero, emit('Shape', [flat])]);
   const levels = emit('QuantizeLinear', [activations, flat, zeros], { attributes: { axis: 0 } });
-  return { levels, rowScales, zero };
+  const quantized = { levels, rowScales, zero };
+  rows.set(activations, quantized);
+  return quantized;
 }
 
 function bytesOf(data: Int8Array): Uint8Array {
