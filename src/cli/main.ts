@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { classifyCommand } from './commands/classify.ts';
 import { embedCommand } from './commands/embed.ts';
+import { exportCommand } from './commands/export.ts';
 
 import { inspectCommand } from './commands/inspect.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -28,6 +29,7 @@ for (const command of [
   embedCommand,
   inspectCommand,
   modelsCommand,
+  exportCommand,
   verifyCommand,
 ]) {
   program.addCommand(command());

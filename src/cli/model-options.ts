@@ -1,5 +1,5 @@
 /** The options that every command with a model takes, and the model that they ask for. */
-import { type Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import type { Clip } from '../clip/clip.ts';
 import type { LoadOptions } from '../clip/load.ts';
 import { EidosError } from '../errors.ts';
@@ -47,6 +47,14 @@ export function addModelOptions(command: Command): Command {
     .option('--quiet', 'no progress and no warnings');
 }
 
+/** Accepts the common options on a command that they do not change, so that scripts may give them to every command. */
+export function acceptModelOptions(command: Command): Command {
+  const known = new Set(command.options.map(({ long }) => long));
+  const common = addModelOptions(new Command()).options.filter(({ long }) => !known.has(long));
+  for (const option of common) command.addOption(option.hideHelp());
+  return command;
+}
+
 /** Opens the model; downloads show a bar where a person is looking. */
 export async function openModel(
   options: ModelOptions,
@@ -75,6 +83,11 @@ export function warn(options: { quiet?: boolean }): (message: string) => void {
   return (message) => {
     if (!options.quiet) process.stderr.write(`${message}\n`);
   };
+}
+
+/** Gathers the values of an option that may be given several times. */
+export function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 /** Reads an option that counts something. */

@@ -7,18 +7,23 @@ import type { Classification } from '../../tasks/classify/classify.ts';
 import { barRows } from '../bars.ts';
 import { describeError, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
-import { addModelOptions, type ModelOptions, openModel, warn, wholeNumber } from '../model-options.ts';
+import {
+  addModelOptions,
+  collect,
+  type ModelOptions,
+  openModel,
+  warn,
+  wholeNumber,
+} from '../model-options.ts';
 
 interface Options extends ModelOptions {
   labels?: string;
-  label: string[];
+  label?: string[];
   labelsFile?: string;
-  template: string[];
+  template?: string[];
   templates?: 'imagenet' | 'cifar';
   topK?: number;
 }
-
-const collect = (value: string, before: string[]): string[] => [...before, value];
 
 export function classifyCommand(): Command {
   return addModelOptions(
@@ -26,9 +31,9 @@ export function classifyCommand(): Command {
       .description('say which of the given labels fit each picture')
       .argument('<images...>', 'pictures, folders or patterns')
       .option('-l, --labels <labels>', 'labels, separated by commas')
-      .option('--label <label>', 'a label, as often as needed (for labels with commas)', collect, [])
+      .option('--label <label>', 'a label, as often as needed (for labels with commas)', collect)
       .option('--labels-file <file>', 'a file with a label a line')
-      .option('--template <sentence>', 'a sentence with {} for the label, as often as needed', collect, [])
+      .option('--template <sentence>', 'a sentence with {} for the label, as often as needed', collect)
       .addOption(
         new Option('--templates <set>', 'a published set of sentences').choices(['imagenet', 'cifar']),
       )
@@ -78,7 +83,7 @@ function print(answer: Classification, { config }: Clip, { json }: Options): voi
   else process.stdout.write(`${answer.image}\n${barRows(answer.results)}\n\n`);
 }
 
-async function readLabels({ labels, label, labelsFile }: Options): Promise<string[]> {
+async function readLabels({ labels, label = [], labelsFile }: Options): Promise<string[]> {
   const given = [
     ...(labels === undefined ? [] : labels.split(',')),
     ...label,
@@ -105,7 +110,7 @@ async function readLines(file: string): Promise<string[]> {
   }
 }
 
-function templatesOf({ template, templates }: Options): { templates?: 'imagenet' | 'cifar' | string[] } {
+function templatesOf({ template = [], templates }: Options): { templates?: 'imagenet' | 'cifar' | string[] } {
   if (templates !== undefined && template.length > 0) {
     throw new EidosError('invalid_option', '--templates and --template exclude each other: give one of them');
   }

@@ -4,10 +4,10 @@ import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
 import { describeError, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
-import { addModelOptions, type ModelOptions, openModel, warn } from '../model-options.ts';
+import { addModelOptions, collect, type ModelOptions, openModel, warn } from '../model-options.ts';
 
 interface Options extends ModelOptions {
-  text: string[];
+  text?: string[];
   out?: string;
   normalize: boolean;
 }
@@ -24,12 +24,7 @@ export function embedCommand(): Command {
     new Command('embed')
       .description('turn pictures and sentences into vectors')
       .argument('[images...]', 'pictures, folders or patterns')
-      .option(
-        '-t, --text <sentence>',
-        'a sentence, as often as needed',
-        (value, before: string[]) => [...before, value],
-        [],
-      )
+      .option('-t, --text <sentence>', 'a sentence, as often as needed', collect)
       .option(
         '-o, --out <file>',
         'a .safetensors, .npy or .jsonl file (default: JSON lines on standard output)',
@@ -46,7 +41,8 @@ file holds one array, pictures first. Exit status: 0, 1 when a picture could not
 }
 
 async function run(patterns: string[], options: Options): Promise<void> {
-  if (patterns.length === 0 && options.text.length === 0) {
+  const texts = options.text ?? [];
+  if (patterns.length === 0 && texts.length === 0) {
     throw new EidosError('invalid_option', 'Nothing to embed: name pictures, or sentences with --text');
   }
   const { outputFormat, writeEmbeddings } = await import('../embedding-files.ts');
@@ -70,12 +66,12 @@ async function run(patterns: string[], options: Options): Promise<void> {
         else handle({ kind: 'image', name: item.label, embedding: row(embeddings.data, item.row, clip) });
       }
     }
-    if (options.text.length > 0) {
-      const { data } = await clip.embedTexts(options.text, {
+    if (texts.length > 0) {
+      const { data } = await clip.embedTexts(texts, {
         normalize: options.normalize,
         onWarning: warn(options),
       });
-      for (const [i, name] of options.text.entries()) {
+      for (const [i, name] of texts.entries()) {
         handle({ kind: 'text', name, embedding: row(data, i, clip) });
       }
     }

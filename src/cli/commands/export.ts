@@ -1,9 +1,10 @@
 /** `eidos export`: a model as ONNX files for other tools. */
 import { Command, Option } from 'commander';
 import type { ExportType } from '../../tasks/export/export.ts';
-import { warn } from '../model-options.ts';
+import { acceptModelOptions, warn } from '../model-options.ts';
 
 interface Options {
+  model?: string;
   onnx: string;
   dtype: ExportType;
   tokenizer?: string;
@@ -14,39 +15,41 @@ interface Options {
 }
 
 export function exportCommand(): Command {
-  return new Command('export')
-    .description('write a model as ONNX files that run in transformers.js and other tools')
-    .argument(
-      '[model]',
-      'a folder, a weight file, or a hub id like openai/clip-vit-base-patch32 (default: the bundled model)',
-    )
-    .requiredOption('--onnx <folder>', 'where the files are written')
-    .addOption(
-      new Option('--dtype <type>', 'number type of weights and computation')
-        .choices(['fp32', 'fp16', 'int8'])
-        .default('fp32'),
-    )
-    .option('--tokenizer <path>', 'a tokenizer for weights that come without one')
-    .option('--force', 'replace what the folder holds')
-    .option('--offline', 'never use the network')
-    .option('--json', 'the list of files as JSON')
-    .option('--quiet', 'no list and no warnings')
-    .addHelpText(
-      'after',
-      `
+  return acceptModelOptions(
+    new Command('export')
+      .description('write a model as ONNX files that run in transformers.js and other tools')
+      .argument(
+        '[model]',
+        'a folder, a weight file, or a hub id like openai/clip-vit-base-patch32 (default: the bundled model)',
+      )
+      .requiredOption('--onnx <folder>', 'where the files are written')
+      .addOption(
+        new Option('--dtype <type>', 'number type of weights and computation')
+          .choices(['fp32', 'fp16', 'int8'])
+          .default('fp32'),
+      )
+      .option('--tokenizer <path>', 'a tokenizer for weights that come without one')
+      .option('--force', 'replace what the folder holds')
+      .option('--offline', 'never use the network')
+      .option('--json', 'the list of files as JSON')
+      .option('--quiet', 'no list and no warnings')
+      .addHelpText(
+        'after',
+        `
 The folder holds onnx/vision_model.onnx, onnx/text_model.onnx and onnx/model.onnx with their weights, and the
 configurations and the tokenizer beside them. In transformers.js, put it below env.localModelPath:
   CLIPVisionModelWithProjection.from_pretrained('folder', { dtype: 'fp32' })
 
 Exit status: 0, 2 when nothing was written.`,
-    )
-    .action(run);
+      )
+      .action(run),
+  );
 }
 
 async function run(model: string | undefined, options: Options): Promise<void> {
   const { exportOnnx } = await import('../../tasks/export/export.ts');
   const { onnx, dtype, tokenizer, force = false, offline } = options;
-  const result = await exportOnnx(model, onnx, {
+  const result = await exportOnnx(model ?? options.model, onnx, {
     dtype,
     force,
     onWarning: warn(options),

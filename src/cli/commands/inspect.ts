@@ -2,27 +2,31 @@
 import { Command } from 'commander';
 import type { Inspection } from '../../tasks/inspect/inspect.ts';
 import { localModel } from '../local-model.ts';
+import { acceptModelOptions } from '../model-options.ts';
 
 interface Options {
+  model?: string;
   tensors?: boolean;
   offline?: boolean;
   json?: boolean;
 }
 
 export function inspectCommand(): Command {
-  return new Command('inspect')
-    .description('show what a checkpoint is: architecture, layout, parameters, operations, tensors')
-    .argument('[checkpoint]', 'a folder, a weight file or a hub id (default: the bundled model)')
-    .option('--tensors', 'list every tensor')
-    .option('--offline', 'never use the network')
-    .option('--json', 'one JSON object, tensors included')
-    .option('--quiet', 'no progress')
-    .action(run);
+  return acceptModelOptions(
+    new Command('inspect')
+      .description('show what a checkpoint is: architecture, layout, parameters, operations, tensors')
+      .argument('[checkpoint]', 'a folder, a weight file or a hub id (default: the bundled model)')
+      .option('--tensors', 'list every tensor')
+      .option('--offline', 'never use the network')
+      .option('--json', 'one JSON object, tensors included')
+      .option('--quiet', 'no progress')
+      .action(run),
+  );
 }
 
 async function run(source: string | undefined, options: Options): Promise<void> {
   const { inspectCheckpoint } = await import('../../tasks/inspect/inspect.ts');
-  const inspection = await inspectCheckpoint(await localModel(source, options));
+  const inspection = await inspectCheckpoint(await localModel(source ?? options.model, options));
   if (options.json) process.stdout.write(`${JSON.stringify(inspection)}\n`);
   else process.stdout.write(describe(inspection, options.tensors ?? false));
 }

@@ -1,6 +1,7 @@
 /** `eidos models`: what --model can name. */
 import { Command } from 'commander';
 import type { AvailableModel } from '../../tasks/models/models.ts';
+import { acceptModelOptions } from '../model-options.ts';
 
 const places: { readonly [P in AvailableModel['place']]: string } = {
   bundled: 'comes with eidos',
@@ -9,11 +10,13 @@ const places: { readonly [P in AvailableModel['place']]: string } = {
 };
 
 export function modelsCommand(): Command {
-  return new Command('models')
-    .description('list the models that can be used')
-    .option('--json', 'one JSON object a line')
-    .option('--quiet', 'names only')
-    .action(run);
+  return acceptModelOptions(
+    new Command('models')
+      .description('list the models that can be used')
+      .option('--json', 'one JSON object a line')
+      .option('--quiet', 'names only')
+      .action(run),
+  );
 }
 
 async function run({ json, quiet }: { json?: boolean; quiet?: boolean }): Promise<void> {

@@ -5,7 +5,7 @@ import { EidosError } from '../../errors.ts';
 import type { Verification } from '../../tasks/verify/verify.ts';
 import { someFailed } from '../failure.ts';
 import { localModel } from '../local-model.ts';
-import { wholeNumber } from '../model-options.ts';
+import { acceptModelOptions, wholeNumber } from '../model-options.ts';
 
 interface Options {
   model?: string;
@@ -18,27 +18,29 @@ interface Options {
 }
 
 export function verifyCommand(): Command {
-  return new Command('verify')
-    .description('recompute reference embeddings on every device and in every number type of this machine')
-    .option('-m, --model <model>', 'a folder, a weight file or a hub id (default: the bundled model)')
-    .addOption(
-      new Option('--device <device>', 'only this one').choices(['cpu', 'cuda', 'coreml', 'dml', 'webgpu']),
-    )
-    .addOption(new Option('--dtype <type>', 'only this one').choices(['fp32', 'fp16', 'int8']))
-    .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
-    .option(
-      '--threshold <cosine>',
-      'smallest cosine that passes (default: 0.99999 fp32, 0.999 fp16, 0.99 int8)',
-      cosine,
-    )
-    .option('--offline', 'never use the network')
-    .option('--json', 'one JSON object a line')
-    .option('--quiet', 'only the exit status')
-    .addHelpText(
-      'after',
-      '\nExit status: 0, 1 when a cosine is below its threshold, 2 when nothing could be verified.',
-    )
-    .action(run);
+  return acceptModelOptions(
+    new Command('verify')
+      .description('recompute reference embeddings on every device and in every number type of this machine')
+      .option('-m, --model <model>', 'a folder, a weight file or a hub id (default: the bundled model)')
+      .addOption(
+        new Option('--device <device>', 'only this one').choices(['cpu', 'cuda', 'coreml', 'dml', 'webgpu']),
+      )
+      .addOption(new Option('--dtype <type>', 'only this one').choices(['fp32', 'fp16', 'int8']))
+      .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
+      .option(
+        '--threshold <cosine>',
+        'smallest cosine that passes (default: 0.99999 fp32, 0.999 fp16, 0.99 int8)',
+        cosine,
+      )
+      .option('--offline', 'never use the network')
+      .option('--json', 'one JSON object a line')
+      .option('--quiet', 'only the exit status')
+      .addHelpText(
+        'after',
+        '\nExit status: 0, 1 when a cosine is below its threshold, 2 when nothing could be verified.',
+      )
+      .action(run),
+  );
 }
 
 async function run(options: Options & { quiet?: boolean }): Promise<void> {
