@@ -54,11 +54,21 @@ export const operatorSets = { '': 20, 'com.microsoft': 1 } as const;
 
 /** The bytes of an .onnx file. Field numbers are those of onnx.proto3. */
 export function encodeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter();
-  encodeHead(writer);
-  message(writer, 7, (graph) => encodeGraph(graph, model));
-  return writer.finish() as Uint8Array<ArrayBuffer>;
+  // Large tensors are copied once, into the result: nested messages would copy them once a level.
+  const segments = inSegments(
+    model,
+    ({ data }) => data instanceof Uint8Array && data.length >= largeTensor,
+  ) as Uint8Array[];
+  const bytes = new Uint8Array(segments.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const segment of segments) {
+    bytes.set(segment, offset);
+    offset += segment.length;
+  }
+  return bytes;
 }
+
+const largeTensor = 65536;
 
 /** A part of a model's file: bytes as they are, or the place where the bytes of a tensor belong. */
 export type ModelSegment = Uint8Array | OnnxTensor;
@@ -68,18 +78,23 @@ export type ModelSegment = Uint8Array | OnnxTensor;
  * they are written, so that no file is held in memory. Each must fill the bytes that its `data` names.
  */
 export function embedTensors(model: OnnxModel): ModelSegment[] {
-  const outside = model.initializers.filter(({ data }) => !(data instanceof Uint8Array));
-  const inside = model.initializers.filter(({ data }) => data instanceof Uint8Array);
+  return inSegments(model, ({ data }) => !(data instanceof Uint8Array));
+}
+
+/** The file in pieces, with the bytes of some tensors as pieces of their own. */
+function inSegments(model: OnnxModel, isApart: (tensor: OnnxTensor) => boolean): ModelSegment[] {
   const graph = new BinaryWriter();
-  encodeGraph(graph, { ...model, initializers: inside });
+  encodeGraph(graph, { ...model, initializers: model.initializers.filter((tensor) => !isApart(tensor)) });
   const small = graph.finish();
-  const tensors = outside.flatMap((tensor): ModelSegment[] => {
+  const tensors = model.initializers.filter(isApart).flatMap((tensor): ModelSegment[] => {
+    const { data } = tensor;
     const head = new BinaryWriter();
     encodeTensorHead(head, tensor);
-    head.tag(9, WireType.LengthDelimited).uint32(tensor.data.byteLength);
+    head.tag(9, WireType.LengthDelimited).uint32(data.byteLength);
     const bytes = head.finish();
     const prefix = new BinaryWriter().tag(5, WireType.LengthDelimited);
-    return [prefix.uint32(bytes.length + tensor.data.byteLength).finish(), bytes, tensor];
+    prefix.uint32(bytes.length + data.byteLength);
+    return [prefix.finish(), bytes, data instanceof Uint8Array ? data : tensor];
   });
   const total = [small, ...tensors].reduce((sum, segment) => sum + segmentLength(segment), 0);
   const writer = new BinaryWriter();
