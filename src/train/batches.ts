@@ -1,9 +1,11 @@
 /** Batches of pictures with captions, mixed from several sets, and which of them belong together. */
+import type { RuntimeTensor } from '../engine/engine.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type AugmentOptions, writeRandomView } from './augment.ts';
 import { type Caption, type CaptionShares, captionOf, keysOf } from './data/captions.ts';
 import type { TrainingSource } from './data/sources.ts';
+import { featureCount, meanFeatures, writeFeatures } from './data/teacher.ts';
 
 export interface BatchOptions {
   /** Pairs in a batch. */
@@ -14,13 +16,16 @@ export interface BatchOptions {
   captions?: CaptionShares;
 }
 
+/** What a training step reads. */
 export interface Batch {
   /** [size, 3, side, side], normalised. */
-  pixels: Float32Array;
+  pixels: RuntimeTensor;
   /** [size, context length]. */
-  tokens: BigInt64Array;
+  tokens: RuntimeTensor;
   /** [size, size], see matchingTargets. */
-  targets: Float32Array;
+  targets: RuntimeTensor;
+  /** A teacher's features [size, featureCount] of unit length, where the sets have them. */
+  features?: RuntimeTensor;
 }
 
 /** Draws batches without end; a set is gone through in a new random order each time. */
@@ -35,8 +40,10 @@ export function* trainingBatches(
   const orders = drawn.map(({ pictures }) => shuffledForever(pictures.count, random));
   const sum = drawn.reduce((total, { name }) => total + shares[name]!, 0);
   const picture = 3 * preprocessing.size ** 2;
+  const mean = meanFeatures(drawn);
   for (;;) {
     const pixels = new Float32Array(size * picture);
+    const features = mean === undefined ? undefined : new Float32Array(size * featureCount);
     const chosen: Caption[] = [];
     const shown: string[][] = [];
     for (let at = 0; at < size; at++) {
@@ -48,11 +55,20 @@ export function* trainingBatches(
       const index = orders[set]!.next().value;
       const description = source.descriptions[index]!;
       writeRandomView(source.pictures, index, preprocessing, random, pixels, at * picture, augment);
+      if (mean !== undefined && features !== undefined) writeFeatures(source, index, mean, features, at);
       chosen.push(captionOf(description, random, captions));
       shown.push(keysOf(description));
     }
-    const { data } = tokenizer.tokenize(chosen.map(({ text }) => text));
-    yield { pixels, tokens: data, targets: matchingTargets(shown, chosen) };
+    const { data, shape } = tokenizer.tokenize(chosen.map(({ text }) => text));
+    const side = preprocessing.size;
+    yield {
+      pixels: { type: 'float32', data: pixels, shape: [size, 3, side, side] },
+      tokens: { type: 'int64', data, shape },
+      targets: { type: 'float32', data: matchingTargets(shown, chosen), shape: [size, size] },
+      ...(features === undefined
+        ? {}
+        : { features: { type: 'float32', data: features, shape: [size, featureCount] } }),
+    };
   }
 }
 

@@ -1,7 +1,7 @@
 /** One step of contrastive training as one program: forward, backward and AdamW. */
 import { normalize } from '../graph/derived.ts';
 import { differentiate } from '../graph/differentiate.ts';
-import { exp, input, minimum, multiply, negate } from '../graph/operations.ts';
+import { add, exp, input, minimum, multiply, negate } from '../graph/operations.ts';
 import { parametersOf, type Value } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from '../models/clip.ts';
@@ -17,12 +17,18 @@ export interface TrainingStepOptions extends AdamWOptions {
   targets?: boolean;
   /** Largest logit scale, as its logarithm. @default ln 100 */
   maxLogitScale?: number;
+  /**
+   * What is minimised besides, from the embeddings [batch, embeddingSize] of unit length; its inputs and parameters
+   * become those of the program.
+   */
+  auxiliaryLoss?: (images: Value, texts: Value) => Value;
 }
 
 /** What the program reads and writes. */
 export interface TrainingStep {
   /**
-   * Results by name: `loss`, `gradient_norm` (before clipping), `temperature` (1 / e^logit_scale, after the step),
+   * Results by name: `loss`, `auxiliary_loss` where there is one (part of the loss), `gradient_norm` (before
+   * clipping), `temperature` (1 / e^logit_scale, after the step),
    * and `next:NAME`, `next:mean:NAME`, `next:square:NAME` for each parameter.
    *
    * Inputs by name: `pixels` [batch, 3, side, side], `tokens` [batch, length] int64, `targets` where asked for,
@@ -56,8 +62,10 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   const { scale, bias } = logitParameters(architecture);
   const logits = similarityLogits(images, texts, scale, bias);
   const targets = options.targets ? input('targets', [batch, batch]) : undefined;
-  const loss =
+  const contrastive =
     architecture.probability === 'softmax' ? contrastiveLoss(logits, targets) : sigmoidLoss(logits);
+  const auxiliary = options.auxiliaryLoss?.(images, texts);
+  const loss = auxiliary === undefined ? contrastive : add(contrastive, auxiliary);
 
   const declared = parametersOf([loss, ...Object.values(results)]);
   const parameters = declared.map((node) => ({ ...node.attributes, value: node.outputs[0]! }));
@@ -85,6 +93,7 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
     for (const state of [name, `mean:${name}`, `square:${name}`]) feedback.push([`next:${state}`, state]);
   });
   results.loss = loss;
+  if (auxiliary !== undefined) results.auxiliary_loss = auxiliary;
   results.gradient_norm = norm;
   results.temperature = exp(negate(results['next:logit_scale']!));
   return { results, parameters, feedback };

@@ -3,11 +3,11 @@ import { createEngine, type RuntimeTensor } from '../engine/engine.ts';
 import { lower } from '../engine/onnx/lower.ts';
 import { initialValues } from '../graph/initialise.ts';
 import { elementCount, type FloatTensor } from '../graph/tensor.ts';
-import { parametersOf } from '../graph/value.ts';
+import { inputsOf, parametersOf } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import type { Batch } from './batches.ts';
 import type { AdamWOptions } from './optimizer.ts';
-import { stepScalars, trainingStep } from './step.ts';
+import { stepScalars, type TrainingStepOptions, trainingStep } from './step.ts';
 
 export interface TrainingOptions extends AdamWOptions {
   /** Pairs in a batch. */
@@ -27,6 +27,8 @@ export interface TrainingOptions extends AdamWOptions {
   snapshotMinutes?: number;
   seed?: number;
   threads?: number;
+  /** See the training step. */
+  auxiliaryLoss?: NonNullable<TrainingStepOptions['auxiliaryLoss']>;
   /** First values of parameters that begin otherwise than the architecture says, by name. */
   firstValues?: ReadonlyMap<string, Float32Array>;
 }
@@ -40,6 +42,8 @@ export interface Progress {
 
 export interface LogLine extends Progress {
   loss: number;
+  /** Its auxiliary part in the last step. */
+  auxiliaryLoss?: number;
   gradientNorm: number;
   logitScale: number;
   learningRate: number;
@@ -77,6 +81,9 @@ export async function train(
     await session.setState(
       resumption === undefined ? firstState(step, options) : runtimeState(resumption.state),
     );
+    const fetches = ['loss', 'gradient_norm', 'temperature'];
+    if (options.auxiliaryLoss !== undefined) fetches.push('auxiliary_loss');
+    const inputs = new Set(inputsOf(Object.values(step.results)).map(({ attributes }) => attributes.name));
     const stateNames = step.feedback.map(([, name]) => name);
     const progress = { ...(resumption?.progress ?? { step: 0, minutes: 0 }) };
     const before = progress.minutes;
@@ -99,15 +106,16 @@ export async function train(
     while (progress.minutes < minutes) {
       progress.step++;
       const learningRate = learningRateAt(progress, options);
+      const readByProgram = Object.fromEntries(Object.entries(next).filter(([name]) => inputs.has(name)));
       const scalars = Object.entries(stepScalars(progress.step, learningRate, options));
       const feeds: Record<string, RuntimeTensor> = {
-        ...batchTensors(architecture, batch, next),
+        ...readByProgram,
         ...Object.fromEntries(scalars.map(([name, value]) => [name, scalar(value)])),
       };
       const running = session.run(feeds, {
-        fetches: ['loss', 'gradient_norm', 'temperature'],
+        fetches,
         feedback: step.feedback,
-        transfer: ['pixels', 'tokens', 'targets'],
+        transfer: Object.keys(readByProgram),
       });
       // The engine works in its own thread: the next batch is made meanwhile.
       next = batches.next().value as Batch;
@@ -119,6 +127,9 @@ export async function train(
         hooks.onLog?.({
           ...progress,
           loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+          ...(outputs.auxiliary_loss === undefined
+            ? {}
+            : { auxiliaryLoss: Number(outputs.auxiliary_loss.data[0]) }),
           gradientNorm: Number(outputs.gradient_norm?.data[0]),
           logitScale: 1 / Number(outputs.temperature?.data[0]),
           learningRate,
@@ -176,18 +187,6 @@ function firstState(
 
 function runtimeState(state: ReadonlyMap<string, FloatTensor>): Record<string, RuntimeTensor> {
   return Object.fromEntries([...state].map(([name, tensor]) => [name, { type: 'float32', ...tensor }]));
-}
-
-function batchTensors(
-  { image, text }: ClipArchitecture,
-  batch: number,
-  { pixels, tokens, targets }: Batch,
-): Record<string, RuntimeTensor> {
-  return {
-    pixels: { type: 'float32', data: pixels, shape: [batch, 3, image.imageSize, image.imageSize] },
-    tokens: { type: 'int64', data: tokens, shape: [batch, text.contextLength] },
-    targets: { type: 'float32', data: targets, shape: [batch, batch] },
-  };
 }
 
 function scalar(value: number): RuntimeTensor {

@@ -199,6 +199,7 @@ describe('batches', () => {
     name,
     pictures: { side: 6, count: 3, data: new Uint8Array(3 * 6 * 6 * 3).fill(shade) },
     descriptions: [description, description, description],
+    rows: [0, 1, 2],
   });
   const sources = [source('dogs', 10, dog), source('men', 240, sentences)];
   const make = (seed: number, shares: Record<string, number>) =>
@@ -206,9 +207,9 @@ describe('batches', () => {
 
   test('have the shapes of the training step and are the same for the same seed', () => {
     const first = make(3, { dogs: 1, men: 1 }).next().value;
-    expect(first.pixels.length).toBe(8 * 3 * 144);
-    expect(first.tokens.length).toBe(8 * 10);
-    expect(first.targets.length).toBe(64);
+    expect(first.pixels.data.length).toBe(8 * 3 * 144);
+    expect(first.tokens.data.length).toBe(8 * 10);
+    expect(first.targets.data.length).toBe(64);
     expect(make(3, { dogs: 1, men: 1 }).next().value).toEqual(first);
     expect(make(4, { dogs: 1, men: 1 }).next().value).not.toEqual(first);
   });
@@ -219,7 +220,7 @@ describe('batches', () => {
       let count = 0;
       for (let round = 0; round < 50; round++) {
         const { pixels } = batches.next().value;
-        for (let i = 0; i < 8; i++) if (pixels[i * 3 * 144]! < 0) count++;
+        for (let i = 0; i < 8; i++) if (Number(pixels.data[i * 3 * 144]) < 0) count++;
       }
       return count / 400;
     };

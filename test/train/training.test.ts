@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomNumbers } from '../../src/graph/initialise.ts';
 import type { FloatTensor } from '../../src/graph/tensor.ts';
+import type { Value } from '../../src/graph/value.ts';
 import type { ClipArchitecture } from '../../src/models/architecture.ts';
 import { type Batch, matchingTargets } from '../../src/train/batches.ts';
+import { distillationLoss } from '../../src/train/distillation.ts';
 import { cosineWaves, patchStart } from '../../src/train/patch-start.ts';
 import { readSnapshot, writeSnapshot } from '../../src/train/snapshot.ts';
 import {
@@ -70,13 +72,19 @@ function* colourBatches(size: number): Generator<Batch, never, undefined> {
       tokens.set([10n, BigInt(colour)], row * 4);
     }
     const keys = colours.map(String);
+    const targets = matchingTargets(
+      keys.map((key) => [key]),
+      keys.map((key) => ({ text: key, key })),
+    );
+    // A teacher that sees eight features, two for each colour.
+    const features = new Float32Array(size * 8);
+    for (const [row, colour] of colours.entries())
+      features.fill(Math.SQRT1_2, row * 8 + colour * 2, row * 8 + colour * 2 + 2);
     yield {
-      pixels,
-      tokens,
-      targets: matchingTargets(
-        keys.map((key) => [key]),
-        keys.map((key) => ({ text: key, key })),
-      ),
+      pixels: { type: 'float32', data: pixels, shape: [size, 3, 8, 8] },
+      tokens: { type: 'int64', data: tokens, shape: [size, 4] },
+      targets: { type: 'float32', data: targets, shape: [size, size] },
+      features: { type: 'float32', data: features, shape: [size, 8] },
     };
   }
 }
@@ -118,6 +126,21 @@ describe('the loop', () => {
     expect(later.step).toBeGreaterThan(end.step);
     expect(more[0]!.step).toBeGreaterThan(end.step);
     expect(more[0]!.loss).toBeLessThan(1.7);
+  });
+
+  test('lets the tower foretell a teacher beside', async () => {
+    const log: LogLine[] = [];
+    const auxiliaryLoss = (images: Value): Value =>
+      distillationLoss(images, 8, { batch: 16, features: 8, weight: 10 });
+    await train(
+      toy,
+      colourBatches(16),
+      { ...options, minutes: 0.02, auxiliaryLoss },
+      { onLog: (line) => log.push(line) },
+    );
+    expect(log[0]!.auxiliaryLoss).toBeGreaterThan(4);
+    expect(log.at(-1)!.auxiliaryLoss).toBeLessThan(2);
+    expect(log.at(-1)!.auxiliaryLoss! + 1).toBeLessThan(log.at(-1)!.loss);
   });
 
   test('begins with the values that are given', async () => {

@@ -12,6 +12,10 @@ export interface TrainingSource {
   pictures: PackedPictures;
   /** One for each picture, in its order. */
   descriptions: Description[];
+  /** Where each picture stands in the set's index. */
+  rows: number[];
+  /** A teacher's features, see teacher.ts. */
+  features?: Uint8Array;
 }
 
 export interface SourceFolders {
@@ -93,7 +97,8 @@ async function readArchiveSet(
   names: ClassNames,
 ): Promise<TrainingSource> {
   const index = await readJsonLines<IndexRow>(join(data, name, 'index.jsonl'));
-  const rows = index.filter(({ split }) => split === undefined || split === 'train');
+  const isTrained = ({ split }: IndexRow): boolean => split === undefined || split === 'train';
+  const rows = index.filter(isTrained);
   const places = new Map(rows.map(({ file }, at) => [file, at]));
   const pictures = await cachedPictures(cache, name, { count: rows.length, side: packedSide }, async () => {
     const packed = emptyPictures(rows.length, packedSide);
@@ -113,7 +118,12 @@ async function readArchiveSet(
     }
     return packed;
   });
-  return { name, pictures, descriptions: rows.map((row) => describe(row, names)) };
+  return {
+    name,
+    pictures,
+    descriptions: rows.map((row) => describe(row, names)),
+    rows: [...index.keys()].filter((row) => isTrained(index[row]!)),
+  };
 }
 
 interface TileIndex {
@@ -146,5 +156,5 @@ async function readTiles(
     return packed;
   });
   const descriptions = classes.flatMap(({ wnid }) => Array<Description>(train).fill(names.imageNet(wnid)));
-  return { name, pictures, descriptions };
+  return { name, pictures, descriptions, rows: [...descriptions.keys()] };
 }

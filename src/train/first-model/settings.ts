@@ -69,6 +69,9 @@ export const augment: AugmentOptions = { area: [0.5, 1], colour: 0.2, grey: 0.03
 
 export const seed = 7;
 
+/** Weight of foretelling the teacher's features beside the contrastive loss. */
+export const distillationWeight = 10;
+
 export const training: TrainingOptions = {
   batch: 128,
   learningRate: 1e-3,

@@ -15,12 +15,15 @@ import { trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
 import { trainingBatches } from '../batches.ts';
 import { readClassNames } from '../data/names.ts';
 import { readSource, type SourceName, type TrainingSource } from '../data/sources.ts';
+import { featureCount, teacherFeatures } from '../data/teacher.ts';
+import { distillationLoss } from '../distillation.ts';
 import { patchStart } from '../patch-start.ts';
 import { readSnapshot, writeSnapshot } from '../snapshot.ts';
 import { type Resumption, type TrainingOptions, train } from '../training.ts';
 import {
   architecture,
   augment,
+  distillationWeight,
   imageArchitecture,
   preprocessing,
   seed,
@@ -56,7 +59,7 @@ const sources: TrainingSource[] = [];
 for (const name of Object.keys(shares) as SourceName[]) {
   const source = await readSource(name, { data, cache }, names);
   process.stdout.write(`${name}: ${source.pictures.count} pictures\n`);
-  sources.push(source);
+  sources.push({ ...source, features: await teacherFeatures(source, { data, cache }) });
 }
 
 const resumption = values.resume ? await resume() : undefined;
@@ -66,11 +69,17 @@ const batches = trainingBatches(sources, preprocessing, tokenizer, random, {
   shares,
   augment,
 });
-const patches = patchStart(imageArchitecture, batches.next().value.pixels, random);
+const patches = patchStart(imageArchitecture, batches.next().value.pixels.data as Float32Array, random);
 const options: TrainingOptions = {
   ...training,
   minutes: values.minutes === undefined ? training.minutes : Number(values.minutes),
   firstValues: new Map([['image.patch_embedding.weight', patches]]),
+  auxiliaryLoss: (images) =>
+    distillationLoss(images, architecture.embeddingSize, {
+      batch: training.batch,
+      features: featureCount,
+      weight: distillationWeight,
+    }),
 };
 await train(
   architecture,
