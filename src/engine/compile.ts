@@ -1,7 +1,13 @@
 /** From a graph and the weights of a checkpoint to a session that runs: the engine's one call for models. */
 import type { BoundTensor } from '../graph/tensor.ts';
 import type { Value } from '../graph/value.ts';
-import { type DeviceChoice, type NumberType, requireNumberType } from './devices.ts';
+import {
+  chooseDevice,
+  type DeviceChoice,
+  type NumberType,
+  parseDevice,
+  requireNumberType,
+} from './devices.ts';
 import { createEngine, type Engine, type EngineOptions, type OpenOptions, type Session } from './engine.ts';
 import { lower, type Program } from './onnx/lower.ts';
 import { type QuantizeOptions, quantizedRange, quantizeWeights } from './quantize.ts';
@@ -23,18 +29,12 @@ export type DeviceEngine = Engine & DeviceChoice;
  * @throws EidosError `device_unavailable`, `dtype_unavailable`, `invalid_option`
  */
 export async function createDeviceEngine({
+  device = 'cpu',
   dtype = 'fp32',
   ...options
 }: EngineOptions & Pick<CompileOptions, 'dtype'> = {}): Promise<DeviceEngine> {
-  const engine = createEngine(options);
-  try {
-    const choice = await engine.chosenDevice();
-    requireNumberType(choice.device, dtype);
-    return { ...engine, ...choice };
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
+  const choice = await chooseDevice(parseDevice(device), dtype);
+  return { ...createEngine({ ...options, device: choice.device }), ...choice };
 }
 
 /**

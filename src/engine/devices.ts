@@ -88,23 +88,38 @@ export async function listDevices(): Promise<DeviceReport[]> {
 
 /**
  * Settles which device runs. 'cpu' costs nothing; another is tried in a process of its own first, as drivers
- * may crash or print, and each only once.
+ * may crash or print, and each only once. 'auto' passes over devices without the number type, where one is asked for.
  * @throws EidosError `device_unavailable` with what is missing and what to do; nothing is replaced in silence.
+ * `dtype_unavailable` where no device that works has the number type
  */
-export async function chooseDevice(wanted: Device | 'auto'): Promise<DeviceChoice> {
-  if (wanted === 'cpu' && devices.cpu.systems.includes(system)) return { device: 'cpu', passedOver: [] };
-  if (wanted !== 'auto') {
-    const reason = await reasonAgainst(wanted);
-    if (reason !== undefined) throw unavailable(wanted, reason);
-    return { device: wanted, passedOver: [] };
-  }
+export async function chooseDevice(wanted: Device | 'auto', numberType?: NumberType): Promise<DeviceChoice> {
+  if (wanted === 'auto') return chooseBest(numberType);
+  const isAtHand = wanted === 'cpu' && devices.cpu.systems.includes(system);
+  const reason = isAtHand ? undefined : await reasonAgainst(wanted);
+  if (reason !== undefined) throw unavailable(wanted, reason);
+  if (numberType !== undefined) requireNumberType(wanted, numberType);
+  return { device: wanted, passedOver: [] };
+}
+
+async function chooseBest(numberType: NumberType | undefined): Promise<DeviceChoice> {
   const passedOver: DeviceChoice['passedOver'] = [];
   for (const device of preference) {
-    const reason = await reasonAgainst(device);
+    const { numberTypes, title } = devices[device];
+    const reason =
+      numberType === undefined || numberTypes.includes(numberType)
+        ? await reasonAgainst(device)
+        : `The ${title} device does not compute in ${numberType}.`;
     if (reason === undefined) return { device, passedOver };
     passedOver.push({ device, reason });
   }
-  throw unavailable('cpu', passedOver.at(-1)!.reason);
+  const reasons = passedOver.map(({ device, reason }) => `${device}: ${reason}`).join(' ');
+  if (numberType !== undefined && (await reasonAgainst('cpu')) === undefined) {
+    throw new EidosError(
+      'dtype_unavailable',
+      `No device here computes in ${numberType}; the CPU has ${devices.cpu.numberTypes.join(' and ')}. ${reasons}`,
+    );
+  }
+  throw new EidosError('device_unavailable', `No device works here. ${reasons}`);
 }
 
 /** Throws `invalid_option` for a name that is no device. */

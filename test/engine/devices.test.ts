@@ -52,6 +52,21 @@ test('auto takes the first that works and says why the others do not', async () 
   await engine.close();
 });
 
+test('auto passes over devices without the number type', async () => {
+  const engine = await createDeviceEngine({ device: 'auto', dtype: 'int8', threads: 1 });
+  expect(engine.device).toBe('cpu');
+  expect(engine.passedOver.map(({ reason }) => reason)).toContain(
+    'The CUDA (NVIDIA) device does not compute in int8.',
+  );
+  await engine.close();
+  const accelerated = (await listDevices()).some(({ device, available }) => device !== 'cpu' && available);
+  if (!accelerated) {
+    const starting = createDeviceEngine({ device: 'auto', dtype: 'fp16' });
+    await expect(starting).rejects.toMatchObject({ code: 'dtype_unavailable' });
+    await expect(starting).rejects.toThrow(/fp16.*fp32 and int8.*cuda: .*cpu: /);
+  }
+});
+
 test('a device of another system is refused by the name of its system', async () => {
   const foreign = names.find((name) => !devices[name].systems.includes(`${platform()}-${arch()}`))!;
   await expect(createDeviceEngine({ device: foreign })).rejects.toThrow(devices[foreign].systems[0]!);
