@@ -33,7 +33,7 @@ export interface EngineOptions {
  * How weights come into memory; figures of ViT-B/32 (350 MB) on two cores of an AMD EPYC (Zen 5), files in the
  * system's cache:
  * - 'fast-start': mapped from the checkpoint and used as they lie. Opens in 0.1 s and takes 30 MB of memory of
- *   its own (the rest belongs to the system's file cache, shared by processes), runs up to a tenth slower.
+ *   its own (the rest belongs to the system's file cache, shared by processes), runs 10 to 15 % slower.
  * - 'fast-run': copied into the processor's preferred layout. Opens in 0.5 s, takes 370 MB.
  * - 'cached': that layout kept on disk and mapped. Opens in 0.3 s (the first time 2 s), runs at full speed, takes
  *   40 MB, and twice the weights' size on disk. With int8 quantising is saved, too: 0.2 s in place of 0.9 s.
