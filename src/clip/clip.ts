@@ -173,15 +173,20 @@ function tokenRows(
   tokens: IntTensor | readonly (readonly number[])[],
   { text }: ClipArchitecture,
 ): { data: BigInt64Array; length: number } {
-  const rows = 'data' in tokens ? tokens.shape[0]! : tokens.length;
-  const length = 'data' in tokens ? tokens.shape[1]! : (tokens[0]?.length ?? 0);
-  const data = 'data' in tokens ? tokens.data : BigInt64Array.from(tokens.flat(), BigInt);
-  if (length < 1 || length > text.contextLength || data.length !== rows * length) {
+  const [rows = 0, length = 0] = 'data' in tokens ? tokens.shape : [tokens.length, tokens[0]?.length];
+  const isRectangle = 'data' in tokens || tokens.every((row) => row.length === length);
+  const ids = 'data' in tokens ? tokens.data : tokens.flat();
+  if (!isRectangle || length < 1 || length > text.contextLength || ids.length !== rows * length) {
     throw new EidosError(
       'invalid_option',
       `Tokens are rows of equal length up to ${text.contextLength} for this model`,
     );
   }
+  const fraction = ids instanceof BigInt64Array ? undefined : ids.find((id) => !Number.isSafeInteger(id));
+  if (fraction !== undefined) {
+    throw new EidosError('invalid_option', `Token ${fraction} is no whole number`);
+  }
+  const data = ids instanceof BigInt64Array ? ids : BigInt64Array.from(ids, BigInt);
   const limit = BigInt(text.vocabularySize);
   const outside = data.find((id) => id < 0n || id >= limit);
   if (outside !== undefined) {

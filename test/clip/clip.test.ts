@@ -116,7 +116,10 @@ describe('sentences', () => {
   test('tokens outside the vocabulary never reach native code', async () => {
     await expect(clip.embedTokens([[0, 1, 99999]])).rejects.toThrow(/Token 99999/);
     await expect(clip.embedTokens([[0, -1]])).rejects.toMatchObject({ code: 'invalid_option' });
+    await expect(clip.embedTokens([[0, 1.5]])).rejects.toThrow(/Token 1.5/);
     await expect(clip.embedTokens([[1, 2], [3]])).rejects.toMatchObject({ code: 'invalid_option' });
+    // As many ids as two rows of two, two and two, but not in such rows.
+    await expect(clip.embedTokens([[1, 2], [3], [4, 5, 6]])).rejects.toThrow(/equal length/);
     await expect(clip.embedTokens([])).rejects.toMatchObject({ code: 'invalid_option' });
   });
 });
