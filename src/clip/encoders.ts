@@ -9,8 +9,8 @@ import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../models/clip.ts';
 
 export interface Encoders {
-  /** [n, 3, side, side] → [n, embeddingSize], not normalised. With `transfer` the pixels are moved, not copied. */
-  encodePixels(data: Float32Array, count: number, transfer?: boolean): Promise<FloatTensor>;
+  /** [n, 3, side, side] → [n, embeddingSize], not normalised. */
+  encodePixels(data: Float32Array, count: number): Promise<FloatTensor>;
   /** Rows of `length` ids → [n, embeddingSize], not normalised. */
   encodeTokens(data: BigInt64Array, length: number): Promise<FloatTensor>;
 }
@@ -27,7 +27,7 @@ export function createEncoders(
   weights: ReadonlyMap<string, BoundTensor>,
   options: CompileOptions,
 ): Encoders {
-  const { embeddingSize, image, text } = architecture;
+  const { embeddingSize, image } = architecture;
   let imageSession: Promise<Session> | undefined;
   const textSessions = new Map<number, Promise<Session>>();
   const batch = symbolic('n');
@@ -50,13 +50,13 @@ export function createEncoders(
   };
 
   return {
-    async encodePixels(data, count, transfer = false) {
+    async encodePixels(data, count) {
       imageSession ??= compileImage();
       const session = await imageSession;
       const shape = [count, 3, image.imageSize, image.imageSize];
       const outputs = await session.run(
         { pixels: { type: 'float32', data, shape } },
-        { fetches: ['embeddings'], ...(transfer ? { transfer: ['pixels'] } : {}) },
+        { fetches: ['embeddings'] },
       );
       return { data: outputs.embeddings!.data as Float32Array, shape: [count, embeddingSize] };
     },
@@ -73,7 +73,7 @@ export function createEncoders(
         const outputs = await session.run({ tokens }, { fetches: ['embeddings'], transfer: ['tokens'] });
         result.set(outputs.embeddings!.data as Float32Array, first * embeddingSize);
       }
-      return { data: result, shape: [rows, text.projection === 'none' ? text.width : embeddingSize] };
+      return { data: result, shape: [rows, embeddingSize] };
     },
   };
 }

@@ -158,6 +158,14 @@ describe.skipIf(sharedFixtures === undefined)('layouts of published models', () 
     );
   });
 
+  test('a tower that ends in another length than the embedding needs its projection', () => {
+    const { shapes } = load('openai_RN50');
+    shapes.delete('text_projection');
+    expect(() => architectureFromShapes(shapes)).toThrow(
+      /text tower gives 512 numbers and has no projection to the 1024/,
+    );
+  });
+
   test('the activation can be overridden', () => {
     const { shapes } = load('openai_ViT-B-32');
     const activation = (architecture: ClipArchitecture) =>

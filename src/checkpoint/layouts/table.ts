@@ -1,6 +1,6 @@
 /** All published layouts, and the way from the names and shapes of a checkpoint to its architecture. */
 import { EidosError } from '../../errors.ts';
-import type { ClipArchitecture } from '../../models/architecture.ts';
+import type { ClipArchitecture, Projection } from '../../models/architecture.ts';
 import { limits } from '../limits.ts';
 import { unsupportedFamily } from './families.ts';
 import { huggingFaceClip, huggingFaceSiglip } from './hugging-face.ts';
@@ -43,6 +43,7 @@ export function architectureFromShapes(
     if (!row.recognise(own)) continue;
     const architecture = row.architecture(shapeTable(own), configurations, options);
     checkSizes(architecture);
+    checkEmbeddings(architecture);
     return { layout, prefix, architecture };
   }
   const family = unsupportedFamily(own.keys());
@@ -74,6 +75,22 @@ function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
         `The model claims ${size} ${name}; up to ${limit} are believed.`,
       );
     }
+  }
+}
+
+/** Towers without a projection must give vectors of the embedding's length by themselves. */
+function checkEmbeddings({ image, text, embeddingSize }: ClipArchitecture): void {
+  const pooled = image.kind === 'vit' && image.pool.kind === 'queries' ? image.pool.width : image.width;
+  const ends: [tower: string, projection: Projection, width: number][] = [
+    ['image', image.kind === 'vit' ? image.projection : 'linear', pooled],
+    ['text', text.projection, text.width],
+  ];
+  for (const [tower, projection, width] of ends) {
+    if (projection !== 'none' || width === embeddingSize) continue;
+    throw new EidosError(
+      'invalid_checkpoint',
+      `The ${tower} tower gives ${width} numbers and has no projection to the ${embeddingSize} of the embedding; the checkpoint is incomplete.`,
+    );
   }
 }
 
