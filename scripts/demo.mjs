@@ -52,7 +52,8 @@ const labels = [
 installIfNeeded();
 console.error('Building …');
 build();
-const { bar } = await import('../dist/cli/bars.js');
+/** @type {{ bar(share: number): string }} */
+const { bar } = await import(new URL('../dist/cli/bars.js', import.meta.url).href);
 
 console.log(`Which of ${labels.length} labels fits best? ${labels.join(', ')}\n`);
 const nameWidth = Math.max(...photographs.map(({ name }) => name.length));
