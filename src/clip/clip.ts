@@ -8,6 +8,7 @@ import { type BatchItem, type PipelineOptions, preprocessImages } from '../image
 import type { ImageSources } from '../image/source.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import type { TextRules } from '../text/rules.ts';
 import type { TextOverflow, Tokenizer } from '../text/tokenizer.ts';
 import { cosineSimilarity, type Embeddings, meanOfGroups, normalizeRows } from './embeddings.ts';
 import type { Encoders } from './encoders.ts';
@@ -22,6 +23,9 @@ export interface ClipConfig {
   layout: Checkpoint['layout'];
   /** The same for the same weights: caches are kept by it. */
   fingerprint: string;
+  /** What was named in place of the model's own: the path of a tokenizer, and how texts are cleaned. */
+  tokenizer: string | undefined;
+  textRules: TextRules | undefined;
   device: Device;
   dtype: NumberType;
 }

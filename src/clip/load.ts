@@ -1,4 +1,5 @@
 /** Opens a model: finds its files, recognises what it is, and makes it ready to run. */
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HubOptions } from '../checkpoint/hub/settings.ts';
 import { type Checkpoint, openCheckpoint, readParameter } from '../checkpoint/index.ts';
@@ -66,6 +67,8 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
         preprocessing: checkpoint.preprocessing,
         layout: checkpoint.layout,
         fingerprint: checkpoint.fingerprint,
+        tokenizer: options.tokenizer === undefined ? undefined : resolve(options.tokenizer),
+        textRules: options.textRules,
         device: engine.device,
         dtype,
       },

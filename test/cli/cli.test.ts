@@ -119,6 +119,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
       [['classify', 'one.png', '--labels', 'a', '--dtype', 'fp16', '--model', model], /fp16/],
       [['classify', '--labels', 'a'], /images/],
       [['classify', 'one.png', '--lables', 'a'], /--lables/],
+      [['verify', '--model', model, '--device', 'cpu', '--dtype', 'fp16'], /use fp32 or int8/],
       [['embed', '--model', model], /--text/],
       [['embed', 'one.png', '--out', 'x.csv', '--model', model], /\.npy/],
       [['fly'], /fly/],

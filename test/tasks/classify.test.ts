@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Clip } from '../../src/clip/clip.ts';
 import { loadClip } from '../../src/clip/load.ts';
 import { createZeroShotClassifier } from '../../src/tasks/classify/classify.ts';
+import { plainRules } from '../../src/text/rules.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 
 let folder: string;
@@ -68,6 +69,21 @@ test('the class matrix is kept by model and prompts, and a damaged copy is made 
   await writeFile(path, bytes.subarray(0, 40));
   expect((await make(['a dog', 'a cat'])).classMatrix).toEqual(first.classMatrix);
   expect((await readFile(path)).equals(bytes)).toBe(true);
+});
+
+test('a class matrix of sentences that were cleaned otherwise is another one', async () => {
+  const own = await mkdtemp(join(tmpdir(), 'eidos-classes-'));
+  const plain = await loadClip(folder, { textRules: { ...plainRules, removePunctuation: true } });
+  const make = (model: Clip) => createZeroShotClassifier(model, ['a-dog', 'a cat'], { cacheFolder: own });
+  try {
+    const first = await make(clip);
+    const second = await make(plain);
+    expect(second.classMatrix).not.toEqual(first.classMatrix);
+    expect(await readdir(own)).toHaveLength(2);
+  } finally {
+    await plain.close();
+    await rm(own, { recursive: true });
+  }
 });
 
 test('one broken picture among others is an answer with an error', async () => {

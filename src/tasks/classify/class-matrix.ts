@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openWeights, readTensor, writeSafetensors } from '../../checkpoint/index.ts';
 import type { Clip } from '../../clip/clip.ts';
 import { type Embeddings, meanOfGroups, normalizeRows } from '../../clip/embeddings.ts';
@@ -15,7 +15,7 @@ export interface ClassMatrixOptions {
 
 /**
  * One unit vector a class, [classes, embeddingSize]: the mean of the unit vectors of its prompts, normalised again.
- * The same model and prompts give the stored matrix of an earlier run.
+ * The same model, tokenizer and prompts give the stored matrix of an earlier run.
  */
 export async function classMatrix(
   clip: Clip,
@@ -40,9 +40,9 @@ function defaultFolder(): string {
 
 /** Everything that the numbers depend on. */
 function identity({ config }: Clip, prompts: readonly (readonly string[])[]): string {
-  const { fingerprint, device, dtype } = config;
+  const { fingerprint, layout, device, dtype, tokenizer = null, textRules = null } = config;
   return createHash('sha256')
-    .update(JSON.stringify([1, fingerprint, device, dtype, prompts]))
+    .update(JSON.stringify([2, fingerprint, layout, device, dtype, tokenizer, textRules, prompts]))
     .digest('hex')
     .slice(0, 40);
 }
@@ -61,7 +61,7 @@ async function readMatrix(file: string, rows: number, width: number): Promise<Em
 /** A folder that cannot be written to costs time on the next run, nothing else. */
 async function keepMatrix(file: string, { data, shape }: Embeddings): Promise<void> {
   try {
-    await mkdir(join(file, '..'), { recursive: true });
+    await mkdir(dirname(file), { recursive: true });
     await writeSafetensors(file, [{ name: 'class_matrix', type: 'float32', shape, data }]);
   } catch {}
 }

@@ -5,7 +5,7 @@ import { openWeights, readBytes, readTensor } from '../../checkpoint/index.ts';
 import type { Clip } from '../../clip/clip.ts';
 import { type Embeddings, normalizeRows } from '../../clip/embeddings.ts';
 import { type LoadOptions, loadClip } from '../../clip/load.ts';
-import { type Device, listDevices, type NumberType } from '../../engine/devices.ts';
+import { chooseDevice, type Device, devices, listDevices, type NumberType } from '../../engine/devices.ts';
 import { EidosError } from '../../errors.ts';
 import { randomNumbers } from '../../graph/initialise.ts';
 import type { FloatTensor, IntTensor } from '../../graph/tensor.ts';
@@ -49,22 +49,18 @@ interface References {
   texts: Embeddings;
 }
 
-/** @param source a model's local folder or file */
+/**
+ * @param source a model's local folder or file
+ * @throws EidosError `device_unavailable` or `dtype_unavailable` with what is missing, and as `loadClip` does
+ */
 export async function* verifyModel(
   source: string,
   options: VerifyOptions = {},
 ): AsyncGenerator<Verification> {
   const { device, dtype, thresholds, ...loadOptions } = options;
-  const combinations = (await listDevices())
-    .filter((report) => report.available && (device === undefined || report.device === device))
-    .flatMap((report) => report.numberTypes.map((type) => ({ device: report.device, dtype: type })))
+  const combinations = (await workingDevices(device, dtype))
+    .flatMap((working) => devices[working].numberTypes.map((type) => ({ device: working, dtype: type })))
     .filter((combination) => dtype === undefined || combination.dtype === dtype);
-  if (combinations.length === 0) {
-    throw new EidosError(
-      'device_unavailable',
-      `There is no ${device ?? 'device'} with ${dtype ?? 'any number type'} here: run without --device and --dtype to see what there is`,
-    );
-  }
   const references = (await storedReferences(source)) ?? (await computedReferences(source, loadOptions));
   for (const combination of combinations) {
     const clip = await loadClip(source, { ...loadOptions, ...combination });
@@ -78,6 +74,17 @@ export async function* verifyModel(
       await clip.close();
     }
   }
+}
+
+/** The device that is wanted, or all that work here; never none. Throws what is missing. */
+async function workingDevices(device: Device | undefined, dtype: NumberType | undefined): Promise<Device[]> {
+  if (device !== undefined) return [(await chooseDevice(device, dtype)).device];
+  const working = (await listDevices()).filter(
+    ({ available, numberTypes }) => available && (dtype === undefined || numberTypes.includes(dtype)),
+  );
+  // Where there is none, the choice of the best one says why.
+  if (working.length === 0) return [(await chooseDevice('auto', dtype)).device];
+  return working.map((report) => report.device);
 }
 
 /** The cosine of each row with the same row of the other. A value that is not a number passes nothing. */
@@ -105,7 +112,7 @@ async function storedReferences(source: string): Promise<References | undefined>
   return {
     origin: 'stored',
     pixels: await floats('pixels'),
-    tokens: { data: new BigInt64Array((await readBytes(ids)).slice().buffer), shape: ids.shape },
+    tokens: { data: new BigInt64Array((await readBytes(ids)).buffer as ArrayBuffer), shape: ids.shape },
     images: normalizeRows(await floats('image_embeddings')),
     texts: normalizeRows(await floats('text_embeddings')),
   };
