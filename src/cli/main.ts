@@ -5,7 +5,6 @@ import { Command } from 'commander';
 import { classifyCommand } from './commands/classify.ts';
 import { embedCommand } from './commands/embed.ts';
 import { exportCommand } from './commands/export.ts';
-
 import { inspectCommand } from './commands/inspect.ts';
 import { modelsCommand } from './commands/models.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -32,8 +31,15 @@ for (const command of [
   exportCommand,
   verifyCommand,
 ]) {
-  program.addCommand(command());
+  // Not inherited of itself: without it a wrong option of a command would end the process with status 1.
+  program.addCommand(command().copyInheritedSettings(program));
 }
+
+// Whoever reads the answers may have seen enough: `eidos classify … | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 try {
   await program.parseAsync();

@@ -134,6 +134,17 @@ describe.skipIf(!existsSync(main))('eidos', () => {
     ]);
   });
 
+  test.skipIf(process.platform === 'win32')('whoever has seen enough may close the pipe', () => {
+    const { stderr } = spawnSync(
+      'sh',
+      ['-c', '"$0" "$1" classify --help | head -n 1', process.execPath, main],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(stderr).toBe('');
+  });
+
   test('embed writes JSON lines, safetensors and NumPy arrays with the same numbers', async () => {
     const base = ['embed', 'one.png', 'two.png', '--text', 'a dog', '--model', model];
     const rows = lines(eidos(...base).stdout);
