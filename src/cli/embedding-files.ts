@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { EidosError } from '../errors.ts';
 
-interface EmbeddedRow {
+/** A picture or sentence with its vector. */
+export interface EmbeddedRow {
   kind: 'image' | 'text';
   name: string;
   embedding: Float32Array;
@@ -33,14 +34,16 @@ const writers = {
     await writeFile(path, npy(join(rows, width), [rows.length, width]));
   },
   '.jsonl': async (path, rows, _, model) => {
-    const lines = rows.map(({ kind, name, embedding }) =>
-      JSON.stringify({ [kind]: name, model, embedding: [...embedding] }),
-    );
-    await writeFile(path, lines.map((line) => `${line}\n`).join(''));
+    await writeFile(path, rows.map((row) => jsonLine(row, model)).join(''));
   },
 } satisfies Record<string, Writer>;
 
-export type EmbeddingFormat = keyof typeof writers;
+/** A row as a line of JSON, with its line feed. */
+export function jsonLine({ kind, name, embedding }: EmbeddedRow, model: string): string {
+  return `${JSON.stringify({ [kind]: name, model, embedding: [...embedding] })}\n`;
+}
+
+type EmbeddingFormat = keyof typeof writers;
 
 /** The format that a file name asks for. */
 export function outputFormat(path: string): EmbeddingFormat {
@@ -52,8 +55,17 @@ export function outputFormat(path: string): EmbeddingFormat {
   );
 }
 
-export const writeEmbeddings: Writer = (path, rows, width, model) =>
-  writers[outputFormat(path)](path, rows, width, model);
+/** Writes the rows in the format of the name. Throws `not_found` where the place cannot be written to. */
+export const writeEmbeddings: Writer = async (path, rows, width, model) => {
+  try {
+    await writers[outputFormat(path)](path, rows, width, model);
+  } catch (cause) {
+    if (cause instanceof EidosError) throw cause;
+    throw new EidosError('not_found', `--out ${path} cannot be written: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+};
 
 function join(rows: readonly EmbeddedRow[], width: number): Float32Array {
   const data = new Float32Array(rows.length * width);

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import type { Clip } from '../clip/clip.ts';
 import type { LoadOptions } from '../clip/load.ts';
+import type { Device, NumberType } from '../engine/devices.ts';
 import { EidosError } from '../errors.ts';
 
 export interface ModelOptions {
@@ -16,6 +17,20 @@ export interface ModelOptions {
   quiet?: boolean;
 }
 
+/** What --device and --dtype can be; a device or type that is forgotten here does not compile. */
+export const deviceNames = namesOf({
+  cpu: true,
+  cuda: true,
+  coreml: true,
+  dml: true,
+  webgpu: true,
+} satisfies Record<Device, true>);
+export const dtypeNames = namesOf({ fp32: true, fp16: true, int8: true } satisfies Record<NumberType, true>);
+
+function namesOf<K extends string>(row: Readonly<Record<K, true>>): K[] {
+  return Object.keys(row) as K[];
+}
+
 /** Adds --model --device --dtype --threads --load --tokenizer --offline --json --quiet. */
 export function addModelOptions(command: Command): Command {
   return command
@@ -25,13 +40,11 @@ export function addModelOptions(command: Command): Command {
     )
     .addOption(
       new Option('--device <device>', 'where the model runs')
-        .choices(['cpu', 'cuda', 'coreml', 'dml', 'webgpu', 'auto'])
+        .choices([...deviceNames, 'auto'])
         .default('cpu'),
     )
     .addOption(
-      new Option('--dtype <type>', 'number type of the computation')
-        .choices(['fp32', 'fp16', 'int8'])
-        .default('fp32'),
+      new Option('--dtype <type>', 'number type of the computation').choices(dtypeNames).default('fp32'),
     )
     .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
     .addOption(
@@ -61,15 +74,38 @@ export async function openModel(
   defaults: Pick<LoadOptions, 'load'> = {},
 ): Promise<Clip> {
   const { loadClip } = await import('../clip/load.ts');
-  const { model, device, dtype, threads, load = defaults.load, tokenizer, offline } = options;
-  const progress = options.quiet || !process.stderr.isTTY ? undefined : await downloadBars();
-  try {
-    return await loadClip(model, {
+  const { model, device, dtype, threads, load = defaults.load, tokenizer } = options;
+  const clip = await withHub(options, (hub) =>
+    loadClip(model, {
       device,
       dtype,
       ...(threads === undefined ? {} : { threads }),
       ...(load === undefined ? {} : { load }),
       ...(tokenizer === undefined ? {} : { tokenizer }),
+      ...hub,
+    }),
+  );
+  if (device === 'auto') warn(options)(`device: ${clip.config.device}`);
+  return clip;
+}
+
+/** The path of a model that is read without being run; a hub id is brought into the cache first. */
+export async function localModel(
+  source: string | undefined,
+  options: Pick<ModelOptions, 'offline' | 'quiet'>,
+): Promise<string> {
+  const { findModel } = await import('../clip/load.ts');
+  return withHub(options, (hub) => findModel(source, hub));
+}
+
+/** Runs what may fetch from the hub, as the command line wants it. */
+async function withHub<T>(
+  { offline, quiet }: Pick<ModelOptions, 'offline' | 'quiet'>,
+  action: (hub: Pick<LoadOptions, 'offline' | 'onProgress'>) => Promise<T>,
+): Promise<T> {
+  const progress = quiet || !process.stderr.isTTY ? undefined : await downloadBars();
+  try {
+    return await action({
       ...(offline ? { offline } : {}),
       ...(progress === undefined ? {} : { onProgress: progress.update }),
     });

@@ -88,7 +88,11 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
   }
 }
 
-async function findModel(source: string, options: LoadOptions): Promise<string> {
+/**
+ * The folder or file of a model, brought into the hub's cache where need be.
+ * @param source as for `loadClip`
+ */
+export async function findModel(source: string = bundledModel, options: HubOptions = {}): Promise<string> {
   if (source === bundledModel) return bundledFolder();
   const { resolveModel } = await import('../checkpoint/hub/resolve.ts');
   return resolveModel(source, options);

@@ -122,6 +122,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
       [['verify', '--model', model, '--device', 'cpu', '--dtype', 'fp16'], /use fp32 or int8/],
       [['embed', '--model', model], /--text/],
       [['embed', 'one.png', '--out', 'x.csv', '--model', model], /\.npy/],
+      [['embed', 'one.png', '--out', 'no/such/x.npy', '--model', model], /cannot be written/],
       [['fly'], /fly/],
     ] as const) {
       const { status, stderr } = eidos(...args);
@@ -159,6 +160,13 @@ describe.skipIf(!existsSync(main))('eidos', () => {
       ['texts', [1, 32]],
     ]);
     expect(JSON.parse(metadata.images!)).toEqual(['one.png', 'two.png']);
+
+    const failing = eidos('embed', 'broken.jpg', '--json', '--out', 'none.jsonl', '--model', model);
+    expect(lines(failing.stdout)).toMatchObject([{ image: 'broken.jpg', error: { code: 'invalid_image' } }]);
+    expect(failing.status).toBe(1);
+
+    expect(eidos(...base, '--out', 'out.jsonl').status).toBe(0);
+    expect(lines(await readFile(join(folder, 'out.jsonl'), 'utf8'))).toEqual(rows);
 
     expect(eidos(...base, '--out', 'out.npy').status).toBe(0);
     const npy = await readFile(join(folder, 'out.npy'));

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
+import { type EmbeddedRow, jsonLine, outputFormat, writeEmbeddings } from '../embedding-files.ts';
 import { describeError, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
 import { addModelOptions, collect, type ModelOptions, openModel, warn } from '../model-options.ts';
@@ -10,13 +11,6 @@ interface Options extends ModelOptions {
   text?: string[];
   out?: string;
   normalize: boolean;
-}
-
-/** One row of the result. */
-interface EmbeddedInput {
-  kind: 'image' | 'text';
-  name: string;
-  embedding: Float32Array;
 }
 
 export function embedCommand(): Command {
@@ -45,15 +39,14 @@ async function run(patterns: string[], options: Options): Promise<void> {
   if (patterns.length === 0 && texts.length === 0) {
     throw new EidosError('invalid_option', 'Nothing to embed: name pictures, or sentences with --text');
   }
-  const { outputFormat, writeEmbeddings } = await import('../embedding-files.ts');
   const format = options.out === undefined ? undefined : outputFormat(options.out);
   const [{ paths, missing }, clip] = await Promise.all([
     expandImages(patterns),
     openModel(options, { load: 'fast-start' }),
   ]);
-  const kept: EmbeddedInput[] = [];
-  const handle = (row: EmbeddedInput): void => {
-    if (format === undefined) printRow(row, clip);
+  const kept: EmbeddedRow[] = [];
+  const handle = (row: EmbeddedRow): void => {
+    if (format === undefined) process.stdout.write(jsonLine(row, clip.config.model));
     else kept.push(row);
   };
   try {
@@ -86,15 +79,8 @@ function row(data: Float32Array, index: number, { embeddingSize }: Clip): Float3
   return data.slice(index * embeddingSize, (index + 1) * embeddingSize);
 }
 
-function printRow({ kind, name, embedding }: EmbeddedInput, { config }: Clip): void {
-  process.stdout.write(
-    `${JSON.stringify({ [kind]: name, model: config.model, embedding: [...embedding] })}\n`,
-  );
-}
-
-function printError(image: string, error: EidosError, { json, out }: Options): void {
+function printError(image: string, error: EidosError, { json }: Options): void {
   process.exitCode = someFailed;
-  if (json && out === undefined)
-    process.stdout.write(`${JSON.stringify({ image, error: describeError(error) })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ image, error: describeError(error) })}\n`);
   else process.stderr.write(`${image}: ${error.message}\n`);
 }

@@ -1,14 +1,14 @@
 /** `eidos inspect`: what a checkpoint is, without running it. */
 import { Command } from 'commander';
 import type { Inspection } from '../../tasks/inspect/inspect.ts';
-import { localModel } from '../local-model.ts';
-import { acceptModelOptions } from '../model-options.ts';
+import { acceptModelOptions, localModel } from '../model-options.ts';
 
 interface Options {
   model?: string;
   tensors?: boolean;
   offline?: boolean;
   json?: boolean;
+  quiet?: boolean;
 }
 
 export function inspectCommand(): Command {

@@ -4,8 +4,7 @@ import type { Device, NumberType } from '../../engine/devices.ts';
 import { EidosError } from '../../errors.ts';
 import type { Verification } from '../../tasks/verify/verify.ts';
 import { someFailed } from '../failure.ts';
-import { localModel } from '../local-model.ts';
-import { acceptModelOptions, wholeNumber } from '../model-options.ts';
+import { acceptModelOptions, deviceNames, dtypeNames, localModel, wholeNumber } from '../model-options.ts';
 
 interface Options {
   model?: string;
@@ -15,6 +14,7 @@ interface Options {
   threshold?: number;
   offline?: boolean;
   json?: boolean;
+  quiet?: boolean;
 }
 
 export function verifyCommand(): Command {
@@ -22,10 +22,8 @@ export function verifyCommand(): Command {
     new Command('verify')
       .description('recompute reference embeddings on every device and in every number type of this machine')
       .option('-m, --model <model>', 'a folder, a weight file or a hub id (default: the bundled model)')
-      .addOption(
-        new Option('--device <device>', 'only this one').choices(['cpu', 'cuda', 'coreml', 'dml', 'webgpu']),
-      )
-      .addOption(new Option('--dtype <type>', 'only this one').choices(['fp32', 'fp16', 'int8']))
+      .addOption(new Option('--device <device>', 'only this one').choices(deviceNames))
+      .addOption(new Option('--dtype <type>', 'only this one').choices(dtypeNames))
       .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
       .option(
         '--threshold <cosine>',
@@ -43,7 +41,7 @@ export function verifyCommand(): Command {
   );
 }
 
-async function run(options: Options & { quiet?: boolean }): Promise<void> {
+async function run(options: Options): Promise<void> {
   const { verifyModel } = await import('../../tasks/verify/verify.ts');
   const { model, device, dtype, threads, threshold, offline } = options;
   const verifications = verifyModel(await localModel(model, options), {
