@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EidosError } from '../errors.ts';
+import type { BoundTensor, StoredTensor } from '../graph/tensor.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
 import { type FoundConfigurations, findConfigurations, readConfigurations } from './configuration/find.ts';
@@ -11,7 +12,7 @@ import type { Weights } from './formats/format.ts';
 import { bindParameters } from './layouts/bind.ts';
 import type { LayoutName, LayoutOptions } from './layouts/layout.ts';
 import { architectureFromShapes, layouts, withoutPrefix } from './layouts/table.ts';
-import { type BoundTensor, readSample, type StoredTensor } from './tensors.ts';
+import { readSample } from './tensors.ts';
 import { chooseWeights, weightNames } from './weight-names.ts';
 import { openWeights } from './weights.ts';
 

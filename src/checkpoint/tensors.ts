@@ -1,26 +1,14 @@
-/** Where a tensor of a weight file lies, and how its numbers are read: by ranges, never the file as a whole. */
+/** Reads the numbers of stored tensors by ranges, never a file as a whole. */
 import { open } from 'node:fs/promises';
 import { EidosError } from '../errors.ts';
-import { bytesPerElement, type DataType, elementCount } from '../graph/tensor.ts';
+import {
+  type BoundTensor,
+  bytesPerElement,
+  type DataType,
+  elementCount,
+  type StoredTensor,
+} from '../graph/tensor.ts';
 import { toFloat32 } from './numbers.ts';
-
-/** Bytes on disk (`file` is a real path, symbolic links resolved) or, where the file has no such run of bytes, in memory. */
-export type TensorLocation = { file: string; offset: number } | { bytes: Uint8Array };
-
-/** A contiguous row-major tensor of a weight file, little-endian, not yet read. */
-export interface StoredTensor {
-  name: string;
-  type: DataType;
-  shape: number[];
-  location: TensorLocation;
-  byteLength: number;
-}
-
-/** A stored tensor under its canonical name. */
-export interface BoundTensor extends StoredTensor {
-  /** The bytes are [in, out] where the canonical parameter is [out, in]; `shape` is that of the bytes. */
-  transposed?: boolean;
-}
 
 /** Largest read in one call: Node refuses more than 2 GiB, and smaller pieces let other reads in between. */
 const readPiece = 64 * 1024 * 1024;

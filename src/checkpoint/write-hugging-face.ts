@@ -7,7 +7,7 @@ import { clipPreprocessing, type ImagePreprocessing } from '../models/preprocess
 import { type ParameterValue, publishParameters } from './layouts/bind.ts';
 import { type TensorEntry, writeSafetensors } from './write-safetensors.ts';
 
-export interface HuggingFaceFiles {
+interface HuggingFaceFiles {
   /** Content of `config.json`. */
   config: Record<string, unknown>;
   /** Content of `preprocessor_config.json`. */
@@ -76,18 +76,6 @@ export function huggingFaceConfig(
     },
   };
   return { config, preprocessor: preprocessorConfig(preprocessing) };
-}
-
-/**
- * Published name → numbers in Hugging Face's CLIP layout, from canonical parameters.
- * @throws EidosError `invalid_option` where a parameter is missing or the architecture cannot be expressed.
- */
-export function huggingFaceTensors(
-  architecture: ClipArchitecture,
-  parameters: ReadonlyMap<string, ParameterValue>,
-): Map<string, ParameterValue> {
-  huggingFaceConfig(architecture);
-  return publishParameters('hugging_face_clip', architecture, parameters);
 }
 
 /**

@@ -44,17 +44,20 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** An array that lies in a file or in memory, row-major and little-endian. */
+/** Bytes on disk (`file` is a real path, symbolic links resolved) or, where no file has such a run of bytes, in memory. */
+export type TensorLocation = { file: string; offset: number } | { bytes: Uint8Array };
+
+/** An array that lies in a file or in memory, row-major, without gaps and little-endian; not yet read. */
 export interface StoredTensor {
   name: string;
   type: DataType;
   shape: number[];
-  location: { file: string; offset: number } | { bytes: Uint8Array };
+  location: TensorLocation;
   byteLength: number;
 }
 
-/** A stored array under the name of a parameter. */
+/** A stored array that is a parameter. */
 export interface BoundTensor extends StoredTensor {
-  /** Whether the file holds [in, out] where the parameter is [out, in]. */
+  /** The bytes are [in, out] where the parameter is [out, in]; `shape` is that of the bytes. */
   transposed?: boolean;
 }

@@ -14,10 +14,10 @@ import {
   type Configurations,
   openWeights,
   readTensor,
-  type StoredTensor,
   writeSafetensors,
 } from '../../src/checkpoint/index.ts';
 import { EidosError } from '../../src/errors.ts';
+import type { StoredTensor } from '../../src/graph/tensor.ts';
 import { clipPreprocessing } from '../../src/models/preprocessing.ts';
 import { sharedFixtures } from '../fixtures.ts';
 import { dictionary, op, type TensorSpec, tensor, torchArchive, zip } from './torch-writer.ts';

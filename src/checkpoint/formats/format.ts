@@ -1,5 +1,5 @@
 /** What every weight format is read into. */
-import type { StoredTensor } from '../tensors.ts';
+import type { StoredTensor } from '../../graph/tensor.ts';
 
 export type WeightFormat = 'safetensors' | 'torch' | 'torch_legacy' | 'torchscript';
 

@@ -1,10 +1,10 @@
 /** Reads safetensors: eight bytes of length, a JSON header of that length, then the numbers without gaps. */
 import { z } from 'zod';
 import { EidosError } from '../../errors.ts';
-import type { DataType } from '../../graph/tensor.ts';
+import type { DataType, StoredTensor } from '../../graph/tensor.ts';
 import { parseJson, readStart, type WeightFile } from '../files.ts';
 import { limits } from '../limits.ts';
-import { byteLengthOf, type StoredTensor } from '../tensors.ts';
+import { byteLengthOf } from '../tensors.ts';
 import type { Weights } from './format.ts';
 
 /** The format's names of the types that eidos reads. */

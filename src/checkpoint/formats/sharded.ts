@@ -2,9 +2,9 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { EidosError } from '../../errors.ts';
+import type { StoredTensor } from '../../graph/tensor.ts';
 import { readJson } from '../files.ts';
 import { limits } from '../limits.ts';
-import type { StoredTensor } from '../tensors.ts';
 import type { Weights } from './format.ts';
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });

@@ -1,8 +1,8 @@
 /** From PyTorch's objects to named tensors: dictionaries and modules become dotted names, views become ranges of the file. */
 import { EidosError } from '../../errors.ts';
-import { bytesPerElement, elementCount } from '../../graph/tensor.ts';
+import { bytesPerElement, elementCount, type StoredTensor } from '../../graph/tensor.ts';
 import { limits } from '../limits.ts';
-import { readRange, type StoredTensor } from '../tensors.ts';
+import { readRange } from '../tensors.ts';
 import { PickleObject, PickleTuple, type PickleValue } from './pickle.ts';
 import { type TorchStorage, TorchTensor } from './torch-objects.ts';
 

@@ -1,9 +1,9 @@
 /** Gives the tensors of a checkpoint their canonical names, and the way back when one is written. */
 import { EidosError } from '../../errors.ts';
-import { type DataType, elementCount } from '../../graph/tensor.ts';
+import { type BoundTensor, type DataType, elementCount, type StoredTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { canonicalShapes } from '../parameters.ts';
-import { type BoundTensor, reshape, type StoredTensor, sliceRows, transpose } from '../tensors.ts';
+import { reshape, sliceRows, transpose } from '../tensors.ts';
 import type { LayoutName, Published } from './layout.ts';
 import { shapeTable } from './shape-table.ts';
 import { layouts } from './table.ts';
