@@ -2,8 +2,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EidosError } from '../../errors.ts';
-import { decodeImage } from '../../image/decode.ts';
 import { imageSquare } from '../../image/preprocess.ts';
+import { cutTiles } from '../../image/tiles.ts';
 import { clipPreprocessing } from '../../models/preprocessing.ts';
 
 /** Squares of RGB bytes, one after the other: [count, side, side, 3]. */
@@ -48,22 +48,12 @@ export async function packTiles(
   { columns, tiles, label }: { columns: number; tiles: number; label: string },
 ): Promise<void> {
   const { side } = pictures;
-  const { data, width, height, mode } = await decodeImage(sheet, {}, label);
-  const rows = Math.ceil(tiles / columns);
-  if (mode !== 'rgb' || width !== columns * side || height < rows * side) {
-    throw new EidosError(
-      'invalid_image',
-      `${label} is ${width} × ${height} in ${mode}; ${tiles} RGB tiles of ${side} pixels in ${columns} columns need ${columns * side} × ${rows * side}.`,
-    );
-  }
-  for (let tile = 0; tile < tiles; tile++) {
-    const left = (tile % columns) * side;
-    const top = Math.floor(tile / columns) * side;
-    for (let y = 0; y < side; y++) {
-      const from = ((top + y) * width + left) * 3;
-      const row = data.subarray(from, from + side * 3);
-      pictures.data.set(row as Uint8Array, ((at + tile) * side + y) * side * 3);
+  const cut = await cutTiles(sheet, { side, columns, tiles }, label);
+  for (const [tile, { data, channels }] of cut.entries()) {
+    if (channels !== 3) {
+      throw new EidosError('invalid_image', `${label} has ${channels} channels; training reads RGB sheets.`);
     }
+    pictures.data.set(data, (at + tile) * side * side * 3);
   }
 }
 
