@@ -74,9 +74,13 @@ export default {
     ),
     forbid(
       'plain-types-only',
-      'checkpoint, text and image know only the plain types of graph: write `import type`.',
+      'checkpoint, text and image know only the plain values of graph: write `import type`.',
       { path: inRooms(['checkpoint', 'text', 'image']) },
-      { path: '^src/graph/', pathNot: '^src/graph/tensor\\.ts$', dependencyTypesNot: ['type-only'] },
+      {
+        path: '^src/graph/',
+        pathNot: '^src/graph/(tensor|half-floats)\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
     ),
     forbid(
       'leaves-apart',

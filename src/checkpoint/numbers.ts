@@ -1,4 +1,5 @@
 /** Number types of weight files to and from the single floats that eidos computes with. */
+import { halfFloatValues } from '../graph/half-floats.ts';
 import type { DataType } from '../graph/tensor.ts';
 
 /**
@@ -22,7 +23,7 @@ const decoders: { readonly [T in DataType]: (bytes: Uint8Array) => Float32Array 
   float64: (bytes) => Float32Array.from(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8)),
   float16: (bytes) => {
     const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-    const table = halfTable();
+    const table = halfFloatValues();
     const result = new Float32Array(halves.length);
     for (let i = 0; i < result.length; i++) result[i] = table[halves[i]!]!;
     return result;
@@ -45,26 +46,6 @@ const decoders: { readonly [T in DataType]: (bytes: Uint8Array) => Float32Array 
 /** Typed arrays want their address to be a multiple of the element size. */
 function aligned(bytes: Uint8Array, boundary: number): Uint8Array {
   return bytes.byteOffset % boundary === 0 ? bytes : bytes.slice();
-}
-
-let halves: Float32Array | undefined;
-
-/** The value of each of the 65,536 half floats; 256 KiB once are faster than arithmetic on every element. */
-function halfTable(): Float32Array {
-  if (halves === undefined) {
-    halves = new Float32Array(65536);
-    for (let half = 0; half < 65536; half++) halves[half] = halfValue(half);
-  }
-  return halves;
-}
-
-function halfValue(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 /** Bits of a single float → bits of the nearest half float. */

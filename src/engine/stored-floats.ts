@@ -1,6 +1,7 @@
 /** Reads stored weights as single floats piece by piece, so that a checkpoint is never in memory as a whole. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { EidosError } from '../errors.ts';
+import { halfFloatValues } from '../graph/half-floats.ts';
 import { type BoundTensor, bytesPerElement, type DataType, elementCount } from '../graph/tensor.ts';
 
 type FloatType = 'float32' | 'float16' | 'bfloat16';
@@ -83,19 +84,7 @@ const widen: { readonly [T in 'float16' | 'bfloat16']: (from: Uint16Array, to: F
     for (let i = 0; i < from.length; i++) bits[i] = from[i]! << 16;
   },
   float16(from, to) {
-    halves ??= Float32Array.from({ length: 65536 }, (_, half) => halfValue(half));
-    for (let i = 0; i < from.length; i++) to[i] = halves[from[i]!]!;
+    const values = halfFloatValues();
+    for (let i = 0; i < from.length; i++) to[i] = values[from[i]!]!;
   },
 };
-
-/** The value of each half float. */
-let halves: Float32Array | undefined;
-
-function halfValue(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
