@@ -3,20 +3,20 @@
 /** The closed set of codes; the command line prints them, a server maps them to a status. */
 export type ErrorCode =
   | 'invalid_option' // an argument, option or configuration field that cannot be meant
-  | 'not_found' // a file, folder or model that is not there
+  | 'not_found' // a file, folder or model that is not there or cannot be opened
   | 'invalid_image' // bytes that are no picture, or a broken one
   | 'image_too_large' // over the limit on pixels or bytes
   | 'invalid_checkpoint' // a weight file that is malformed or over a limit
   | 'unsupported_checkpoint' // a sound file of a model that eidos does not have
-  | 'config_mismatch' // a configuration that contradicts the weights
+  | 'config_mismatch' // a configuration or vocabulary that contradicts the weights
   | 'invalid_tokenizer' // a malformed vocabulary, or none where one is needed
   | 'text_too_long' // more tokens than the context holds, where the caller asked for an error
   | 'device_unavailable' // a device that is not compiled in or not present
   | 'dtype_unavailable' // a number type that the device does not have
-  | 'engine_failed' // onnxruntime refused a program
+  | 'engine_failed' // onnxruntime refused a program, or its thread ended
   | 'invalid_graph' // a graph whose shapes or types do not fit
   | 'offline' // the network is needed and not allowed
-  | 'download_failed' // the network was tried and failed
+  | 'download_failed' // the network was tried and failed, or its cache cannot be written
   | 'checksum_mismatch' // bytes that are not the ones promised
   | 'aborted' // the caller's AbortSignal
   | 'closed'; // used after close()

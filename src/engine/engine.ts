@@ -1,10 +1,11 @@
 /** Compiles programs and runs them: one engine is one thread with its sessions on one device. */
 import { availableParallelism } from 'node:os';
 import { EidosError } from '../errors.ts';
+import { defaultCacheFolder } from './cache-folder.ts';
 import { processorName } from './cpu.ts';
 import { chooseDevice, type Device, type DeviceChoice, parseDevice } from './devices.ts';
 import type { Program } from './onnx/lower.ts';
-import { type CacheEntry, cacheEntry, defaultCacheFolder } from './program-cache.ts';
+import { type CacheEntry, cacheEntry } from './program-cache.ts';
 import { cachedOptions, engineVersion, loadOptions, savingOptions } from './session-options.ts';
 import { type EngineWorker, startWorker } from './worker.ts';
 
@@ -102,7 +103,11 @@ export interface Engine {
 
 /** Throws `invalid_option` for an unknown device or a number of threads below one. */
 export function createEngine(options: EngineOptions = {}): Engine {
-  const { device = 'cpu', threads = availableParallelism(), cacheFolder = defaultCacheFolder() } = options;
+  const {
+    device = 'cpu',
+    threads = availableParallelism(),
+    cacheFolder = defaultCacheFolder('programs'),
+  } = options;
   const wanted = parseDevice(device);
   if (!Number.isInteger(threads) || threads < 1)
     throw new EidosError('invalid_option', `threads is ${threads}; it must be a whole number from 1.`);

@@ -1,7 +1,6 @@
 /** Programs kept on disk with their weights already in the layout of this processor, so that opening them is mapping a file. */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { EidosError } from '../errors.ts';
 
@@ -15,13 +14,13 @@ export interface CacheIdentity {
   circumstances: readonly string[];
 }
 
-/** The place of one program; `find` and `keep` never throw because of what lies on the disk. */
+/** The place of one program; `find` never throws because of what lies on the disk. */
 export interface CacheEntry {
   /** The path of a sound program, or undefined where there is none yet. */
   find(): Promise<string | undefined>;
   /**
    * Lets `write` fill a fresh folder with `modelFile` and `dataFile` and puts it in place as a whole, so
-   * that other processes see all of it or nothing. Returns why that failed, or undefined.
+   * that other processes see all of it or nothing. Throws what `write` throws, or the disk's own error.
    */
   keep(write: (folder: string) => Promise<void>): Promise<void>;
   /** Removes what is there; for a program that looks sound but does not open. */
@@ -31,11 +30,6 @@ export interface CacheEntry {
 export const modelFile = 'program.onnx';
 export const dataFile = 'weights.bin';
 const sealFile = 'seal.json';
-
-/** `$XDG_CACHE_HOME/eidos/programs`, by default in ~/.cache. */
-export function defaultCacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'eidos', 'programs');
-}
 
 /**
  * The entry of a program in a folder. A weight file is known by its path, size, number and times of change

@@ -11,11 +11,11 @@ import {
 } from './convolution-gradients.ts';
 import { sumTo } from './derived.ts';
 import { isSymbolic, staticShape } from './dimension.ts';
-import * as operations from './operations.ts';
 import {
   add,
   broadcastLike,
   cast,
+  constant,
   divide,
   equal,
   exp,
@@ -191,7 +191,7 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
   selectTokens: ({ inputs: [tokens, index] }, dy) => {
     const [n, , width] = tokens!.shape;
     const [length] = staticShape(tokens!.shape.slice(1, 2), 'the gradient of selectTokens');
-    const places = operations.constant(BigInt64Array.from({ length: length! }, (_, i) => BigInt(i)));
+    const places = constant(BigInt64Array.from({ length: length! }, (_, i) => BigInt(i)));
     const chosen = equal(reshape(index!, [n!, 1]), places); // [n, tokens]
     return [
       multiply(cast(reshape(chosen, [n!, length!, 1]), 'float32'), reshape(dy, [n!, 1, width!])),

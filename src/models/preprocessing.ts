@@ -1,4 +1,4 @@
-/** What a model expects of its pictures and sentences before its towers see them, as plain data. */
+/** What a model expects of its pictures before its image encoder sees them, as plain data. */
 
 /** How a picture becomes the square of floats that an image encoder reads. */
 export interface ImagePreprocessing {

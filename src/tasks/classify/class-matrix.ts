@@ -1,11 +1,11 @@
 /** The embeddings of class names, from prompts (Radford et al. 2021, section 3.1.4), kept on disk between runs. */
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openWeights, readTensor, writeSafetensors } from '../../checkpoint/index.ts';
 import type { Clip } from '../../clip/clip.ts';
 import { type Embeddings, meanOfGroups, normalizeRows } from '../../clip/embeddings.ts';
+import { defaultCacheFolder } from '../../engine/cache-folder.ts';
 
 export interface ClassMatrixOptions {
   /** Where matrices are kept, or false to keep none. @default $XDG_CACHE_HOME/eidos/classes, ~/.cache without it */
@@ -20,7 +20,7 @@ export interface ClassMatrixOptions {
 export async function classMatrix(
   clip: Clip,
   prompts: readonly (readonly string[])[],
-  { cacheFolder = defaultFolder(), onWarning }: ClassMatrixOptions = {},
+  { cacheFolder = defaultCacheFolder('classes'), onWarning }: ClassMatrixOptions = {},
 ): Promise<Embeddings> {
   const file =
     cacheFolder === false ? undefined : join(cacheFolder, `${identity(clip, prompts)}.safetensors`);
@@ -32,10 +32,6 @@ export async function classMatrix(
   const matrix = normalizeRows(meanOfGroups(each, owner, prompts.length));
   if (file !== undefined) await keepMatrix(file, matrix);
   return matrix;
-}
-
-function defaultFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'eidos', 'classes');
 }
 
 /** Everything that the numbers depend on. */
