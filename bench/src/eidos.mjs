@@ -42,3 +42,24 @@ export const pipelines = () => built('image/pipeline.js');
 
 /** @returns {Promise<typeof import('../../src/text/train-vocabulary.ts')>} */
 export const vocabularies = () => built('text/train-vocabulary.js');
+
+/** @returns {Promise<typeof import('../../src/graph/differentiate.ts')>} */
+export const differentiation = () => built('graph/differentiate.js');
+
+/** @returns {Promise<typeof import('../../src/graph/value.ts')>} */
+export const graphs = () => built('graph/value.js');
+
+/** @returns {Promise<typeof import('../../src/models/vit.ts')>} */
+export const visionTransformers = () => built('models/vit.js');
+
+/** @returns {Promise<typeof import('../../src/models/layers.ts')>} */
+export const layers = () => built('models/layers.js');
+
+/** @returns {Promise<typeof import('../../src/models/losses.ts')>} */
+export const losses = () => built('models/losses.js');
+
+/** @returns {Promise<typeof import('../../src/train/optimizer.ts')>} */
+export const optimizers = () => built('train/optimizer.js');
+
+/** @returns {Promise<typeof import('../../src/train/step.ts')>} */
+export const steps = () => built('train/step.js');
