@@ -1,18 +1,6 @@
 /** Functions made of operators; their gradients follow. */
 import { type Dimension, type Shape, size } from './dimension.ts';
-import {
-  add,
-  divide,
-  erf,
-  gemm,
-  maximum,
-  multiply,
-  type Operand,
-  reduceSum,
-  reshape,
-  sqrt,
-  tanh,
-} from './operations.ts';
+import { add, divide, erf, gemm, maximum, multiply, reduceSum, reshape, sqrt, tanh } from './operations.ts';
 import type { Value } from './value.ts';
 
 /** x·Φ(x) = x/2·(1 + erf(x/√2)) (Hendrycks and Gimpel 2016). */
@@ -65,14 +53,4 @@ export function sumTo(x: Value, shape: Shape): Value {
 /** The sum of several values. */
 export function total(values: readonly Value[]): Value {
   return values.reduce((sum, next) => add(sum, next));
-}
-
-/** x². */
-export function square(x: Value): Value {
-  return multiply(x, x);
-}
-
-/** a·(1 − share) + b·share. */
-export function blend(a: Operand, b: Operand, share: number): Value {
-  return add(multiply(a, 1 - share), multiply(b, share));
 }

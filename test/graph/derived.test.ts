@@ -1,7 +1,7 @@
 /** Functions made of operators have the values of their formulas, and finite gradients. */
 import { afterAll, expect, test } from 'vitest';
 import { createEngine } from '../../src/engine/engine.ts';
-import { blend, flatten, gelu, geluTanh, linear, normalize, sumTo, total } from '../../src/graph/derived.ts';
+import { flatten, gelu, geluTanh, linear, normalize, sumTo, total } from '../../src/graph/derived.ts';
 import { differentiate } from '../../src/graph/differentiate.ts';
 import { constant, input, multiply, reduceSum } from '../../src/graph/operations.ts';
 import type { Value } from '../../src/graph/value.ts';
@@ -55,14 +55,13 @@ test('a linear layer works over the last axis of any array', async () => {
   expect(flatten(y).shape).toEqual([2, 3]);
 });
 
-test('sums, blends and totals', async () => {
+test('sums and totals', async () => {
   const x = constant(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);
   expect(await numbers(sumTo(x, [3]))).toEqual([5, 7, 9]);
   expect(await numbers(sumTo(x, [2, 1]))).toEqual([6, 15]);
   expect(await numbers(sumTo(x, []))).toEqual([21]);
   expect(sumTo(x, [2, 3])).toBe(x);
   expect(await numbers(total([floats(1), floats(2), floats(3)]))).toEqual([6]);
-  expectNear(await numbers(blend(floats(0, 4), floats(8, 8), 0.25)), [2, 5]);
   const open = input('open', [2]);
   expect(total([open])).toBe(open);
 });

@@ -12,16 +12,16 @@ afterAll(() => engine.close());
 test('one program cuts long rows and fills up short ones', async () => {
   const ids = input('ids', [symbolic('n'), symbolic('t')], 'int64');
   const session = await engine.compile(lower({ fitted: fitLength(ids, 1, 4) }));
-  const fit = async (rows: number[][]): Promise<number[]> => {
+  const fitted = async (rows: number[][]): Promise<number[]> => {
     const shape = [rows.length, rows[0]!.length];
     const feeds = { ids: { type: 'int64', data: BigInt64Array.from(rows.flat(), BigInt), shape } } as const;
-    const { fitted } = await session.run(feeds, { fetches: ['fitted'] });
-    expect([...fitted!.shape]).toEqual([rows.length, 4]);
-    return Array.from(fitted!.data as BigInt64Array, Number);
+    const outputs = await session.run(feeds, { fetches: ['fitted'] });
+    expect([...outputs.fitted!.shape]).toEqual([rows.length, 4]);
+    return Array.from(outputs.fitted!.data as BigInt64Array, Number);
   };
-  expect(await fit([[7]])).toEqual([7, 0, 0, 0]);
-  expect(await fit([[1, 2, 3, 4]])).toEqual([1, 2, 3, 4]);
-  const long = await fit([
+  expect(await fitted([[7]])).toEqual([7, 0, 0, 0]);
+  expect(await fitted([[1, 2, 3, 4]])).toEqual([1, 2, 3, 4]);
+  const long = await fitted([
     [1, 2, 3, 4, 5, 6],
     [9, 8, 7, 6, 5, 4],
   ]);

@@ -4,6 +4,7 @@ import { EidosError } from '../../src/errors.ts';
 import { symbolic } from '../../src/graph/dimension.ts';
 import { normal } from '../../src/graph/initialise.ts';
 import * as g from '../../src/graph/operations.ts';
+import { shapeRules } from '../../src/graph/shapes.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
 import { verify } from '../../src/graph/verify.ts';
 
@@ -16,10 +17,18 @@ const pictures = g.input('pictures', [2, 4, 5, 5]);
 const kernel = g.input('kernel', [6, 4, 3, 3]);
 const vector = (length: number): Value => g.input(`vector${length}`, [length]);
 
+test('every operator has a function of its name', () => {
+  const functions: Readonly<Record<string, unknown>> = g;
+  const missing = Object.keys(shapeRules).filter((operator) => typeof functions[operator] !== 'function');
+  expect(missing).toEqual([]);
+});
+
 /** What is written, and what the message must hold beside the operator's name. */
 const misfits: readonly [string, () => unknown, ...string[]][] = [
   ['constant', () => g.constant(Float32Array.of(1, 2), [3]), '2 numbers', '[3]'],
   ['exp', () => g.exp(whole), 'int64'],
+  ['log', () => g.log(whole), 'int64'],
+  ['abs', () => g.abs(truth), 'bool'],
   ['add', () => g.add(x, vector(2)), '[2, 3]', '[2]'],
   ['add', () => g.add(open, g.input('other', [symbolic('m'), 3])), '[n, 3]', '[m, 3]'],
   ['multiply', () => g.multiply(x, whole), 'float32', 'int64'],
