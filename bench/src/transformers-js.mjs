@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 
 /**
  * The part of its interface that is used here; its own types are there only once it is installed.
- * @typedef {{ data: Float32Array & BigInt64Array, dims: number[] }} PeerTensor
+ * @typedef {{ data: Float32Array | BigInt64Array, dims: number[] }} PeerTensor
  * @typedef {(inputs: object) => Promise<Record<string, PeerTensor>>} PeerModel
  * @typedef {{ from_pretrained(name: string, options?: object): Promise<PeerModel> }} PeerModelClass
  * @typedef {{

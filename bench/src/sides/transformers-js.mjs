@@ -20,7 +20,7 @@ serve(async ({ files, batch, wanted }) => {
     const paths = files.slice(start, start + batch);
     const images = await Promise.all(paths.map((/** @type {string} */ path) => peer.RawImage.read(path)));
     const { image_embeds: embeds } = await network(await processor(images));
-    if (wanted === 'embeddings') embeddings.push(...(embeds?.data ?? []));
+    if (wanted === 'embeddings') embeddings.push(...Array.from(embeds?.data ?? [], Number));
   }
   return wanted === 'embeddings' ? embeddings : undefined;
 });
