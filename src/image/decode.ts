@@ -4,7 +4,7 @@
  */
 import type { Metadata, Sharp } from 'sharp';
 import { EidosError } from '../errors.ts';
-import { type PictureHeader, type PixelMode, paletteColour, readHeader } from './header.ts';
+import { type PictureHeader, type PixelMode, readHeader } from './header.ts';
 import { isRawPixels, type RawPixels } from './source.ts';
 
 export interface DecodeOptions {
@@ -240,27 +240,4 @@ function tooLarge(label: string, maxPixels: number, cause?: unknown): EidosError
     `${label} has more than ${maxPixels} pixels: raise maxPixels if it is really meant.`,
     { cause },
   );
-}
-
-/** The colour around a picture that is padded: `fill` in the picture's own values, seen as RGB. */
-export function borderColour(picture: DecodedPicture, fill: number): [number, number, number] {
-  switch (picture.mode) {
-    case 'palette':
-      return picture.palette ? paletteColour(picture.palette, fill) : [fill, fill, fill];
-    case 'bilevel':
-      return fill > 0 ? [255, 255, 255] : [0, 0, 0];
-    case 'cmyk': {
-      const value = cmykToRgb(fill, fill);
-      return [value, value, value];
-    }
-    default:
-      return [fill, fill, fill];
-  }
-}
-
-/** One colour of RGB from its opposite and black, all 0 to 255: (1 − ink) · (1 − black) in whole numbers. */
-export function cmykToRgb(ink: number, black: number): number {
-  const light = 255 - black;
-  const product = ink * light + 128;
-  return Math.max(0, light - (((product >> 8) + product) >> 8));
 }

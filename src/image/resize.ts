@@ -3,8 +3,10 @@
  * padded, and in which order resizing and conversion to RGB happen.
  */
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
-import { borderColour, channelsOfMode, cmykToRgb, type DecodedPicture } from './decode.ts';
-import { type Interpolation, realWeights, resample, type Span } from './resample.ts';
+import { borderColour, divideByAlpha, dropAlpha, fromCmyk, timesAlpha, toPlainColours } from './colours.ts';
+import type { DecodedPicture } from './decode.ts';
+import { type Interpolation, resample, type Span } from './resample.ts';
+import { resampleWide } from './resample-wide.ts';
 
 /** What of the resized picture is wanted, and where it lies in the square. */
 export interface Geometry {
@@ -119,117 +121,4 @@ function resizeInMode(
       return { data: divideByAlpha(resample(timesAlpha(data), 4, across, down, interpolation)), channels: 3 };
     }
   }
-}
-
-/** Conversion before resizing: afterwards the picture is RGB or 8-bit grey. */
-function toPlainColours(picture: DecodedPicture): DecodedPicture {
-  const { data, width, height } = picture;
-  if (data instanceof Uint16Array) {
-    return { data: new Uint8Array(clipWide(data).buffer), width, height, mode: 'grey' };
-  }
-  switch (picture.mode) {
-    case 'rgb_alpha':
-      return { data: new Uint8Array(dropAlpha(data).buffer), width, height, mode: 'rgb' };
-    case 'cmyk':
-      return { data: new Uint8Array(fromCmyk(data).buffer), width, height, mode: 'rgb' };
-    default:
-      return { data, width, height, mode: channelsOfMode[picture.mode] === 1 ? 'grey' : 'rgb' };
-  }
-}
-
-function dropAlpha(data: Uint8Array | Uint8ClampedArray): Uint8ClampedArray {
-  const result = new Uint8ClampedArray((data.length / 4) * 3);
-  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
-    result[to] = data[from]!;
-    result[to + 1] = data[from + 1]!;
-    result[to + 2] = data[from + 2]!;
-  }
-  return result;
-}
-
-/** Inverted inks and black to RGB, [n, 4] → [n, 3]. */
-function fromCmyk(data: Uint8Array | Uint8ClampedArray): Uint8ClampedArray {
-  const result = new Uint8ClampedArray((data.length / 4) * 3);
-  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
-    const black = data[from + 3]!;
-    for (let c = 0; c < 3; c++) result[to + c] = cmykToRgb(data[from + c]!, black);
-  }
-  return result;
-}
-
-/** Colours weighed by their alpha, so that invisible ones do not bleed into visible ones. */
-function timesAlpha(data: Uint8Array): Uint8Array {
-  const result = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i += 4) {
-    const alpha = data[i + 3]!;
-    for (let c = 0; c < 3; c++) {
-      const product = data[i + c]! * alpha + 128;
-      result[i + c] = ((product >> 8) + product) >> 8; // division by 255, rounded
-    }
-    result[i + 3] = alpha;
-  }
-  return result;
-}
-
-/** Undoes `timesAlpha` and drops the alpha, [n, 4] → [n, 3]. */
-function divideByAlpha(data: Uint8ClampedArray): Uint8ClampedArray {
-  const result = new Uint8ClampedArray((data.length / 4) * 3);
-  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
-    const alpha = data[from + 3]!;
-    const divides = alpha !== 0 && alpha !== 255;
-    for (let c = 0; c < 3; c++) {
-      const value = data[from + c]!;
-      result[to + c] = divides ? Math.trunc((255 * value) / alpha) : value;
-    }
-  }
-  return result;
-}
-
-/**
- * 16-bit grey is resampled in whole numbers, then cut off at 255, as Pillow does: the picture of a scanner
- * that uses all 16 bits becomes nearly white, and that is what CLIP was shown.
- */
-function resampleWide(
-  data: Uint16Array,
-  across: Span,
-  down: Span,
-  interpolation: Interpolation,
-): Uint8ClampedArray {
-  if (interpolation === 'nearest') {
-    return resample(new Uint8Array(clipWide(data).buffer), 1, across, down, interpolation);
-  }
-  // Where a side stays as it is, the weights are 1 and 0, and the sums exact.
-  const rows = realWeights(across, interpolation);
-  const columns = realWeights(down, interpolation);
-  const top = columns.starts[0] ?? 0;
-  const bottom = (columns.starts[down.count - 1] ?? 0) + columns.taps;
-  const middle = new Int32Array((bottom - top) * across.count);
-  for (let y = top; y < bottom; y++) {
-    for (let x = 0; x < across.count; x++) {
-      let sum = 0;
-      const at = y * across.from + rows.starts[x]!;
-      for (let tap = 0; tap < rows.taps; tap++) sum += data[at + tap]! * rows.values[x * rows.taps + tap]!;
-      middle[(y - top) * across.count + x] = roundAway(sum);
-    }
-  }
-  const result = new Uint8ClampedArray(down.count * across.count);
-  for (let y = 0; y < down.count; y++) {
-    for (let x = 0; x < across.count; x++) {
-      let sum = 0;
-      const at = (columns.starts[y]! - top) * across.count + x;
-      for (let tap = 0; tap < columns.taps; tap++) {
-        sum += middle[at + tap * across.count]! * columns.values[y * columns.taps + tap]!;
-      }
-      result[y * across.count + x] = roundAway(sum);
-    }
-  }
-  return result;
-}
-
-function roundAway(value: number): number {
-  return value >= 0 ? Math.floor(value + 0.5) : -Math.floor(0.5 - value);
-}
-
-function clipWide(data: Uint16Array): Uint8ClampedArray {
-  return Uint8ClampedArray.from(data);
 }
