@@ -69,21 +69,24 @@ export async function openCheckpoint(
   };
 }
 
-/** Hugging Face's settings count for its layouts, open_clip's for the others; without either the layout's own. */
+/** What the settings beside the weights say, where they are of the layout's own tools; else the layout's defaults. */
 function preprocessingOf(
   layout: LayoutName,
   architecture: ClipArchitecture,
   { openClip, preprocessor }: FoundConfigurations,
 ): ImagePreprocessing {
-  const defaults = layouts[layout].preprocessing(architecture);
-  const huggingFace = layout === 'hugging_face_clip' || layout === 'hugging_face_siglip';
-  if (!huggingFace && openClip?.preprocess !== undefined) {
-    return openClipPreprocessing(openClip.preprocess, openClip.file, defaults);
+  const { settings, preprocessing } = layouts[layout];
+  const defaults = preprocessing(architecture);
+  switch (settings) {
+    case 'open_clip':
+      return openClip?.preprocess === undefined
+        ? defaults
+        : openClipPreprocessing(openClip.preprocess, openClip.file, defaults);
+    case 'hugging_face':
+      return preprocessor === undefined
+        ? defaults
+        : huggingFacePreprocessing(preprocessor.value, preprocessor.file, defaults);
   }
-  if (huggingFace && preprocessor !== undefined) {
-    return huggingFacePreprocessing(preprocessor.value, preprocessor.file, defaults);
-  }
-  return defaults;
 }
 
 interface OpenedSource {

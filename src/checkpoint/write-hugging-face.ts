@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { EidosError } from '../errors.ts';
 import type { Activation, ClipArchitecture, TransformerArchitecture } from '../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../models/preprocessing.ts';
+import { pillowFilters } from './configuration/preprocessing.ts';
 import { type ParameterValue, publishParameters } from './layouts/bind.ts';
 import { type TensorEntry, writeSafetensors } from './write-safetensors.ts';
 
@@ -19,13 +20,6 @@ const activationNames: { readonly [A in Activation]: string } = {
   quick_gelu: 'quick_gelu',
   gelu: 'gelu',
   gelu_tanh: 'gelu_pytorch_tanh',
-};
-
-const pillowFilters: { readonly [I in ImagePreprocessing['interpolation']]: number } = {
-  nearest: 0,
-  lanczos: 1,
-  bilinear: 2,
-  bicubic: 3,
 };
 
 /**

@@ -76,9 +76,12 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
       engine,
       encoders: createEncoders(engine, architecture, parameters, { dtype, load }),
       tokenizer: () => {
-        tokenizer ??= import('./tokenizer.ts').then(({ findTokenizer }) =>
-          findTokenizer(checkpoint, options),
-        );
+        tokenizer ??= import('./tokenizer.ts')
+          .then(({ findTokenizer }) => findTokenizer(checkpoint, options))
+          .catch((error: unknown) => {
+            tokenizer = undefined; // it may be there, or the network back, the next time
+            throw error;
+          });
         return tokenizer;
       },
     });

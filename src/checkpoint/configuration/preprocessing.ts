@@ -24,13 +24,13 @@ const processorSchema = z.object({
 
 type Triple = [number, number, number];
 
-/** Pillow's numbers of its filters. */
-const pillowFilters: readonly (ImagePreprocessing['interpolation'] | undefined)[] = [
-  'nearest',
-  'lanczos',
-  'bilinear',
-  'bicubic',
-];
+/** Pillow's numbers of its filters, by which Hugging Face's settings name them. */
+export const pillowFilters: { readonly [I in ImagePreprocessing['interpolation']]: number } = {
+  nearest: 0,
+  lanczos: 1,
+  bilinear: 2,
+  bicubic: 3,
+};
 
 /**
  * Hugging Face's settings over the layout's defaults.
@@ -64,8 +64,8 @@ export function huggingFacePreprocessing(
   agreeOnSize(shown, defaults.size, `${file}: size`);
 
   const normalise = config.do_normalize !== false;
-  const resample = config.resample;
-  const filter = resample === undefined ? defaults.interpolation : pillowFilters[resample];
+  const { resample = pillowFilters[defaults.interpolation] } = config;
+  const filter = interpolations.find((name) => pillowFilters[name] === resample);
   return {
     ...defaults,
     resize: resize.mode,
@@ -108,6 +108,8 @@ export function openClipPreprocessing(
     deviation: deviation((config.std as Triple | undefined) ?? defaults.deviation, file),
   };
 }
+
+const interpolations = Object.keys(pillowFilters) as ImagePreprocessing['interpolation'][];
 
 type Sides = z.output<typeof sides>;
 type Unsupported = (field: string, problem: string) => never;

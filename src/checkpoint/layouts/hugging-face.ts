@@ -73,6 +73,7 @@ export const huggingFaceClip: Layout = {
   },
 
   ignores: (name) => name.endsWith('.position_ids'),
+  settings: 'hugging_face',
   preprocessing: ({ image }) => huggingFacePreprocessing(image.imageSize),
 };
 
@@ -117,6 +118,7 @@ export const huggingFaceSiglip: Layout = {
   },
 
   ignores: (name) => name.endsWith('.position_ids'),
+  settings: 'hugging_face',
   preprocessing: ({ image }) => ({
     ...huggingFacePreprocessing(image.imageSize),
     resize: 'squash',

@@ -51,6 +51,7 @@ export const openClipTimmSiglip: Layout = {
   },
 
   ignores: () => false,
+  settings: 'open_clip',
 
   preprocessing: ({ image }) => ({
     ...clipPreprocessing,

@@ -40,6 +40,7 @@ function openAiLayout(prefix: '' | 'text.'): Layout {
       name.endsWith('attn_mask') ||
       name.startsWith('text_decoder.'),
 
+    settings: 'open_clip',
     preprocessing,
   };
 }

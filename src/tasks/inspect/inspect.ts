@@ -1,5 +1,5 @@
 /** What a checkpoint is: its architecture, where its numbers lie, and how much work it is. */
-import { openCheckpoint, parameterCount } from '../../checkpoint/index.ts';
+import { openCheckpoint } from '../../checkpoint/index.ts';
 import { floatingPointOperations } from '../../graph/cost.ts';
 import { symbolic } from '../../graph/dimension.ts';
 import { input } from '../../graph/operations.ts';
@@ -52,7 +52,7 @@ function countParameters(architecture: ClipArchitecture): Inspection['parameters
     trained
       .filter(({ name }) => name.startsWith(prefix))
       .reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  return { image: count('image.'), text: count('text.'), total: parameterCount(architecture) };
+  return { image: count('image.'), text: count('text.'), total: count('') };
 }
 
 function countOperations(architecture: ClipArchitecture): Inspection['operations'] {
