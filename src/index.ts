@@ -11,8 +11,11 @@ export type {
 } from './clip/clip.ts';
 export { type Cosine, cosineSimilarity, type Embeddings } from './clip/embeddings.ts';
 export { type LoadOptions, loadClip } from './clip/load.ts';
+export type { Device, NumberType } from './engine/devices.ts';
+export type { LoadMode } from './engine/engine.ts';
 export { EidosError, type ErrorCode } from './errors.ts';
 export type { FloatTensor, IntTensor } from './graph/tensor.ts';
+export type { BatchItem } from './image/pipeline.ts';
 export type { ImageSource, ImageSources, RawPixels } from './image/source.ts';
 export type {
   Activation,
@@ -30,4 +33,6 @@ export {
   type ZeroShotClassifier,
   type ZeroShotOptions,
 } from './tasks/classify/classify.ts';
+export type { TextRules } from './text/rules.ts';
 export { type PromptTemplateSet, promptTemplates } from './text/templates.ts';
+export type { TextOverflow, Tokenizer, TokenRows } from './text/tokenizer.ts';

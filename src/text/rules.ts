@@ -17,7 +17,10 @@ export interface TextRules {
   lowerCase: boolean;
 }
 
-/** OpenAI's and open_clip's rules, but for `ftfy`, which eidos has not (the documentation says what that changes). */
+/**
+ * OpenAI's and open_clip's rules, but for `ftfy`, which eidos does not have: curly quotes, ligatures, full-width and
+ * decomposed letters and wrongly decoded bytes give other tokens (docs/parity.md counts them).
+ */
 export const openAiRules: TextRules = {
   unescapeHtml: true,
   compose: false,
