@@ -51,7 +51,7 @@ export function outputFormat(path: string): EmbeddingFormat {
   if (ending in writers) return ending as EmbeddingFormat;
   throw new EidosError(
     'invalid_option',
-    `--out ${path}: the name must end in ${Object.keys(writers).join(', ')}`,
+    `--out ${path}: the name must end in ${Object.keys(writers).join(', ')}.`,
   );
 }
 

@@ -131,7 +131,7 @@ export function wholeNumber(option: string): (text: string) => number {
   return (text) => {
     const number = Number(text);
     if (!/^\d+$/.test(text) || number < 1) {
-      throw new EidosError('invalid_option', `${option} is "${text}", but must be a whole number from 1`);
+      throw new EidosError('invalid_option', `${option} is "${text}", but must be a whole number from 1.`);
     }
     return number;
   };

@@ -144,7 +144,7 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
       if (!fits || data.length !== elementCount(shape)) {
         throw new EidosError(
           'invalid_option',
-          `Pixels are [n, 3, ${side}, ${side}] for this model, not [${shape.join(', ')}]`,
+          `Pixels are [n, 3, ${side}, ${side}] for this model, not [${shape.join(', ')}].`,
         );
       }
       return finish(await encoders.encodePixels(data, count), options);
@@ -183,12 +183,15 @@ function tokenRows(
   if (!isRectangle || length < 1 || length > text.contextLength || ids.length !== rows * length) {
     throw new EidosError(
       'invalid_option',
-      `Tokens are rows of equal length up to ${text.contextLength} for this model`,
+      `Tokens are rows of equal length up to ${text.contextLength} for this model.`,
     );
   }
   const fraction = ids instanceof BigInt64Array ? undefined : ids.find((id) => !Number.isSafeInteger(id));
   if (fraction !== undefined) {
-    throw new EidosError('invalid_option', `Token ${fraction} is no whole number`);
+    throw new EidosError(
+      'invalid_option',
+      `Token ${fraction} is no whole number: tokens are ids of the model's vocabulary.`,
+    );
   }
   const data = ids instanceof BigInt64Array ? ids : BigInt64Array.from(ids, BigInt);
   const limit = BigInt(text.vocabularySize);
@@ -196,7 +199,7 @@ function tokenRows(
   if (outside !== undefined) {
     throw new EidosError(
       'invalid_option',
-      `Token ${outside} is not in the vocabulary of ${text.vocabularySize}`,
+      `Token ${outside} is not in the vocabulary of ${text.vocabularySize}: take ids from this model's tokenizer.`,
     );
   }
   return { data, length };

@@ -29,7 +29,7 @@ export function cosineSimilarity(a: Embeddings, b: Embeddings): FloatTensor {
   if (width !== other) {
     throw new EidosError(
       'invalid_option',
-      `Embeddings of length ${width} and ${other} do not compare: take both from one model`,
+      `Embeddings of length ${width} and ${other} do not compare: take both from one model.`,
     );
   }
   const data = new Float32Array(n * m);

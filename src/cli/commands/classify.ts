@@ -94,7 +94,7 @@ async function readLabels({ labels, label = [], labelsFile }: Options): Promise<
   if (given.length === 0) {
     throw new EidosError(
       'invalid_option',
-      'No labels: give --labels "a cat,a dog", --label or --labels-file',
+      'No labels: give --labels "a cat,a dog", --label or --labels-file.',
     );
   }
   return given;
@@ -112,7 +112,10 @@ async function readLines(file: string): Promise<string[]> {
 
 function templatesOf({ template = [], templates }: Options): { templates?: 'imagenet' | 'cifar' | string[] } {
   if (templates !== undefined && template.length > 0) {
-    throw new EidosError('invalid_option', '--templates and --template exclude each other: give one of them');
+    throw new EidosError(
+      'invalid_option',
+      '--templates and --template exclude each other: give one of them.',
+    );
   }
   if (templates !== undefined) return { templates };
   return template.length > 0 ? { templates: template } : {};

@@ -37,7 +37,7 @@ file holds one array, pictures first. Exit status: 0, 1 when a picture could not
 async function run(patterns: string[], options: Options): Promise<void> {
   const texts = options.text ?? [];
   if (patterns.length === 0 && texts.length === 0) {
-    throw new EidosError('invalid_option', 'Nothing to embed: name pictures, or sentences with --text');
+    throw new EidosError('invalid_option', 'Nothing to embed: name pictures, or sentences with --text.');
   }
   const format = options.out === undefined ? undefined : outputFormat(options.out);
   const [{ paths, missing }, clip] = await Promise.all([

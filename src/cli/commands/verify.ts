@@ -75,7 +75,7 @@ function describe({
 function cosine(text: string): number {
   const number = Number(text);
   if (text.trim() === '' || !(number >= -1 && number <= 1)) {
-    throw new EidosError('invalid_option', `--threshold is "${text}", but is a cosine between -1 and 1`);
+    throw new EidosError('invalid_option', `--threshold is "${text}", but is a cosine between -1 and 1.`);
   }
   return number;
 }

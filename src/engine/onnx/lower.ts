@@ -176,7 +176,7 @@ export function lowerToModel(
   const nameOf = (value: Value): string => {
     if (value.node.operator === 'parameter' && options.quantized?.has(value.node.attributes.name)) {
       const { name } = value.node.attributes;
-      throw new EidosError('invalid_graph', `"${name}" is quantised, but not only the weight of products`);
+      throw new EidosError('invalid_graph', `"${name}" is quantised, but not only the weight of products.`);
     }
     const known = names.get(value);
     if (known === undefined) {
@@ -197,7 +197,10 @@ export function lowerToModel(
     if (node.operator !== 'input' && node.operator !== 'parameter') continue;
     const { name } = node.attributes;
     if (Object.hasOwn(results, name))
-      throw new EidosError('invalid_graph', `A result is called "${name}", as ${node.operator} "${name}" is`);
+      throw new EidosError(
+        'invalid_graph',
+        `A result is called "${name}", as ${node.operator} "${name}" is.`,
+      );
     taken.add(name);
   }
   // Results get their names before anything is written, so that no renaming copy is needed.
@@ -268,7 +271,7 @@ function commonFolder(tensors: Iterable<BoundTensor>): string | undefined {
       if (parent === folder) {
         throw new EidosError(
           'invalid_checkpoint',
-          `${own} and ${folder} lie on different drives; put the files side by side`,
+          `${own} and ${folder} lie on different drives; put the files side by side.`,
         );
       }
       folder = parent;

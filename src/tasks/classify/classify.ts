@@ -112,13 +112,13 @@ function sigmoid(logit: number): number {
 }
 
 function checkLabels(labels: readonly string[]): void {
-  if (labels.length === 0) throw new EidosError('invalid_option', 'There are no labels: name at least one');
+  if (labels.length === 0) throw new EidosError('invalid_option', 'There are no labels: name at least one.');
   const seen = new Set<string>();
   for (const label of labels) {
     if (typeof label !== 'string' || label.trim() === '') {
-      throw new EidosError('invalid_option', 'A label is empty: each one is a name or a sentence');
+      throw new EidosError('invalid_option', 'A label is empty: each one is a name or a sentence.');
     }
-    if (seen.has(label)) throw new EidosError('invalid_option', `The label "${label}" is given twice`);
+    if (seen.has(label)) throw new EidosError('invalid_option', `The label "${label}" is given twice.`);
     seen.add(label);
   }
 }
@@ -126,7 +126,7 @@ function checkLabels(labels: readonly string[]): void {
 function checkTopK(topK: number | undefined, labels: number): number {
   if (topK === undefined) return labels;
   if (!Number.isInteger(topK) || topK < 1) {
-    throw new EidosError('invalid_option', `topK is ${topK}, but counts labels: 1 or more`);
+    throw new EidosError('invalid_option', `topK is ${topK}, but counts labels: 1 or more.`);
   }
   return topK;
 }

@@ -101,7 +101,11 @@ async function storedReferences(source: string): Promise<References | undefined>
   const { tensors } = await openWeights(file);
   const find = (name: string) => {
     const tensor = tensors.get(name);
-    if (tensor === undefined) throw new EidosError('invalid_checkpoint', `${file} has no tensor "${name}"`);
+    if (tensor === undefined)
+      throw new EidosError(
+        'invalid_checkpoint',
+        `'${file}' has no tensor '${name}': it is no reference that eidos wrote.`,
+      );
     return tensor;
   };
   const floats = async (name: string): Promise<FloatTensor> => ({
