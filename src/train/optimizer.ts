@@ -2,7 +2,17 @@
 
 import { total } from '../graph/derived.ts';
 import { size } from '../graph/dimension.ts';
-import { add, divide, gemm, minimum, multiply, reshape, sqrt, subtract } from '../graph/operations.ts';
+import {
+  add,
+  divide,
+  gemm,
+  minimum,
+  multiply,
+  reshape,
+  scalar,
+  sqrt,
+  subtract,
+} from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 
 export interface AdamWOptions {
@@ -36,22 +46,33 @@ export interface ParameterUpdate {
   square: Value;
 }
 
-/** The next parameter and moments. Without `decays`, as for gains, biases and scales, no weight decay is applied. */
+/**
+ * The next parameter and moments. Without `decays`, as for gains, biases and scales, no weight decay is applied.
+ *
+ * All factors are brought to where they cost nothing: with c₁, c₂ the corrections and g the scaled gradient,
+ *   mean′ = β₁·mean + (1 − β₁)·g,   square′ = β₂·square + (1 − β₂)·g²,
+ *   lr·c₁·mean′ / (√(c₂·square′) + ε) = (lr·c₁/√c₂)·mean′ / (√square′ + ε/√c₂),
+ * so that single numbers are multiplied with one another first and arrays are passed over as rarely as can be.
+ * @param gradientScale by which the gradient is multiplied, as when its norm is clipped
+ */
 export function adamW(
   { value, mean, square }: ParameterUpdate,
   gradient: Value,
   { learningRate, correction1, correction2 }: StepScalars,
   decays: boolean,
-  options: AdamWOptions,
+  { gradientScale, ...options }: AdamWOptions & { gradientScale?: Value | undefined },
 ): ParameterUpdate {
   const { beta1, beta2, epsilon, weightDecay } = { ...adamWDefaults, ...options };
-  const nextMean = add(multiply(mean, beta1), multiply(gradient, 1 - beta1));
-  const nextSquare = add(multiply(square, beta2), multiply(multiply(gradient, gradient), 1 - beta2));
-  const deviation = add(sqrt(multiply(nextSquare, correction2)), epsilon);
-  const direction = divide(multiply(nextMean, correction1), deviation);
+  const scale = gradientScale ?? scalar(1);
+  const nextMean = add(multiply(mean, beta1), multiply(gradient, multiply(scale, 1 - beta1)));
+  const squared = multiply(multiply(gradient, gradient), multiply(multiply(scale, scale), 1 - beta2));
+  const nextSquare = add(multiply(square, beta2), squared);
+  const root = sqrt(correction2);
+  const direction = divide(nextMean, add(sqrt(nextSquare), divide(epsilon, root)));
   const decayed =
     decays && weightDecay > 0 ? multiply(value, subtract(1, multiply(learningRate, weightDecay))) : value;
-  return { value: subtract(decayed, multiply(direction, learningRate)), mean: nextMean, square: nextSquare };
+  const rate = multiply(learningRate, divide(correction1, root));
+  return { value: subtract(decayed, multiply(direction, rate)), mean: nextMean, square: nextSquare };
 }
 
 /** The Euclidean norm of all gradients together. */

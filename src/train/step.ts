@@ -1,7 +1,7 @@
 /** One step of contrastive training as one program: forward, backward and AdamW. */
 import { normalize } from '../graph/derived.ts';
 import { differentiate } from '../graph/differentiate.ts';
-import { add, exp, input, minimum, multiply, negate } from '../graph/operations.ts';
+import { add, exp, input, minimum, negate } from '../graph/operations.ts';
 import { parametersOf, type Value } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from '../models/clip.ts';
@@ -84,9 +84,11 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
     options.maxGradientNorm === undefined ? undefined : clippingFactor(norm, options.maxGradientNorm);
 
   trained.forEach(({ name, shape, value }, i) => {
-    const gradient = clip === undefined ? gradients[i]! : multiply(gradients[i]!, clip);
     const moments = { mean: input(`mean:${name}`, shape), square: input(`square:${name}`, shape) };
-    const next = adamW({ value, ...moments }, gradient, scalars, decays(shape), options);
+    const next = adamW({ value, ...moments }, gradients[i]!, scalars, decays(shape), {
+      ...options,
+      gradientScale: clip,
+    });
     results[`next:${name}`] = name === 'logit_scale' ? minimum(next.value, maxLogitScale) : next.value;
     results[`next:mean:${name}`] = next.mean;
     results[`next:square:${name}`] = next.square;
