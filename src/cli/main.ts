@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { classifyCommand } from './commands/classify.ts';
 import { embedCommand } from './commands/embed.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -26,6 +27,7 @@ const program = new Command('eidos')
 for (const command of [
   classifyCommand,
   embedCommand,
+  evaluateCommand,
   inspectCommand,
   modelsCommand,
   exportCommand,
