@@ -42,7 +42,7 @@ export interface Progress {
 
 export interface LogLine extends Progress {
   loss: number;
-  /** Its auxiliary part in the last step. */
+  /** Its auxiliary part. */
   auxiliaryLoss?: number;
   gradientNorm: number;
   logitScale: number;
@@ -90,6 +90,7 @@ export async function train(
     const start = performance.now();
     let lastSnapshot = progress.minutes;
     let losses: number[] = [];
+    let auxiliaryLosses: number[] = [];
     let lastLog = start;
 
     const snapshot = async (): Promise<void> => {
@@ -123,19 +124,19 @@ export async function train(
       const now = performance.now();
       progress.minutes = before + (now - start) / 60_000;
       losses.push(Number(outputs.loss?.data[0]));
+      if (outputs.auxiliary_loss !== undefined) auxiliaryLosses.push(Number(outputs.auxiliary_loss.data[0]));
       if (progress.step % logEvery === 0) {
         hooks.onLog?.({
           ...progress,
-          loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
-          ...(outputs.auxiliary_loss === undefined
-            ? {}
-            : { auxiliaryLoss: Number(outputs.auxiliary_loss.data[0]) }),
+          loss: mean(losses),
+          ...(auxiliaryLosses.length === 0 ? {} : { auxiliaryLoss: mean(auxiliaryLosses) }),
           gradientNorm: Number(outputs.gradient_norm?.data[0]),
           logitScale: 1 / Number(outputs.temperature?.data[0]),
           learningRate,
           picturesPerSecond: (losses.length * batch * 1000) / (now - lastLog),
         });
         losses = [];
+        auxiliaryLosses = [];
         lastLog = now;
       }
       if (progress.minutes - lastSnapshot >= snapshotMinutes && progress.minutes < minutes) {
@@ -187,6 +188,10 @@ function firstState(
 
 function runtimeState(state: ReadonlyMap<string, FloatTensor>): Record<string, RuntimeTensor> {
   return Object.fromEntries([...state].map(([name, tensor]) => [name, { type: 'float32', ...tensor }]));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function scalar(value: number): RuntimeTensor {

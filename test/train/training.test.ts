@@ -8,7 +8,6 @@ import type { Value } from '../../src/graph/value.ts';
 import type { ClipArchitecture } from '../../src/models/architecture.ts';
 import { type Batch, matchingTargets } from '../../src/train/batches.ts';
 import { distillationLoss } from '../../src/train/distillation.ts';
-import { cosineWaves, patchStart } from '../../src/train/patch-start.ts';
 import { readSnapshot, writeSnapshot } from '../../src/train/snapshot.ts';
 import {
   type LogLine,
@@ -175,34 +174,4 @@ test('the learning rate rises by steps and falls with time', () => {
   expect(learningRateAt({ step: 4, minutes: 0 }, options)).toBeCloseTo(2);
   expect(learningRateAt({ step: 100, minutes: 5 }, options)).toBeCloseTo(1);
   expect(learningRateAt({ step: 100, minutes: 11 }, options)).toBeCloseTo(0);
-});
-
-describe('the start of patches', () => {
-  test('waves are an orthonormal basis', () => {
-    const waves = cosineWaves(4);
-    for (let a = 0; a < 48; a++) {
-      for (let b = 0; b <= a; b++) {
-        let product = 0;
-        for (let i = 0; i < 48; i++) product += waves[a * 48 + i]! * waves[b * 48 + i]!;
-        expect(Math.abs(product - (a === b ? 1 : 0))).toBeLessThan(1e-5);
-      }
-    }
-  });
-
-  test('the strongest wave comes first, the weak ones are raised', () => {
-    // Pictures of one shade each, with a little noise: the mean of a patch is by far the strongest.
-    const random = randomNumbers(3);
-    const pixels = new Float32Array(40 * 192);
-    for (let picture = 0; picture < 40; picture++) {
-      const shade = 4 * random() - 2;
-      for (let i = 0; i < 192; i++) pixels[picture * 192 + i] = shade + 0.02 * (random() - 0.5);
-    }
-    const weights = patchStart({ imageSize: 8, patchSize: 4, width: 6 }, pixels, randomNumbers(4));
-    const [first, ...rest] = Array.from({ length: 6 }, (_, row) =>
-      weights.subarray(row * 48, (row + 1) * 48),
-    );
-    for (const weight of first!) expect(weight).toBeCloseTo(first![0]!, 6);
-    const norm = (row: Float32Array): number => Math.hypot(...row);
-    for (const row of rest) expect(norm(row)).toBeGreaterThan(10 * norm(first!));
-  });
 });

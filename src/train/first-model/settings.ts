@@ -8,7 +8,7 @@ import type { TrainingOptions } from '../training.ts';
 /** Tokens of the vocabulary and of a sentence, start and end included. */
 export const vocabulary = { size: 8192, contextLength: 24 } as const;
 
-export const imageArchitecture: VitArchitecture = {
+const imageArchitecture: VitArchitecture = {
   kind: 'vit',
   imageSize: 96,
   patchSize: 16,
@@ -70,15 +70,15 @@ export const augment: AugmentOptions = { area: [0.5, 1], colour: 0.2, grey: 0.03
 export const seed = 7;
 
 /** Weight of foretelling the teacher's features beside the contrastive loss. */
-export const distillationWeight = 10;
+export const distillationWeight = 5;
 
 export const training: TrainingOptions = {
   batch: 128,
-  learningRate: 1e-3,
-  warmupSteps: 150,
+  learningRate: 6e-4,
+  warmupSteps: 100,
   weightDecay: 0.1,
   maxGradientNorm: 1,
-  minutes: 75,
+  minutes: 63,
   snapshotMinutes: 4,
   seed,
 };

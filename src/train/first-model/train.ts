@@ -17,14 +17,12 @@ import { readClassNames } from '../data/names.ts';
 import { readSource, type SourceName, type TrainingSource } from '../data/sources.ts';
 import { featureCount, teacherFeatures } from '../data/teacher.ts';
 import { distillationLoss } from '../distillation.ts';
-import { patchStart } from '../patch-start.ts';
 import { readSnapshot, writeSnapshot } from '../snapshot.ts';
 import { type Resumption, type TrainingOptions, train } from '../training.ts';
 import {
   architecture,
   augment,
   distillationWeight,
-  imageArchitecture,
   preprocessing,
   seed,
   shares,
@@ -69,11 +67,9 @@ const batches = trainingBatches(sources, preprocessing, tokenizer, random, {
   shares,
   augment,
 });
-const patches = patchStart(imageArchitecture, batches.next().value.pixels.data as Float32Array, random);
 const options: TrainingOptions = {
   ...training,
   minutes: values.minutes === undefined ? training.minutes : Number(values.minutes),
-  firstValues: new Map([['image.patch_embedding.weight', patches]]),
   auxiliaryLoss: (images) =>
     distillationLoss(images, architecture.embeddingSize, {
       batch: training.batch,
