@@ -26,7 +26,7 @@ export async function locateFile(path: string): Promise<WeightFile> {
 }
 
 /** Bytes `offset` to `offset + length` of a file; fewer where it ends before. */
-export async function readStart(file: WeightFile, length: number, offset = 0): Promise<Uint8Array> {
+export async function readPart(file: WeightFile, length: number, offset = 0): Promise<Uint8Array> {
   const bytes = new Uint8Array(Math.max(0, Math.min(length, file.size - offset)));
   await readRange(file.path, offset, bytes);
   return bytes;
@@ -44,7 +44,7 @@ export async function readJson(path: string): Promise<unknown> {
       `'${path}' has ${file.size} bytes, more than a configuration can have.`,
     );
   }
-  return parseJson(await readStart(file, file.size), path);
+  return parseJson(await readPart(file, file.size), path);
 }
 
 /** JSON text as a value; `what` names it in the error. */

@@ -1,6 +1,6 @@
 /** Opens a weight file of any known format; the content decides which one it is, not the name's ending. */
 import { EidosError } from '../errors.ts';
-import { locateFile, readStart, type WeightFile } from './files.ts';
+import { locateFile, readPart, type WeightFile } from './files.ts';
 import type { WeightFormat, Weights } from './formats/format.ts';
 import { looksLikeSafetensors, readSafetensors } from './formats/safetensors.ts';
 import { readSharded } from './formats/sharded.ts';
@@ -33,7 +33,7 @@ export async function openWeights(path: string): Promise<Weights> {
 
 async function openSingle(path: string): Promise<Weights> {
   const file = await locateFile(path);
-  const start = await readStart(file, 64);
+  const start = await readPart(file, 64);
   for (const row of Object.values(formats)) {
     if (row.recognise(start)) return row.read(file);
   }

@@ -46,7 +46,7 @@ export function addModelOptions(command: Command): Command {
     .addOption(
       new Option('--dtype <type>', 'number type of the computation').choices(dtypeNames).default('fp32'),
     )
-    .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
+    .option('--threads <n>', 'threads of one run (default: all processors)', wholeNumber('--threads'))
     .addOption(
       new Option('--load <mode>', 'how weights come into memory').choices([
         'fast-start',

@@ -1,6 +1,6 @@
 /** The embedding space itself: pictures and sentences in, comparable vectors out. */
 import type { Checkpoint } from '../checkpoint/index.ts';
-import type { Device, NumberType } from '../engine/devices.ts';
+import type { Device, DeviceChoice, NumberType } from '../engine/devices.ts';
 import type { Engine } from '../engine/engine.ts';
 import { EidosError } from '../errors.ts';
 import { elementCount, type FloatTensor, type IntTensor } from '../graph/tensor.ts';
@@ -27,6 +27,8 @@ export interface ClipConfig {
   tokenizer: string | undefined;
   textRules: TextRules | undefined;
   device: Device;
+  /** What `auto` preferred and does not work here, with reasons. */
+  passedOver: DeviceChoice['passedOver'];
   dtype: NumberType;
 }
 
@@ -98,6 +100,7 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
     images: ImageSources,
     options: EmbedImagesOptions = {},
   ): AsyncGenerator<EmbeddedBatch> {
+    encoders.prepareImages();
     for await (const { data, shape, items, release } of preprocessImages(images, preprocessing, options)) {
       const count = shape[0];
       const embeddings =

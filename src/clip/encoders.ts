@@ -9,6 +9,8 @@ import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../models/clip.ts';
 
 export interface Encoders {
+  /** Begins to open the image program, so that this happens while the first pictures are decoded. */
+  prepareImages(): void;
   /** [n, 3, side, side] → [n, embeddingSize], not normalised. */
   encodePixels(data: Float32Array, count: number): Promise<FloatTensor>;
   /** Rows of `length` ids → [n, embeddingSize], not normalised. */
@@ -50,6 +52,12 @@ export function createEncoders(
   };
 
   return {
+    prepareImages() {
+      imageSession ??= compileImage();
+      // Whoever needs the program is told what is wrong with it.
+      imageSession.catch(() => {});
+    },
+
     async encodePixels(data, count) {
       imageSession ??= compileImage();
       const session = await imageSession;

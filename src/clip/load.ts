@@ -70,6 +70,7 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
         tokenizer: options.tokenizer === undefined ? undefined : resolve(options.tokenizer),
         textRules: options.textRules,
         device: engine.device,
+        passedOver: engine.passedOver,
         dtype,
       },
       ...logits,

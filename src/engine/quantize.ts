@@ -66,7 +66,7 @@ export async function quantizeWeights(
       const [out, width] = parameter.attributes.shape as [number, number];
       const stored = weights.get(name)!;
       const factors = smoothing.get(parameter);
-      const quantize = stored.transposed === true ? quantizeStoredTurned : quantizeStored;
+      const quantize = stored.transposed === true ? quantizeTransposed : quantizeStored;
       const { data, scales } = await quantize({ stored, out, width, limit, factors, reader });
       quantized.set(name, { name, shape: [width, out], data, scales });
     }
@@ -213,7 +213,7 @@ interface Job {
   reader: FloatReader;
 }
 
-/** Rows that are turned at a time: their 64 bytes side by side fill one cache line of the result. */
+/** Rows that are transposed at a time: their 64 bytes side by side fill one cache line of the result. */
 const block = 64;
 
 /** Stored [out, width], wanted [width, out]. */
@@ -248,7 +248,7 @@ async function quantizeStored({
 }
 
 /** Stored [width, out] already; the largest value of each column takes a pass of its own. */
-async function quantizeStoredTurned({
+async function quantizeTransposed({
   stored,
   out,
   width,

@@ -1,5 +1,4 @@
 /** Both towers of a CLIP, and what compares their embeddings. */
-import { normalize } from '../graph/derived.ts';
 import type { Initialiser } from '../graph/initialise.ts';
 import { exp, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
@@ -35,6 +34,3 @@ export function logitParameters({ logitBias }: ClipArchitecture): { scale: Value
     bias: logitBias ? parameter('logit_bias', [], { kind: 'constant', value: -10 }) : undefined,
   };
 }
-
-/** Unit vectors, as all comparisons take them. */
-export const normalizeEmbeddings = normalize;

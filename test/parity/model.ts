@@ -5,11 +5,12 @@ import { shapeTable } from '../../src/checkpoint/layouts/shape-table.ts';
 import { normalizeRows } from '../../src/clip/embeddings.ts';
 import { createEncoders } from '../../src/clip/encoders.ts';
 import type { LoadMode } from '../../src/engine/engine.ts';
+import { normalize } from '../../src/graph/derived.ts';
 import { differentiate } from '../../src/graph/differentiate.ts';
 import { input } from '../../src/graph/operations.ts';
 import { elementCount, type FloatTensor } from '../../src/graph/tensor.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
-import { imageEncoder, logitParameters, normalizeEmbeddings, textEncoder } from '../../src/models/clip.ts';
+import { imageEncoder, logitParameters, textEncoder } from '../../src/models/clip.ts';
 import { contrastiveLoss, sigmoidLoss, similarityLogits } from '../../src/models/losses.ts';
 import type { Numbers } from './check.ts';
 import { evaluate, floats, integers, parityEngine } from './engine.ts';
@@ -82,7 +83,7 @@ export async function trainingPass(
   });
   const texts = textEncoder(architecture, input('tokens', tokens.shape, 'int64'), watch);
   const { scale, bias } = logitParameters(architecture);
-  const logits = similarityLogits(normalizeEmbeddings(images), normalizeEmbeddings(texts), scale, bias);
+  const logits = similarityLogits(normalize(images), normalize(texts), scale, bias);
   const loss = architecture.probability === 'softmax' ? contrastiveLoss(logits) : sigmoidLoss(logits);
   const trained = backward ? parametersOf([loss]).filter(({ attributes }) => attributes.trainable) : [];
   const gradients = differentiate(

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { EidosError } from '../../errors.ts';
 import type { DataType, StoredTensor } from '../../graph/tensor.ts';
-import { parseJson, readStart, type WeightFile } from '../files.ts';
+import { parseJson, readPart, type WeightFile } from '../files.ts';
 import { limits } from '../limits.ts';
 import { byteLengthOf } from '../tensors.ts';
 import type { Weights } from './format.ts';
@@ -44,13 +44,13 @@ export async function readSafetensors(file: WeightFile): Promise<Weights> {
   const fail = (problem: string): never => {
     throw new EidosError('invalid_checkpoint', `'${file.path}' is no sound safetensors file: ${problem}.`);
   };
-  const start = await readStart(file, 8);
+  const start = await readPart(file, 8);
   if (start.length < 8) fail('it is shorter than eight bytes');
   const length = headerLength(start);
   if (length > limits.headerBytes)
     fail(`its header of ${length} bytes is over the limit of ${limits.headerBytes}`);
   if (8 + length > file.size) fail(`its header of ${length} bytes is longer than the file`);
-  const bytes = await readStart(file, length, 8);
+  const bytes = await readPart(file, length, 8);
   const header = parseJson(bytes, `header of ${file.path}`);
   if (typeof header !== 'object' || header === null || Array.isArray(header))
     fail('its header is not an object');

@@ -1,7 +1,7 @@
 /** Reads what `torch.save` wrote before 2020: five pickles in a row, then each storage's length and numbers. */
 import { EidosError } from '../../errors.ts';
 import { bytesPerElement } from '../../graph/tensor.ts';
-import { readStart, type WeightFile } from '../files.ts';
+import { readPart, type WeightFile } from '../files.ts';
 import { limits } from '../limits.ts';
 import type { Weights } from './format.ts';
 import { type PickleValue, readPickle } from './pickle.ts';
@@ -38,12 +38,12 @@ export async function readLegacyTorch(file: WeightFile): Promise<Weights> {
   // Nothing says how long the pickles are: a megabyte is nearly always enough, and what fails for want of more is repeated.
   for (let length = 1024 * 1024; length < limits.pickleBytes && length < file.size; length *= 8) {
     try {
-      return await readPickles(file, await readStart(file, length));
+      return await readPickles(file, await readPart(file, length));
     } catch (error) {
       if (!(error instanceof EidosError) || error.code !== 'invalid_checkpoint') throw error;
     }
   }
-  return readPickles(file, await readStart(file, limits.pickleBytes));
+  return readPickles(file, await readPart(file, limits.pickleBytes));
 }
 
 async function readPickles(file: WeightFile, bytes: Uint8Array): Promise<Weights> {
@@ -96,7 +96,7 @@ async function locateStorages(
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (storage === undefined || places.has(storage.key))
       return refuse(file, 'lists a storage that no tensor has, or one twice');
-    const header = await readStart(file, 8, offset);
+    const header = await readPart(file, 8, offset);
     if (header.length < 8) return refuse(file, 'ends before its storages do');
     const size = new DataView(header.buffer).getBigInt64(0, true);
     if (size !== BigInt(storage.size)) return refuse(file, `gives the storage '${storage.key}' two sizes`);

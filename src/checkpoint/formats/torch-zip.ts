@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { EidosError } from '../../errors.ts';
-import { readStart, type WeightFile } from '../files.ts';
+import { readPart, type WeightFile } from '../files.ts';
 import { limits } from '../limits.ts';
 import type { Weights } from './format.ts';
 import { readPickle } from './pickle.ts';
@@ -33,13 +33,13 @@ export async function readTorchZip(file: WeightFile): Promise<Weights> {
 
     const order = entries.has(`${root}byteorder`) ? await locate(`${root}byteorder`) : undefined;
     if (order !== undefined && order.byteLength < 16) {
-      const text = new TextDecoder().decode(await readStart(file, order.byteLength, order.offset));
+      const text = new TextDecoder().decode(await readPart(file, order.byteLength, order.offset));
       if (text === 'big') return refuse(file, 'stores its numbers big-endian, which eidos does not read');
     }
     const pickle = await locate(pickleName);
     if (pickle.byteLength > limits.pickleBytes)
       return refuse(file, `has a pickle of ${pickle.byteLength} bytes`);
-    const { value } = readPickle(await readStart(file, pickle.byteLength, pickle.offset), {
+    const { value } = readPickle(await readPart(file, pickle.byteLength, pickle.offset), {
       file: file.path,
       find: torchGlobals(file.path, scripted),
       persistent: (id) => storageOf(id, file.path),

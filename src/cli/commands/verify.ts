@@ -24,7 +24,7 @@ export function verifyCommand(): Command {
       .option('-m, --model <model>', 'a folder, a weight file or a hub id (default: the bundled model)')
       .addOption(new Option('--device <device>', 'only this one').choices(deviceNames))
       .addOption(new Option('--dtype <type>', 'only this one').choices(dtypeNames))
-      .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
+      .option('--threads <n>', 'threads of one run (default: all processors)', wholeNumber('--threads'))
       .option(
         '--threshold <cosine>',
         'smallest cosine that passes (default: 0.99999 fp32, 0.999 fp16, 0.99 int8)',

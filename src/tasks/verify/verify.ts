@@ -113,6 +113,9 @@ async function storedReferences(source: string): Promise<References | undefined>
     shape: find(name).shape,
   });
   const ids = find('tokens');
+  if (ids.type !== 'int64') {
+    throw new EidosError('invalid_checkpoint', `'${file}' stores its tokens as ${ids.type}, not int64.`);
+  }
   return {
     origin: 'stored',
     pixels: await floats('pixels'),
