@@ -21,21 +21,21 @@ export async function embedSentences(
   { signal, onProgress, onWarning }: SentenceOptions = {},
 ): Promise<Embeddings> {
   const width = clip.embeddingSize;
-  const data = new Float32Array(sentences.length * width);
-  let warned = false;
-  const warnOnce = (message: string) => {
-    if (!warned) onWarning?.(message);
-    warned = true;
-  };
+  const result = new Float32Array(sentences.length * width);
+  // All at once, so that a warning counts all sentences.
+  const tokens = (await clip.tokenizer()).tokenize(sentences, onWarning === undefined ? {} : { onWarning });
+  const length = tokens.shape[1]!;
   for (let first = 0; first < sentences.length; first += pieceLength) {
     if (signal?.aborted) {
       throw new EidosError('aborted', 'Measuring was aborted.', { cause: signal.reason });
     }
-    const piece = sentences.slice(first, first + pieceLength);
-    data.set((await clip.embedTexts(piece, { onWarning: warnOnce })).data, first * width);
-    onProgress?.(first + piece.length, sentences.length);
+    const last = Math.min(first + pieceLength, sentences.length);
+    const data = tokens.data.subarray(first * length, last * length);
+    const piece = await clip.embedTokens({ data, shape: [last - first, length] });
+    result.set(piece.data, first * width);
+    onProgress?.(last, sentences.length);
   }
-  return { data, shape: [sentences.length, width] };
+  return { data: result, shape: [sentences.length, width] };
 }
 
 /** Vectors of all classes by one or several templates. */
