@@ -1,10 +1,10 @@
 /** The two towers as programs that run: compiled when first needed, for any batch size. */
 
 import { type CompileOptions, compileGraph } from '../engine/compile.ts';
-import type { Engine, Session } from '../engine/engine.ts';
+import type { Engine, RuntimeTensor, Session } from '../engine/engine.ts';
 import { symbolic } from '../graph/dimension.ts';
 import { input } from '../graph/operations.ts';
-import type { BoundTensor, FloatTensor } from '../graph/tensor.ts';
+import { type BoundTensor, elementCount, type FloatTensor } from '../graph/tensor.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../models/clip.ts';
 
@@ -51,6 +51,21 @@ export function createEncoders(
     return session;
   };
 
+  /** Embeddings of all rows, [rows, embeddingSize], not more of them in one run than pay. */
+  const inRuns = async (
+    session: Session,
+    rows: number,
+    feed: (first: number, count: number) => Readonly<Record<string, RuntimeTensor>>,
+  ): Promise<FloatTensor> => {
+    const result = new Float32Array(rows * embeddingSize);
+    for (let first = 0; first < rows; first += rowsPerRun) {
+      const feeds = feed(first, Math.min(rowsPerRun, rows - first));
+      const { embeddings } = await session.run(feeds, { fetches: ['embeddings'] });
+      result.set(embeddings!.data as Float32Array, first * embeddingSize);
+    }
+    return { data: result, shape: [rows, embeddingSize] };
+  };
+
   return {
     prepareImages() {
       imageSession ??= compileImage();
@@ -60,28 +75,26 @@ export function createEncoders(
 
     async encodePixels(data, count) {
       imageSession ??= compileImage();
-      const session = await imageSession;
-      const shape = [count, 3, image.imageSize, image.imageSize];
-      const outputs = await session.run(
-        { pixels: { type: 'float32', data, shape } },
-        { fetches: ['embeddings'] },
-      );
-      return { data: outputs.embeddings!.data as Float32Array, shape: [count, embeddingSize] };
+      const picture = [3, image.imageSize, image.imageSize];
+      const length = elementCount(picture);
+      return inRuns(await imageSession, count, (first, rows) => ({
+        pixels: {
+          type: 'float32',
+          data: data.subarray(first * length, (first + rows) * length),
+          shape: [rows, ...picture],
+        },
+      }));
     },
 
     async encodeTokens(data, length) {
-      const rows = data.length / length;
       const needed = neededLength(architecture, data, length);
-      const session = await textSession(needed);
-      const result = new Float32Array(rows * embeddingSize);
-      for (let first = 0; first < rows; first += rowsPerRun) {
-        const count = Math.min(rowsPerRun, rows - first);
-        const ids = cutRows(data, length, { first, count, width: needed });
-        const tokens = { type: 'int64', data: ids, shape: [count, needed] } as const;
-        const outputs = await session.run({ tokens }, { fetches: ['embeddings'], transfer: ['tokens'] });
-        result.set(outputs.embeddings!.data as Float32Array, first * embeddingSize);
-      }
-      return { data: result, shape: [rows, embeddingSize] };
+      return inRuns(await textSession(needed), data.length / length, (first, rows) => ({
+        tokens: {
+          type: 'int64',
+          data: cutRows(data, length, { first, count: rows, width: needed }),
+          shape: [rows, needed],
+        },
+      }));
     },
   };
 }

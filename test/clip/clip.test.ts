@@ -81,6 +81,22 @@ describe('pictures', () => {
   });
 });
 
+test('pixels of many pictures go through in parts, and of none give no rows', async () => {
+  const count = 70;
+  const length = 3 * 32 * 32;
+  const data = Float32Array.from({ length: count * length }, (_, i) => Math.sin(i * 0.37 + i / length));
+  const all = await clip.embedPixels({ data, shape: [count, 3, 32, 32] });
+  expect(all.shape).toEqual([count, clip.embeddingSize]);
+  for (const row of [0, 63, 64, 69]) {
+    const pixels = data.slice(row * length, (row + 1) * length);
+    const alone = await clip.embedPixels({ data: pixels, shape: [1, 3, 32, 32] });
+    const own = all.data.subarray(row * clip.embeddingSize, (row + 1) * clip.embeddingSize);
+    expect(difference(own, alone.data)).toBeLessThan(1e-5);
+  }
+  const none = await clip.embedPixels({ data: new Float32Array(0), shape: [0, 3, 32, 32] });
+  expect(none.shape).toEqual([0, clip.embeddingSize]);
+});
+
 describe('sentences', () => {
   test('are the same alone and together, short and padded', async () => {
     const texts = ['a dog', 'a photo of a cat and a dog and a cat and a dog and a cat on the red square'];
