@@ -12,7 +12,7 @@ import type { Weights } from './formats/format.ts';
 import { bindParameters } from './layouts/bind.ts';
 import type { LayoutName, LayoutOptions } from './layouts/layout.ts';
 import { architectureFromShapes, layouts, withoutPrefix } from './layouts/table.ts';
-import { readSample } from './tensors.ts';
+import { readSamples, type Sample } from './tensors.ts';
 import { chooseWeights, weightNames } from './weight-names.ts';
 import { openWeights } from './weights.ts';
 
@@ -158,18 +158,21 @@ async function fingerprint(
   architecture: ClipArchitecture,
   parameters: Map<string, BoundTensor>,
 ): Promise<string> {
+  const names = [...parameters.keys()].sort();
+  const places = names.map((name) => samplesOf(parameters.get(name)!));
+  const bytes = (await readSamples(places.flat())).values();
   const hash = createHash('sha256');
   hash.update(JSON.stringify(architecture));
-  for (const name of [...parameters.keys()].sort()) {
-    const tensor = parameters.get(name)!;
-    hash.update(`\n${name} ${tensor.type} ${tensor.shape} ${tensor.transposed === true}\n`);
-    for (const sample of await samples(tensor)) hash.update(sample);
-  }
+  names.forEach((name, i) => {
+    const { type, shape, transposed } = parameters.get(name)!;
+    hash.update(`\n${name} ${type} ${shape} ${transposed === true}\n`);
+    for (const _ of places[i]!) hash.update(bytes.next().value!);
+  });
   return hash.digest('hex');
 }
 
-function samples(tensor: StoredTensor): Promise<Uint8Array[]> {
+function samplesOf(tensor: StoredTensor): Sample[] {
   const last = Math.max(0, tensor.byteLength - sampleLength);
   const starts = new Set([0, Math.floor(last / 2), last]);
-  return Promise.all([...starts].map((start) => readSample(tensor, start, sampleLength)));
+  return [...starts].map((start) => ({ tensor, start, length: sampleLength }));
 }

@@ -1,5 +1,5 @@
 /** Reads the numbers of stored tensors by ranges, never a file as a whole. */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { EidosError } from '../errors.ts';
 import {
   type BoundTensor,
@@ -73,32 +73,63 @@ export function reshape<T extends StoredTensor>(tensor: T, shape: number[]): T {
   return { ...tensor, shape };
 }
 
-/** A run of a tensor's bytes, of at most `length`, from `start`; for samples. */
-export async function readSample(tensor: StoredTensor, start: number, length: number): Promise<Uint8Array> {
-  const sample = part(tensor, start, Math.max(0, Math.min(length, tensor.byteLength - start)));
-  return readBytes({ ...tensor, ...sample });
+/** A run of a tensor's bytes: at most `length` of them from `start` on. */
+export interface Sample {
+  tensor: StoredTensor;
+  start: number;
+  length: number;
+}
+
+/** Many short runs of bytes; every file is opened once, as opening takes longer than reading. */
+export async function readSamples(samples: readonly Sample[]): Promise<Uint8Array[]> {
+  const handles = new Map<string, Promise<FileHandle>>();
+  try {
+    return await Promise.all(
+      samples.map(async ({ tensor, start, length }) => {
+        const wanted = Math.max(0, Math.min(length, tensor.byteLength - start));
+        const { location } = part(tensor, start, wanted);
+        if ('bytes' in location) return location.bytes.slice();
+        const { file, offset } = location;
+        const handle = handles.get(file) ?? openFile(file);
+        handles.set(file, handle);
+        const bytes = new Uint8Array(wanted);
+        await fill(await handle, file, offset, bytes);
+        return bytes;
+      }),
+    );
+  } finally {
+    for (const handle of handles.values()) await handle.then((opened) => opened.close()).catch(() => {});
+  }
 }
 
 /** Fills `target` from a file. */
 export async function readRange(file: string, offset: number, target: Uint8Array): Promise<void> {
-  const handle = await open(file, 'r').catch((cause: unknown) => {
-    throw new EidosError('not_found', `The weight file '${file}' cannot be opened.`, { cause });
-  });
+  const handle = await openFile(file);
   try {
-    let done = 0;
-    while (done < target.length) {
-      const length = Math.min(readPiece, target.length - done);
-      const { bytesRead } = await handle.read(target, done, length, offset + done);
-      if (bytesRead === 0) {
-        throw new EidosError(
-          'invalid_checkpoint',
-          `'${file}' ends before byte ${offset + target.length}; the file is cut off, so fetch it again.`,
-        );
-      }
-      done += bytesRead;
-    }
+    await fill(handle, file, offset, target);
   } finally {
     await handle.close();
+  }
+}
+
+function openFile(file: string): Promise<FileHandle> {
+  return open(file, 'r').catch((cause: unknown) => {
+    throw new EidosError('not_found', `The weight file '${file}' cannot be opened.`, { cause });
+  });
+}
+
+async function fill(handle: FileHandle, file: string, offset: number, target: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < target.length) {
+    const length = Math.min(readPiece, target.length - done);
+    const { bytesRead } = await handle.read(target, done, length, offset + done);
+    if (bytesRead === 0) {
+      throw new EidosError(
+        'invalid_checkpoint',
+        `'${file}' ends before byte ${offset + target.length}; the file is cut off, so fetch it again.`,
+      );
+    }
+    done += bytesRead;
   }
 }
 

@@ -15,7 +15,7 @@ import type { Encoders } from './encoders.ts';
 
 /** What a loaded model is, and where and how it runs. */
 export interface ClipConfig {
-  /** What was asked for: a hub id, a folder, a file, or `bundled`. */
+  /** What was asked for: a hub id, a folder, a file, or the bundled model's name. */
   model: string;
   architecture: ClipArchitecture;
   preprocessing: ImagePreprocessing;
