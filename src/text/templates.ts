@@ -126,7 +126,7 @@ export const promptTemplates = {
     'eine Skizze: {}.',
     'ein Gemälde: {}.',
   ],
-  /** Eleven plain sentences, from short to long. */
+  /** Eleven plain sentences, as a study of wordings compares them. */
   paper: [
     'A {}',
     'This is a {}',

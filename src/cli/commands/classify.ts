@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
-import type { Classification } from '../../tasks/classify/classify.ts';
+import type { Classification, ZeroShotOptions } from '../../tasks/classify/classify.ts';
+import { type PromptTemplateSet, promptTemplates } from '../../text/templates.ts';
 import { barRows } from '../bars.ts';
 import { describeError, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
@@ -21,7 +22,7 @@ interface Options extends ModelOptions {
   label?: string[];
   labelsFile?: string;
   template?: string[];
-  templates?: 'imagenet' | 'cifar';
+  templates?: PromptTemplateSet;
   topK?: number;
 }
 
@@ -35,7 +36,7 @@ export function classifyCommand(): Command {
       .option('--labels-file <file>', 'a file with a label a line')
       .option('--template <sentence>', 'a sentence with {} for the label, as often as needed', collect)
       .addOption(
-        new Option('--templates <set>', 'a published set of sentences').choices(['imagenet', 'cifar']),
+        new Option('--templates <set>', 'a published set of sentences').choices(Object.keys(promptTemplates)),
       )
       .option('-k, --top-k <k>', 'labels shown for each picture', wholeNumber('--top-k')),
   )
@@ -110,7 +111,7 @@ async function readLines(file: string): Promise<string[]> {
   }
 }
 
-function templatesOf({ template = [], templates }: Options): { templates?: 'imagenet' | 'cifar' | string[] } {
+function templatesOf({ template = [], templates }: Options): Pick<ZeroShotOptions, 'templates'> {
   if (templates !== undefined && template.length > 0) {
     throw new EidosError(
       'invalid_option',
