@@ -1,10 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type ArchiveEntry, readArchive } from '../../src/train/data/archive.ts';
 import { readClassNames } from '../../src/train/data/names.ts';
 import { cachedPictures, emptyPictures, packPicture, packTiles } from '../../src/train/data/packed.ts';
 import { packedSide, readSource, type SourceName } from '../../src/train/data/sources.ts';
@@ -45,39 +44,6 @@ async function writeArchive(path: string, files: Readonly<Record<string, Uint8Ar
   for await (const piece of archive) pieces.push(piece as Uint8Array);
   await writeFile(path, Buffer.concat(pieces));
 }
-
-async function entriesOf(path: string): Promise<ArchiveEntry[]> {
-  const entries: ArchiveEntry[] = [];
-  for await (const entry of readArchive(path)) entries.push(entry);
-  return entries;
-}
-
-describe('archives', () => {
-  test('give their files in order, without folders', async () => {
-    const path = join(folder, 'two.tar');
-    const long = new Uint8Array(100_000).map((_, i) => i % 251);
-    await writeArchive(path, { 'folder/a.bin': long, './b.bin': Uint8Array.of(1, 2) });
-    const entries = await entriesOf(path);
-    expect(entries.map(({ name }) => name)).toEqual(['folder/a.bin', 'b.bin']);
-    expect(Buffer.compare(entries[0]!.bytes, long)).toBe(0);
-    expect([...entries[1]!.bytes]).toEqual([1, 2]);
-  });
-
-  test('that are missing, no archives or cut off are errors that name them', async () => {
-    const missing = join(folder, 'none.tar');
-    await expect(entriesOf(missing)).rejects.toMatchObject({
-      code: 'not_found',
-      message: expect.stringContaining(missing),
-    });
-    const noise = join(folder, 'noise.tar');
-    await writeFile(noise, Buffer.alloc(2048, 'no archive'));
-    await expect(entriesOf(noise)).rejects.toMatchObject({ code: 'invalid_option' });
-    const cut = join(folder, 'cut.tar');
-    await writeArchive(cut, { 'a.bin': new Uint8Array(5000) });
-    await writeFile(cut, (await readFile(cut)).subarray(0, 3000));
-    await expect(entriesOf(cut)).rejects.toMatchObject({ code: 'invalid_option' });
-  });
-});
 
 describe('packed pictures', () => {
   test('keep the middle of a wide picture', async () => {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EidosError } from '../../errors.ts';
-import { readArchive } from './archive.ts';
+import { readArchive } from '../../image/archive.ts';
 import type { Description } from './captions.ts';
 import { type ClassNames, readJsonLines } from './names.ts';
 import { cachedPictures, emptyPictures, type PackedPictures, packPicture, packTiles } from './packed.ts';
