@@ -125,7 +125,10 @@ type NamedShare = Share & Pick<Measurement, 'metric' | 'template'>;
 async function classifiersOf(clip: Clip, dataset: Dataset, options: EvaluateOptions): Promise<Classifier[]> {
   const { language = 'en', templates = defaultTemplates[language], labels, onWarning } = options;
   const sentences = resolveTemplates(templates);
-  if (!hasClasses(dataset)) return [];
+  if (!hasClasses(dataset)) {
+    if (labels !== undefined) onWarning?.(`${dataset.name} has no classes: the labels change nothing.`);
+    return [];
+  }
   if (language !== 'en' && labels === undefined) {
     onWarning?.(
       'The classes go by the names that the set gives them: labels in the language asked for fit better.',

@@ -75,6 +75,22 @@ const lines = (text: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 describe.skipIf(!existsSync(main))('eidos evaluate', () => {
+  test('--help tells the forms of data sets, the metrics and how labels are written', () => {
+    const { status, stdout } = evaluate('--help');
+    expect(status).toBe(0);
+    for (const word of [
+      'index.jsonl',
+      'index.json ',
+      'CLASS/',
+      'exclude-PART.txt',
+      'accuracy@5',
+      '<TAB>',
+      'Wilson',
+    ]) {
+      expect(stdout).toContain(word);
+    }
+  });
+
   test('gives a JSON line a metric, with these fields in this order', () => {
     const { status, stdout, stderr } = evaluate('--dataset', 'set', '--json');
     expect(stderr).toBe('');

@@ -124,7 +124,12 @@ describe('recall', () => {
 
   test('counts captions that find their picture, and pictures that find one of their captions', async () => {
     await writeFiles(folder, await files());
-    const { measurements } = await evaluate(colourModel(), await openDataset(folder));
+    const warnings: string[] = [];
+    const { measurements } = await evaluate(colourModel(), await openDataset(folder), {
+      labels: new Map([['red', ['blue']]]),
+      onWarning: (message) => warnings.push(message),
+    });
+    expect(warnings).toEqual([expect.stringContaining('no classes')]);
     // "it is blue" finds the blue picture; each picture finds a caption, and three pictures are too few for @5.
     expect(figures(measurements)).toEqual({
       'text_to_image_recall@1': [0.8, 5],

@@ -62,10 +62,16 @@ Pictures listed in exclude-PART.txt (a line each) are left out of that part.
 
 Where pictures have a class: accuracy@1, accuracy@5. Where they have captions: text_to_image_recall and
 image_to_text_recall @1, @5, @10; a picture counts as found by any of its captions, and only pictures with captions in
-the language are searched. Figures that cannot fail, like accuracy@5 of five classes, are left out.
+the language are searched. Equal captions of other pictures count as wrong. Figures that cannot fail, like accuracy@5
+of five classes, are left out.
 Classes are called by the set's own names (underscores as spaces; the first of WordNet's names) where no labels file
-has words for them. A class is the mean of all its sentences: every template with every synonym.
+has words for them. A class is the mean of all its sentences: every template with every synonym. The template is
+"a photo of a {}." or "ein Foto von: {}." where none is given.
 Intervals are Wilson's (1927). They take trials as independent, which captions of one picture are not quite.
+Pictures that cannot be read are named and left out; more than one in twenty are an error.
+
+--json gives a line a figure: {"dataset", "split", "metric", "language", "value", "interval": [lower, upper], "n"}, with
+"where" and "template" where --where and --each-template ask for them.
 
 Examples:
   eidos evaluate --dataset photos/ --templates imagenet
