@@ -70,6 +70,14 @@ describe('accuracy', () => {
     });
   });
 
+  test('at as many places as there are classes is left out', async () => {
+    for (const name of ['red', 'green', 'blue', 'red and green', 'red and blue']) {
+      await writeFiles(folder, { [`${name}/1.png`]: pictures.red });
+    }
+    const { measurements } = await evaluate(colourModel(), await openDataset(folder));
+    expect(figures(measurements)).toEqual({ 'accuracy@1': [0.2, 5] });
+  });
+
   test('goes by labels, synonyms, templates, and by each template alone', async () => {
     await writeFiles(folder, { 'r/1.png': pictures.red, 'g/2.png': pictures.green });
     const dataset = await openDataset(folder);
