@@ -4,15 +4,10 @@
  * photographs are taken for.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Clip } from '../../clip/clip.ts';
-import { type Embeddings, meanOfGroups, normalizeRows } from '../../clip/embeddings.ts';
 import { loadClip } from '../../clip/load.ts';
-import type { ImageSource } from '../../image/source.ts';
-import { fillTemplate, promptTemplates } from '../../text/templates.ts';
-import { emptyPictures, packTiles } from '../data/packed.ts';
+import { classMatrix, measureCifar10 } from './cifar10.ts';
 
 /** A picture, and the labels that describe it. */
 interface Photograph {
@@ -55,7 +50,7 @@ const demoDistractors = ['a cat', 'a car in a city street'];
 
 const clip = await loadClip(values.model);
 try {
-  if (existsSync(join(values.data, 'cifar10'))) await measureCifar10(join(values.data, 'cifar10'));
+  if (existsSync(join(values.data, 'cifar10'))) await printCifar10(join(values.data, 'cifar10'));
   else print(`CIFAR-10 is not measured: there is no folder ${join(values.data, 'cifar10')}.`);
   await nameExamples('Photographs of the demo', demo, demoDistractors, '{}');
   for (const folder of [values.examples, join(values.examples, 'photos')]) {
@@ -71,37 +66,12 @@ try {
   await clip.close();
 }
 
-/** Zero-shot by the mean of OpenAI's 18 templates. */
-async function measureCifar10(folder: string): Promise<void> {
-  const { tile, columns, classes } = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as {
-    tile: number;
-    columns: { test: number };
-    classes: string[];
-  };
-  const limit = Math.min(1000, Number(values.limit));
-  const matrix = await classMatrix(clip, classes, promptTemplates.cifar);
-  const right = new Map<string, number>();
-  const guesses = new Map<string, number>();
-  for (const [truth, name] of classes.entries()) {
-    const pictures = emptyPictures(limit, tile);
-    const label = join(folder, `test-${name}.jpg`);
-    await packTiles(pictures, 0, await readFile(label), { columns: columns.test, tiles: limit, label });
-    const images: ImageSource[] = Array.from({ length: limit }, (_, i) => ({
-      data: pictures.data.subarray(i * tile * tile * 3, (i + 1) * tile * tile * 3),
-      width: tile,
-      height: tile,
-      channels: 3,
-    }));
-    const answers = likeliest(await clip.embedImages(images, { batchSize: 64 }), matrix);
-    right.set(name, answers.filter((answer) => answer === truth).length / limit);
-    for (const answer of answers) guesses.set(classes[answer]!, (guesses.get(classes[answer]!) ?? 0) + 1);
-  }
-  const accuracy = [...right.values()].reduce((sum, share) => sum + share, 0) / classes.length;
-  print(`CIFAR-10 test, ${limit} pictures a class, 18 templates: ${percent(accuracy)} top-1 (chance 10 %)`);
-  for (const [name, share] of right) {
-    print(
-      `  ${name.padEnd(12)} ${percent(share)} right, answered for ${percent((guesses.get(name) ?? 0) / limit)} of a class`,
-    );
+async function printCifar10(folder: string): Promise<void> {
+  const { accuracy, perClass, answered, pictures } = await measureCifar10(clip, folder, Number(values.limit));
+  print(`CIFAR-10 test, ${pictures} pictures, 18 templates: ${percent(accuracy)} top-1 (chance 10 %)`);
+  for (const [name, share] of perClass) {
+    const times = percent(answered.get(name) ?? 0);
+    print(`  ${name.padEnd(12)} ${percent(share)} right, the answer to ${times} of all pictures`);
   }
 }
 
@@ -134,26 +104,6 @@ async function nameExamples(
   print(
     `${title}: ${right} of ${photographs.length} right, ${near} among the first three, of ${labels.length} labels\n${lines.join('\n')}`,
   );
-}
-
-/** A row for each name: the mean of its sentences' unit vectors, again of unit length. */
-async function classMatrix(
-  { embedTexts }: Clip,
-  names: readonly string[],
-  templates: readonly string[],
-): Promise<Embeddings> {
-  const sentences = names.flatMap((name) => templates.map((template) => fillTemplate(template, name)));
-  const owner = sentences.map((_, i) => Math.floor(i / templates.length));
-  return normalizeRows(meanOfGroups(await embedTexts(sentences), owner, names.length));
-}
-
-function likeliest(images: Embeddings, matrix: Embeddings): number[] {
-  const [rows, columns] = [images.shape[0]!, matrix.shape[0]!];
-  const cosines = clip.similarity(images, matrix).data;
-  return Array.from({ length: rows }, (_, row) => {
-    const scores = cosines.subarray(row * columns, (row + 1) * columns);
-    return scores.indexOf(Math.max(...scores));
-  });
 }
 
 function percent(share: number): string {
