@@ -7,10 +7,8 @@ const tokenizerNames = [
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
-  'added_tokens.json',
   'vocab.json',
   'merges.txt',
-  'vocab.txt',
   'bpe_simple_vocab_16e6.txt.gz',
 ];
 

@@ -1,6 +1,7 @@
 /** A matrix product with 8-bit weights: activations are quantised while it runs, weights beforehand. */
 import type { OnnxTensor } from './encode.ts';
 import type { LoweringContext } from './lowerings.ts';
+import { bytesOf } from './program-writer.ts';
 
 /** A weight [out, in] as 8-bit numbers [in, out] with one scale a column. */
 export interface QuantizedWeight {
@@ -71,8 +72,4 @@ function quantizeRows({ emit, constant, rows }: QuantizedContext, activations: s
   const quantized = { levels, rowScales, zero };
   rows.set(activations, quantized);
   return quantized;
-}
-
-function bytesOf(data: Int8Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
