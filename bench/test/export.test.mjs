@@ -133,7 +133,7 @@ describe('an exported folder in transformers.js', () => {
       const { createZeroShotClassifier } = await library();
       const classifier = await createZeroShotClassifier(clip, labels, {
         templates: ['a photo of {}'],
-        cacheFolder: false,
+        classCache: false,
       });
       const [answer] = await classifier.classify(picture);
       assert.ok(answer && 'results' in answer);

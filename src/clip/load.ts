@@ -26,6 +26,8 @@ export interface LoadOptions extends HubOptions {
    * @default 'fast-run'
    */
   load?: LoadMode;
+  /** Where packed programs are kept. @default $XDG_CACHE_HOME/eidos/programs, ~/.cache without it */
+  programCache?: string;
   /** A tokenizer for weights that come without one: a folder, or OpenAI's bpe_simple_vocab_16e6.txt.gz. */
   tokenizer?: string;
   /** How texts are cleaned before they are cut into tokens. @default what the tokenizer's files say */
@@ -49,8 +51,13 @@ export function bundledFolder(): string {
  *   `device_unavailable`, `dtype_unavailable`, `offline`, `download_failed`, `checksum_mismatch`
  */
 export async function loadClip(source: string = bundledModel, options: LoadOptions = {}): Promise<Clip> {
-  const { device = 'cpu', dtype = 'fp32', load = 'fast-run', threads } = options;
-  const engine = await createDeviceEngine({ device, dtype, ...(threads === undefined ? {} : { threads }) });
+  const { device = 'cpu', dtype = 'fp32', load = 'fast-run', threads, programCache } = options;
+  const engine = await createDeviceEngine({
+    device,
+    dtype,
+    ...(threads === undefined ? {} : { threads }),
+    ...(programCache === undefined ? {} : { programCache }),
+  });
   try {
     const path = await findModel(source, options);
     const checkpoint = await openCheckpoint(

@@ -54,10 +54,10 @@ async function fetchVocabulary({ folder }: Checkpoint, options: HubOptions): Pro
     return await resolveTokenizer(openAiVocabulary.model, hubOptions);
   } catch (error) {
     if (!(error instanceof EidosError)) throw error;
-    const { cacheFolder } = hubSettings(hubOptions);
+    const { hubCache } = hubSettings(hubOptions);
     throw new EidosError(
       error.code === 'offline' ? 'invalid_tokenizer' : error.code,
-      `There is no tokenizer beside the weights in ${folder} and none of ${openAiVocabulary.model} in the hub's cache ${cacheFolder}. ${error.message} Or put bpe_simple_vocab_16e6.txt.gz or tokenizer.json beside the weights, or name it as the tokenizer.`,
+      `There is no tokenizer beside the weights in ${folder} and none of ${openAiVocabulary.model} in the hub's cache ${hubCache}. ${error.message} Or put bpe_simple_vocab_16e6.txt.gz or tokenizer.json beside the weights, or name it as the tokenizer.`,
       { cause: error },
     );
   }

@@ -27,7 +27,7 @@ export interface EngineOptions {
   /** Threads of one run. @default the number of processors that this process may use */
   threads?: number;
   /** Where programs of load mode 'cached' are kept. @default $XDG_CACHE_HOME/eidos/programs, or in ~/.cache */
-  cacheFolder?: string;
+  programCache?: string;
 }
 
 /**
@@ -106,7 +106,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
   const {
     device = 'cpu',
     threads = availableParallelism(),
-    cacheFolder = defaultCacheFolder('programs'),
+    programCache = defaultCacheFolder('programs'),
   } = options;
   const wanted = parseDevice(device);
   if (!Number.isInteger(threads) || threads < 1)
@@ -126,7 +126,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
       const session = sessions++;
       const mode = chosen === 'cpu' ? load : 'fast-run';
       const context: Opening = { worker, session, device: chosen, threads };
-      const opened = mode === 'cached' ? await openCached(context, program, cacheFolder) : mode;
+      const opened = mode === 'cached' ? await openCached(context, program, programCache) : mode;
       if (opened !== 'cached') await openBuilt(context, program, opened);
       return createSession(worker, session, chosen, opened);
     },

@@ -66,7 +66,7 @@ const models: Record<string, HubModel> = {
 };
 
 let hub: HubServer;
-let cacheFolder: string;
+let hubCache: string;
 const kept = { ...process.env };
 
 beforeAll(async () => {
@@ -74,7 +74,7 @@ beforeAll(async () => {
 });
 afterAll(() => hub.close());
 beforeEach(() => {
-  cacheFolder = mkdtempSync(join(tmpdir(), 'eidos-hub-'));
+  hubCache = mkdtempSync(join(tmpdir(), 'eidos-hub-'));
   hub.misbehave = {};
   hub.requests.length = 0;
   for (const name of [
@@ -86,22 +86,22 @@ beforeEach(() => {
   ]) {
     delete process.env[name];
   }
-  process.env.HF_HOME = cacheFolder;
+  process.env.HF_HOME = hubCache;
 });
 afterEach(() => {
-  rmSync(cacheFolder, { recursive: true });
+  rmSync(hubCache, { recursive: true });
   process.env = { ...kept };
 });
 
-const options = (more: HubOptions = {}): HubOptions => ({ endpoint: hub.endpoint, cacheFolder, ...more });
+const options = (more: HubOptions = {}): HubOptions => ({ endpoint: hub.endpoint, hubCache, ...more });
 const fileRequests = () => hub.requests.filter(({ url }) => url.includes('/resolve/'));
 const partial = () =>
-  join(cacheFolder, 'models--owner--plain', 'blobs', `${checksum(weights, 'sha256')}.incomplete`);
+  join(hubCache, 'models--owner--plain', 'blobs', `${checksum(weights, 'sha256')}.incomplete`);
 
 describe('a model of the hub', () => {
   test('comes with its configuration, tokenizer and one set of weights, in the layout of the shared cache', async () => {
     const folder = await resolveModel('owner/plain', options());
-    const root = join(cacheFolder, 'models--owner--plain');
+    const root = join(hubCache, 'models--owner--plain');
     expect(folder).toBe(join(root, 'snapshots', commit));
     expect(readdirSync(folder).sort()).toEqual([
       'config.json',
@@ -136,9 +136,7 @@ describe('a model of the hub', () => {
   test('is taken from a cache that another tool filled, and only completed', async () => {
     const first = await resolveModel('owner/plain', options());
     rmSync(join(first, 'tokenizer.json'));
-    rmSync(
-      join(cacheFolder, 'models--owner--plain', 'blobs', checksum(plain.files['tokenizer.json']!, 'git')),
-    );
+    rmSync(join(hubCache, 'models--owner--plain', 'blobs', checksum(plain.files['tokenizer.json']!, 'git')));
     hub.requests.length = 0;
     await resolveModel('owner/plain', options());
     expect(fileRequests().map(({ url }) => url)).toEqual([`/owner/plain/resolve/${commit}/tokenizer.json`]);
@@ -228,10 +226,10 @@ describe('transfers that go wrong', () => {
   });
 
   test('a damaged partial file is found out and fetched again', async () => {
-    const folder = join(cacheFolder, 'models--owner--plain', 'blobs');
+    const folder = join(hubCache, 'models--owner--plain', 'blobs');
     rmSync(folder, { recursive: true, force: true });
     await resolveModel('owner/plain', options());
-    rmSync(realpathSync(join(cacheFolder, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));
+    rmSync(realpathSync(join(hubCache, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));
     writeFileSync(
       partial(),
       weights.subarray(0, 1000).map((byte) => byte ^ 1),
@@ -242,7 +240,7 @@ describe('transfers that go wrong', () => {
 
   test('a partial file longer than the whole is begun anew', async () => {
     await resolveModel('owner/plain', options());
-    rmSync(realpathSync(join(cacheFolder, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));
+    rmSync(realpathSync(join(hubCache, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));
     writeFileSync(partial(), bytes(400_000, 9));
     const again = await resolveModel('owner/plain', options());
     expect(readFileSync(join(again, 'model.safetensors')).equals(weights)).toBe(true);
@@ -256,9 +254,9 @@ describe('transfers that go wrong', () => {
         code: 'checksum_mismatch',
         message: expect.stringContaining(`'${name}'`),
       });
-      const left = readdirSync(join(cacheFolder, 'models--owner--plain', 'blobs'));
+      const left = readdirSync(join(hubCache, 'models--owner--plain', 'blobs'));
       expect(left.filter((file) => /incomplete|lock/.test(file))).toEqual([]);
-      expect(existsSync(join(cacheFolder, 'models--owner--plain', 'snapshots', commit, name))).toBe(false);
+      expect(existsSync(join(hubCache, 'models--owner--plain', 'snapshots', commit, name))).toBe(false);
     },
   );
 
@@ -269,17 +267,17 @@ describe('transfers that go wrong', () => {
   });
 
   test('the cache is where the environment says', async () => {
-    const { cacheFolder: _, ...others } = options();
+    const { hubCache: _, ...others } = options();
     expect(await resolveModel('owner/plain', others)).toContain(
-      join(cacheFolder, 'hub', 'models--owner--plain'),
+      join(hubCache, 'hub', 'models--owner--plain'),
     );
-    process.env.HF_HUB_CACHE = join(cacheFolder, 'elsewhere');
-    expect(await resolveModel('owner/plain', others)).toContain(join(cacheFolder, 'elsewhere'));
+    process.env.HF_HUB_CACHE = join(hubCache, 'elsewhere');
+    expect(await resolveModel('owner/plain', others)).toContain(join(hubCache, 'elsewhere'));
   });
 
   test('a lock that a dead process left is taken over', async () => {
     await resolveModel('owner/plain', options());
-    rmSync(realpathSync(join(cacheFolder, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));
+    rmSync(realpathSync(join(hubCache, 'models--owner--plain', 'snapshots', commit, 'model.safetensors')));
     const lock = `${partial()}.lock`;
     writeFileSync(lock, '');
     utimesSync(lock, new Date(0), new Date(0));
@@ -288,9 +286,9 @@ describe('transfers that go wrong', () => {
   });
 
   test('a cache that cannot be written says so', async () => {
-    const occupied = join(cacheFolder, 'occupied');
+    const occupied = join(hubCache, 'occupied');
     writeFileSync(occupied, '');
-    await expect(resolveModel('owner/plain', options({ cacheFolder: occupied }))).rejects.toMatchObject({
+    await expect(resolveModel('owner/plain', options({ hubCache: occupied }))).rejects.toMatchObject({
       code: 'download_failed',
       message: expect.stringContaining('HF_HUB_CACHE'),
     });
@@ -366,7 +364,7 @@ describe('refusals say what to do', () => {
   });
 
   test('paths, and what is neither path nor model', async () => {
-    expect(await resolveModel(cacheFolder, options())).toBe(cacheFolder);
+    expect(await resolveModel(hubCache, options())).toBe(hubCache);
     await expect(resolveModel('./owner/plain', options())).rejects.toMatchObject({ code: 'not_found' });
     await expect(resolveModel('../owner', options())).rejects.toMatchObject({ code: 'not_found' });
     await expect(resolveModel('hf-hub:../..', options())).rejects.toMatchObject({ code: 'invalid_option' });

@@ -50,7 +50,7 @@ const vocabularyModel = 'openai/clip-vit-base-patch32';
 
 describe.skipIf(sharedFixtures === undefined)('weights without a vocabulary', () => {
   let folder: string;
-  let cacheFolder: string;
+  let hubCache: string;
   let hub: HubServer;
   let vocabulary: Buffer;
 
@@ -80,13 +80,13 @@ describe.skipIf(sharedFixtures === undefined)('weights without a vocabulary', ()
     await rm(folder, { recursive: true });
   });
   beforeEach(async () => {
-    cacheFolder = await mkdtemp(join(tmpdir(), 'eidos-cache-'));
+    hubCache = await mkdtemp(join(tmpdir(), 'eidos-cache-'));
     hub.requests.length = 0;
   });
-  afterEach(() => rm(cacheFolder, { recursive: true }));
+  afterEach(() => rm(hubCache, { recursive: true }));
 
   const weights = () => join(folder, 'weights.safetensors');
-  const open = (offline: boolean) => loadClip(weights(), { cacheFolder, endpoint: hub.endpoint, offline });
+  const open = (offline: boolean) => loadClip(weights(), { hubCache, endpoint: hub.endpoint, offline });
 
   test('have it fetched once, cleaned and padded as OpenAI does', async () => {
     const clip = await open(false);
@@ -105,7 +105,7 @@ describe.skipIf(sharedFixtures === undefined)('weights without a vocabulary', ()
     const clip = await open(true);
     const failure = await clip.embedTexts('a dog').catch((error: Error & { code: string }) => error);
     expect(failure).toMatchObject({ code: 'invalid_tokenizer' });
-    for (const part of [folder, cacheFolder, vocabularyModel, vocabularyName]) {
+    for (const part of [folder, hubCache, vocabularyModel, vocabularyName]) {
       expect((failure as Error).message).toContain(part);
     }
     await clip.close();
@@ -122,7 +122,7 @@ describe.skipIf(sharedFixtures === undefined)('weights without a vocabulary', ()
 
   test('or from where the caller says', async () => {
     const tokenizer = join(sharedFixtures!, 'tokenizer', vocabularyName);
-    const clip = await loadClip(weights(), { cacheFolder, offline: true, tokenizer });
+    const clip = await loadClip(weights(), { hubCache, offline: true, tokenizer });
     await clip.embedTexts('a dog');
     await clip.close();
   });

@@ -40,7 +40,7 @@ async function withCache(
   use: (engine: Engine, folder: string, entries: () => string[]) => Promise<void>,
 ): Promise<void> {
   const folder = join(temporaryFolder(), 'cache');
-  const engine = createEngine({ threads: 1, cacheFolder: folder });
+  const engine = createEngine({ threads: 1, programCache: folder });
   try {
     await use(engine, folder, () => readdirSync(folder).sort());
   } finally {
@@ -142,7 +142,7 @@ describe('the cache', () => {
   test('that cannot be written is done without, and the session says so', async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'file'), '');
-    const engine = createEngine({ threads: 1, cacheFolder: join(folder, 'file', 'cache') });
+    const engine = createEngine({ threads: 1, programCache: join(folder, 'file', 'cache') });
     const weights = writeWeights(results, join(folder, 'weights'));
     const { y, load } = await answer(engine, weights, cached);
     expect(load).toBe('fast-run');
@@ -153,7 +153,7 @@ describe('the cache', () => {
   test('is asked for by two at once', async () => {
     const weights = writeWeights(results, `${temporaryFolder()}/weights`);
     await withCache(async (engine, folder, entries) => {
-      const other = createEngine({ threads: 1, cacheFolder: folder });
+      const other = createEngine({ threads: 1, programCache: folder });
       const [a, b, c] = await Promise.all(
         [engine, other, engine].map((each) => answer(each, weights, cached)),
       );

@@ -10,13 +10,13 @@ import { plainRules } from '../../src/text/rules.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 
 let folder: string;
-let cacheFolder: string;
+let classCache: string;
 let clip: Clip;
 let picture: Buffer;
 
 beforeAll(async () => {
   folder = await writeTinyModel();
-  cacheFolder = await mkdtemp(join(tmpdir(), 'eidos-classes-'));
+  classCache = await mkdtemp(join(tmpdir(), 'eidos-classes-'));
   clip = await loadClip(folder);
   picture = await sharp({ create: { width: 50, height: 40, channels: 3, background: 'teal' } })
     .png()
@@ -25,12 +25,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await clip.close();
   await rm(folder, { recursive: true });
-  await rm(cacheFolder, { recursive: true });
+  await rm(classCache, { recursive: true });
 });
 
 test('probability is the softmax of the scaled cosines, the likeliest first', async () => {
   const labels = ['a dog', 'a cat', 'the red square'];
-  const classifier = await createZeroShotClassifier(clip, labels, { cacheFolder: false });
+  const classifier = await createZeroShotClassifier(clip, labels, { classCache: false });
   const [answer] = await classifier.classify(picture);
   if (answer === undefined || 'error' in answer) throw new Error('the picture was not read');
   const cosines = clip.similarity(await clip.embedImages(picture), await clip.embedTexts(labels)).data;
@@ -48,7 +48,7 @@ test('probability is the softmax of the scaled cosines, the likeliest first', as
 
 test('a label stands for the normalised mean of its normalised sentences', async () => {
   const templates = ['a photo of {}', 'the {} square', '{label}'];
-  const classifier = await createZeroShotClassifier(clip, ['dog', 'cat'], { templates, cacheFolder: false });
+  const classifier = await createZeroShotClassifier(clip, ['dog', 'cat'], { templates, classCache: false });
   const { data } = await clip.embedTexts(['a photo of dog', 'the dog square', 'dog']);
   const width = clip.embeddingSize;
   const mean = Array.from({ length: width }, (_, i) => data[i]! + data[width + i]! + data[2 * width + i]!);
@@ -57,15 +57,15 @@ test('a label stands for the normalised mean of its normalised sentences', async
 });
 
 test('the class matrix is kept by model and prompts, and a damaged copy is made anew', async () => {
-  const make = (labels: string[]) => createZeroShotClassifier(clip, labels, { cacheFolder });
+  const make = (labels: string[]) => createZeroShotClassifier(clip, labels, { classCache });
   const first = await make(['a dog', 'a cat']);
-  const [file] = await readdir(cacheFolder);
+  const [file] = await readdir(classCache);
   expect(file).toMatch(/\.safetensors$/);
-  const path = join(cacheFolder, file!);
+  const path = join(classCache, file!);
   const bytes = await readFile(path);
   expect((await make(['a dog', 'a cat'])).classMatrix).toEqual(first.classMatrix);
   await make(['a dog', 'a cat', 'the red square']);
-  expect(await readdir(cacheFolder)).toHaveLength(2);
+  expect(await readdir(classCache)).toHaveLength(2);
   await writeFile(path, bytes.subarray(0, 40));
   expect((await make(['a dog', 'a cat'])).classMatrix).toEqual(first.classMatrix);
   expect((await readFile(path)).equals(bytes)).toBe(true);
@@ -74,7 +74,7 @@ test('the class matrix is kept by model and prompts, and a damaged copy is made 
 test('a class matrix of sentences that were cleaned otherwise is another one', async () => {
   const own = await mkdtemp(join(tmpdir(), 'eidos-classes-'));
   const plain = await loadClip(folder, { textRules: { ...plainRules, removePunctuation: true } });
-  const make = (model: Clip) => createZeroShotClassifier(model, ['a-dog', 'a cat'], { cacheFolder: own });
+  const make = (model: Clip) => createZeroShotClassifier(model, ['a-dog', 'a cat'], { classCache: own });
   try {
     const first = await make(clip);
     const second = await make(plain);
@@ -87,7 +87,7 @@ test('a class matrix of sentences that were cleaned otherwise is another one', a
 });
 
 test('one broken picture among others is an answer with an error', async () => {
-  const classifier = await createZeroShotClassifier(clip, ['a dog', 'a cat'], { cacheFolder: false });
+  const classifier = await createZeroShotClassifier(clip, ['a dog', 'a cat'], { classCache: false });
   const answers = await classifier.classify([picture, Buffer.from([1, 2, 3]), picture], { topK: 1 });
   expect(answers.map((answer) => ('error' in answer ? answer.error.code : answer.results.length))).toEqual([
     1,
@@ -99,7 +99,7 @@ test('one broken picture among others is an answer with an error', async () => {
 test('labels and templates that cannot be meant are refused', async () => {
   const make = (labels: string[], templates?: string[]) =>
     createZeroShotClassifier(clip, labels, {
-      cacheFolder: false,
+      classCache: false,
       ...(templates === undefined ? {} : { templates }),
     });
   await expect(make([])).rejects.toThrow(/no labels/i);

@@ -20,8 +20,8 @@ export interface ModelCache {
 
 const commitHash = /^[0-9a-f]{40}$/;
 
-export function modelCache(cacheFolder: string, id: string): ModelCache {
-  const root = join(cacheFolder, `models--${id.replace('/', '--')}`);
+export function modelCache(hubCache: string, id: string): ModelCache {
+  const root = join(hubCache, `models--${id.replace('/', '--')}`);
   const snapshot = (commit: string) => join(root, 'snapshots', commit);
   const blob = (checksum: string) => join(root, 'blobs', checksum);
   return {

@@ -15,15 +15,13 @@ export interface CachedModel {
 const folderName = /^models--([^/]+?)--(.+)$/;
 
 /** Models whose weights are there in full, by the branch `main`; sorted by name. */
-export async function listCachedModels(
-  cacheFolder: string = hubSettings({}).cacheFolder,
-): Promise<CachedModel[]> {
+export async function listCachedModels(hubCache: string = hubSettings({}).hubCache): Promise<CachedModel[]> {
   const found: CachedModel[] = [];
-  for (const name of (await readdir(cacheFolder).catch(() => [])).sort()) {
+  for (const name of (await readdir(hubCache).catch(() => [])).sort()) {
     const [, owner, model] = folderName.exec(name) ?? [];
     if (owner === undefined || model === undefined) continue;
     const id = `${owner}/${model}`;
-    const cache = modelCache(cacheFolder, id);
+    const cache = modelCache(hubCache, id);
     const commit = await cache.commit('main');
     if (commit === undefined) continue;
     const files = await cache.files(commit);

@@ -69,7 +69,7 @@ function repository(
   if (!/^[\w][\w./-]*$/.test(wanted) || wanted.includes('..')) {
     throw new EidosError('invalid_option', `'${wanted}' is no branch, tag or commit.`);
   }
-  return { settings, revision: wanted, cache: modelCache(settings.cacheFolder, id) };
+  return { settings, revision: wanted, cache: modelCache(settings.hubCache, id) };
 }
 
 interface CachedSnapshot {
@@ -226,11 +226,11 @@ async function answered<T>(settings: HubSettings, what: string, action: () => Pr
 }
 
 /** Whatever else fails is the disk. */
-function cacheError(cause: unknown, { cacheFolder }: HubSettings): EidosError {
+function cacheError(cause: unknown, { hubCache }: HubSettings): EidosError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new EidosError(
     'download_failed',
-    `The cache ${cacheFolder} could not be written (${reason}); set HF_HUB_CACHE to a folder with space that may be written.`,
+    `The cache ${hubCache} could not be written (${reason}); set HF_HUB_CACHE to a folder with space that may be written.`,
     { cause },
   );
 }
@@ -238,6 +238,6 @@ function cacheError(cause: unknown, { cacheFolder }: HubSettings): EidosError {
 function refuseOffline(id: string, revision: string, settings: HubSettings): never {
   throw new EidosError(
     'offline',
-    `${id}@${revision} is not in the cache ${settings.cacheFolder}, and the network may not be used. Run once without the offline option (HF_HUB_OFFLINE), or give a local path.`,
+    `${id}@${revision} is not in the cache ${settings.hubCache}, and the network may not be used. Run once without the offline option (HF_HUB_OFFLINE), or give a local path.`,
   );
 }

@@ -27,7 +27,7 @@ export interface HubOptions {
   /**
    * @default HF_HUB_CACHE, or `hub` in HF_HOME, or ~/.cache/huggingface/hub
    */
-  cacheFolder?: string;
+  hubCache?: string;
   /**
    * Ask the hub whether the revision has moved on, though all of it is in the cache.
    * @default false
@@ -55,7 +55,7 @@ export interface HubSettings {
   offline: boolean;
   token: string | undefined;
   endpoint: string;
-  cacheFolder: string;
+  hubCache: string;
 }
 
 /** @throws EidosError `invalid_option` where the endpoint is no address. */
@@ -77,7 +77,7 @@ export function hubSettings(options: HubOptions): HubSettings {
     offline: options.offline ?? /^(1|on|yes|true)$/i.test(environment.HF_HUB_OFFLINE ?? ''),
     token: options.token ?? token ?? storedToken(),
     endpoint,
-    cacheFolder: options.cacheFolder ?? sharedCache(),
+    hubCache: options.hubCache ?? sharedCache(),
   };
 }
 

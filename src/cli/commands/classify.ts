@@ -1,10 +1,9 @@
 /** `eidos classify`: names pictures by the labels that fit best. */
 import { readFile } from 'node:fs/promises';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
-import type { Classification, ZeroShotOptions } from '../../tasks/classify/classify.ts';
-import { type PromptTemplateSet, promptTemplates } from '../../text/templates.ts';
+import type { Classification } from '../../tasks/classify/classify.ts';
 import { barRows } from '../bars.ts';
 import { describeError, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
@@ -16,29 +15,26 @@ import {
   warn,
   wholeNumber,
 } from '../model-options.ts';
+import { addTemplateOptions, type TemplateOptions, templatesOf } from '../template-options.ts';
 
-interface Options extends ModelOptions {
+interface Options extends ModelOptions, TemplateOptions {
   labels?: string;
   label?: string[];
   labelsFile?: string;
-  template?: string[];
-  templates?: PromptTemplateSet;
   topK?: number;
 }
 
 export function classifyCommand(): Command {
   return addModelOptions(
-    new Command('classify')
-      .description('say which of the given labels fit each picture')
-      .argument('<images...>', 'pictures, folders or patterns')
-      .option('-l, --labels <labels>', 'labels, separated by commas')
-      .option('--label <label>', 'a label, as often as needed (for labels with commas)', collect)
-      .option('--labels-file <file>', 'a file with a label a line')
-      .option('--template <sentence>', 'a sentence with {} for the label, as often as needed', collect)
-      .addOption(
-        new Option('--templates <set>', 'a published set of sentences').choices(Object.keys(promptTemplates)),
-      )
-      .option('-k, --top-k <k>', 'labels shown for each picture', wholeNumber('--top-k')),
+    addTemplateOptions(
+      new Command('classify')
+        .description('say which of the given labels fit each picture')
+        .argument('<images...>', 'pictures, folders or patterns')
+        .option('-l, --labels <labels>', 'labels, separated by commas')
+        .option('--label <label>', 'a label, as often as needed (for labels with commas)', collect)
+        .option('--labels-file <file>', 'a file with a label a line')
+        .option('-k, --top-k <k>', 'labels shown for each picture', wholeNumber('--top-k')),
+    ),
   )
     .addHelpText(
       'after',
@@ -109,15 +105,4 @@ async function readLines(file: string): Promise<string[]> {
       cause,
     });
   }
-}
-
-function templatesOf({ template = [], templates }: Options): Pick<ZeroShotOptions, 'templates'> {
-  if (templates !== undefined && template.length > 0) {
-    throw new EidosError(
-      'invalid_option',
-      '--templates and --template exclude each other: give one of them.',
-    );
-  }
-  if (templates !== undefined) return { templates };
-  return template.length > 0 ? { templates: template } : {};
 }

@@ -1,51 +1,40 @@
 /** `eidos evaluate`: accuracy and recall of a model on a data set. */
 import { Command, Option } from 'commander';
 import { EidosError } from '../../errors.ts';
-import type {
-  Dataset,
-  EvaluateOptions,
-  Evaluation,
-  EvaluationProgress,
-  Language,
-  Measurement,
-} from '../../evaluate/index.ts';
-import { type PromptTemplateSet, promptTemplates } from '../../text/templates.ts';
+import type { Dataset, Evaluation, EvaluationProgress, Language, Measurement } from '../../evaluate/index.ts';
 import { describeError, someFailed } from '../failure.ts';
 import { addModelOptions, collect, type ModelOptions, openModel, warn } from '../model-options.ts';
+import { addTemplateOptions, type TemplateOptions, templatesOf } from '../template-options.ts';
 
-interface Options extends ModelOptions {
+interface Options extends ModelOptions, TemplateOptions {
   dataset: string;
   split?: string;
   where?: string[];
   labelsFile?: string;
-  template?: string[];
-  templates?: PromptTemplateSet;
   eachTemplate?: boolean;
   language: Language;
 }
 
 export function evaluateCommand(): Command {
   return addModelOptions(
-    new Command('evaluate')
-      .description('accuracy and recall on a data set, with 95 % intervals')
-      .requiredOption('-d, --dataset <folder>', 'the folder of the set (its forms are told below)')
-      .option('--split <part>', 'a part of the set, or all (default: test, else val, else all)')
-      .option(
-        '--where <field=value>',
-        'only pictures with this field in index.jsonl, as often as needed',
-        collect,
-      )
-      .option('--labels-file <file>', 'words for classes: a line a class, "name<TAB>words | synonym"')
-      .option('--template <sentence>', 'a sentence with {} for the class, as often as needed', collect)
-      .addOption(
-        new Option('--templates <set>', 'a published set of sentences').choices(Object.keys(promptTemplates)),
-      )
-      .option('--each-template', 'accuracy for each sentence alone, too')
-      .addOption(
-        new Option('--language <code>', 'of captions, templates and labels')
-          .choices(['en', 'de'])
-          .default('en'),
-      ),
+    addTemplateOptions(
+      new Command('evaluate')
+        .description('accuracy and recall on a data set, with 95 % intervals')
+        .requiredOption('-d, --dataset <folder>', 'the folder of the set (its forms are told below)')
+        .option('--split <part>', 'a part of the set, or all (default: test, else val, else all)')
+        .option(
+          '--where <field=value>',
+          'only pictures with this field in index.jsonl, as often as needed',
+          collect,
+        )
+        .option('--labels-file <file>', 'words for classes: a line a class, "name<TAB>words | synonym"')
+        .option('--each-template', 'accuracy for each sentence alone, too')
+        .addOption(
+          new Option('--language <code>', 'of captions, templates and labels')
+            .choices(['en', 'de'])
+            .default('en'),
+        ),
+    ),
   )
     .addHelpText('after', explanation)
     .action(run);
@@ -140,14 +129,6 @@ function table(measurements: readonly Measurement[]): string {
   const width = Math.max(...rows.map(({ name }) => name.length));
   const heading = `  ${''.padEnd(width)}    value   95 % interval  of`;
   return [heading, ...rows.map(({ name, figures }) => `  ${name.padEnd(width)}  ${figures}`)].join('\n');
-}
-
-function templatesOf({ template = [], templates }: Options): Pick<EvaluateOptions, 'templates'> {
-  if (templates !== undefined && template.length > 0) {
-    throw new EidosError('invalid_option', '--templates and --template exclude each other: give one of them');
-  }
-  if (templates !== undefined) return { templates };
-  return template.length > 0 ? { templates: template } : {};
 }
 
 function fieldsOf(where: readonly string[] = []): Record<string, string> {

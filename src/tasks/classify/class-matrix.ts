@@ -9,7 +9,7 @@ import { defaultCacheFolder } from '../../engine/cache-folder.ts';
 
 export interface ClassMatrixOptions {
   /** Where matrices are kept, or false to keep none. @default $XDG_CACHE_HOME/eidos/classes, ~/.cache without it */
-  cacheFolder?: string | false;
+  classCache?: string | false;
   onWarning?: (message: string) => void;
 }
 
@@ -20,10 +20,9 @@ export interface ClassMatrixOptions {
 export async function classMatrix(
   clip: Clip,
   prompts: readonly (readonly string[])[],
-  { cacheFolder = defaultCacheFolder('classes'), onWarning }: ClassMatrixOptions = {},
+  { classCache = defaultCacheFolder('classes'), onWarning }: ClassMatrixOptions = {},
 ): Promise<Embeddings> {
-  const file =
-    cacheFolder === false ? undefined : join(cacheFolder, `${identity(clip, prompts)}.safetensors`);
+  const file = classCache === false ? undefined : join(classCache, `${identity(clip, prompts)}.safetensors`);
   const kept = file === undefined ? undefined : await readMatrix(file, prompts.length, clip.embeddingSize);
   if (kept !== undefined) return kept;
 

@@ -31,7 +31,7 @@ const computed = once(async (): Promise<Answers> => {
     const labels = Array.from({ length: classes }, (_, label) => `${label}`);
     const classifier = await createZeroShotClassifier(await withFixtureInputs(clip), labels, {
       templates,
-      cacheFolder: false,
+      classCache: false,
     });
     const rows = await classifier.classify([]);
     const results = rows.map((row) => ('error' in row ? [] : row.results));
