@@ -1,5 +1,6 @@
 /** Programs kept on disk with their weights already in the layout of this processor, so that opening them is mapping a file. */
 import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EidosError } from '../errors.ts';
@@ -57,6 +58,18 @@ export async function cacheEntry(folder: string, identity: CacheIdentity): Promi
     }
   };
 
+  /** Another process may have been faster: what is sound stays, as somebody may be opening it this moment. */
+  const putInPlace = async (fresh: string): Promise<void> => {
+    try {
+      await rename(fresh, path);
+    } catch (error) {
+      if (await isSealed(path)) return;
+      if (!existsSync(path)) throw error;
+      await remove();
+      await rename(fresh, path);
+    }
+  };
+
   return {
     async find() {
       return (await isSealed(path)) ? join(path, modelFile) : undefined;
@@ -68,10 +81,7 @@ export async function cacheEntry(folder: string, identity: CacheIdentity): Promi
         await mkdir(fresh, { recursive: true });
         await write(fresh);
         await seal(fresh);
-        if (!(await isSealed(path))) {
-          await remove();
-          await rename(fresh, path);
-        }
+        await putInPlace(fresh);
         await removeFormer(folder, slot, name);
       } finally {
         await rm(fresh, { recursive: true, force: true });
