@@ -99,7 +99,7 @@ export async function localModel(
 }
 
 /** Runs what may fetch from the hub, as the command line wants it. */
-async function withHub<T>(
+export async function withHub<T>(
   { offline, quiet }: Pick<ModelOptions, 'offline' | 'quiet'>,
   action: (hub: Pick<LoadOptions, 'offline' | 'onProgress'>) => Promise<T>,
 ): Promise<T> {

@@ -1,7 +1,7 @@
 /** `eidos export`: a model as ONNX files for other tools. */
 import { Command, Option } from 'commander';
 import type { ExportType } from '../../tasks/export/export.ts';
-import { acceptModelOptions, warn } from '../model-options.ts';
+import { acceptModelOptions, warn, withHub } from '../model-options.ts';
 
 interface Options {
   model?: string;
@@ -48,14 +48,16 @@ Exit status: 0, 2 when nothing was written.`,
 
 async function run(model: string | undefined, options: Options): Promise<void> {
   const { exportOnnx } = await import('../../tasks/export/export.ts');
-  const { onnx, dtype, tokenizer, force = false, offline } = options;
-  const result = await exportOnnx(model ?? options.model, onnx, {
-    dtype,
-    force,
-    onWarning: warn(options),
-    ...(tokenizer === undefined ? {} : { tokenizer }),
-    ...(offline ? { offline } : {}),
-  });
+  const { onnx, dtype, tokenizer, force = false } = options;
+  const result = await withHub(options, (hub) =>
+    exportOnnx(model ?? options.model, onnx, {
+      ...hub,
+      dtype,
+      force,
+      onWarning: warn(options),
+      ...(tokenizer === undefined ? {} : { tokenizer }),
+    }),
+  );
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else if (!options.quiet) {
     const width = Math.max(...result.files.map(({ name }) => name.length));

@@ -1,7 +1,7 @@
 /** The configuration files of an exported folder. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type Checkpoint, huggingFaceConfig, preprocessorConfig } from '../../checkpoint/index.ts';
+import { type Checkpoint, huggingFaceConfig, layouts, preprocessorConfig } from '../../checkpoint/index.ts';
 import { EidosError } from '../../errors.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { exportFamily } from './programs.ts';
@@ -16,7 +16,7 @@ export async function modelConfig({
   architecture,
 }: Pick<Checkpoint, 'layout' | 'configurationFiles' | 'architecture'>): Promise<Record<string, unknown>> {
   const published = configurationFiles.find((path) => basename(path) === 'config.json');
-  if (published !== undefined && layout.startsWith('hugging_face')) {
+  if (published !== undefined && layouts[layout].settings === 'hugging_face') {
     return JSON.parse(await readFile(published, 'utf8')) as Record<string, unknown>;
   }
   try {

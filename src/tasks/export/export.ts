@@ -1,8 +1,9 @@
 /** Writes a model as a folder that runs without eidos: ONNX programs and the files that transformers.js loads beside them. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openCheckpoint, resolveModel } from '../../checkpoint/index.ts';
-import { bundledFolder, bundledModel, type LoadOptions } from '../../clip/load.ts';
+import type { HubOptions } from '../../checkpoint/hub/settings.ts';
+import { openCheckpoint } from '../../checkpoint/index.ts';
+import { bundledModel, findModel, type LoadOptions } from '../../clip/load.ts';
 import { EidosError } from '../../errors.ts';
 import { imageConfig, modelConfig } from './configuration.ts';
 import { exportPrograms, takesShortRows } from './programs.ts';
@@ -12,8 +13,7 @@ import { type ExportType, writeModel } from './write-model.ts';
 
 export type { ExportType } from './write-model.ts';
 
-export interface ExportOptions
-  extends Pick<LoadOptions, 'activation' | 'offline' | 'revision' | 'token' | 'onProgress' | 'signal'> {
+export interface ExportOptions extends HubOptions, Pick<LoadOptions, 'activation'> {
   /** Number type of weights and computation; the file names say it as transformers.js expects. @default 'fp32' */
   dtype?: ExportType;
   /** Replace what the folder holds. @default false */
@@ -54,7 +54,7 @@ export async function exportOnnx(
     );
   }
   const model = source ?? bundledModel;
-  const path = model === bundledModel ? bundledFolder() : await resolveModel(model, hubOptions(options));
+  const path = await findModel(model, options);
   const checkpoint = await openCheckpoint(
     path,
     options.activation === undefined ? {} : { activation: options.activation },
@@ -95,16 +95,6 @@ export async function exportOnnx(
     const tokens = takesShortRows(architecture) ? 'any' : architecture.text.contextLength;
     return { model, folder, files, tokens };
   });
-}
-
-function hubOptions({ offline, revision, token, onProgress, signal }: ExportOptions) {
-  return {
-    ...(offline === undefined ? {} : { offline }),
-    ...(revision === undefined ? {} : { revision }),
-    ...(token === undefined ? {} : { token }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-    ...(signal === undefined ? {} : { signal }),
-  };
 }
 
 function json(value: unknown): string {
