@@ -4,7 +4,7 @@ import { cpus, loadavg } from 'node:os';
 /**
  * @typedef {{
  *   metric: string, value: number, target: number, atLeast: boolean, detail: string,
- *   cpu?: number, digits?: number, comparison?: import('./rounds.mjs').Comparison
+ *   digits?: number, comparison?: import('./rounds.mjs').Comparison
  * }} Row
  */
 
@@ -24,7 +24,7 @@ export function printHead(json) {
 export function printRow(row, json) {
   if (json) return console.log(JSON.stringify(asObject(row)));
   const { metric, value, target, atLeast, detail, digits = 2, comparison } = row;
-  const cpu = row.cpu ?? comparison?.cpu;
+  const cpu = comparison?.cpu;
   const wanted = `${atLeast ? '≥' : '≤'} ${target}`;
   const measured = Number.isNaN(value)
     ? '–'
@@ -48,7 +48,7 @@ export function verdict({ value, target, atLeast }) {
 function asObject({ comparison, ...row }) {
   return {
     ...row,
-    cpu: row.cpu ?? comparison?.cpu,
+    cpu: comparison?.cpu,
     verdict: verdict(row),
     ...(comparison === undefined
       ? {}

@@ -43,6 +43,22 @@ export async function compare(ours, theirs, task, rounds, extra = {}) {
   };
 }
 
+/**
+ * The same comparison in other terms: a share of the work done, or our time in theirs.
+ * @param {Comparison} comparison
+ * @param {(ratio: number) => number} change
+ * @returns {Comparison}
+ */
+export function inTermsOf(comparison, change) {
+  const [a, b] = [change(comparison.spread[0]), change(comparison.spread[1])];
+  return {
+    ...comparison,
+    wall: change(comparison.wall),
+    cpu: change(comparison.cpu),
+    spread: [Math.min(a, b), Math.max(a, b)],
+  };
+}
+
 /** @param {readonly number[]} values */
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
