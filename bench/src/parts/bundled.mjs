@@ -1,16 +1,17 @@
 /** The model that comes with eidos against the usual one in transformers.js: what a newcomer feels. */
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { contestant } from '../contestant.mjs';
 import { compare } from '../rounds.mjs';
 import { perSecond } from './throughput.mjs';
 
-const folder = fileURLToPath(new URL('../../../models/eidos-small', import.meta.url));
+const weights = fileURLToPath(new URL('../../../models/eidos-small/model.safetensors', import.meta.url));
 const perRound = { 1: 12, 32: 96 };
 
 /** @param {import('../setting.mjs').Setting} setting @returns {AsyncGenerator<import('../report.mjs').Row>} */
 export async function* bundled({ exportedFolder, files, rounds }) {
-  if (!existsSync(folder)) {
+  if (!existsSync(weights)) {
     yield {
       metric: 'bundled model, file to embedding',
       value: Number.NaN,
@@ -21,7 +22,7 @@ export async function* bundled({ exportedFolder, files, rounds }) {
     return;
   }
   const theirs = await contestant('transformers-js', { model: await exportedFolder() });
-  const ours = await contestant('eidos', { model: folder });
+  const ours = await contestant('eidos', { model: dirname(weights) });
   try {
     for (const batch of /** @type {const} */ ([1, 32])) {
       const count = perRound[batch];
