@@ -17,10 +17,10 @@ export interface TrainingOptions extends AdamWOptions {
   /** Steps in which the learning rate rises from zero. @default 100 */
   warmupSteps?: number;
   /**
-   * How long training goes on. The learning rate follows half a cosine over this time, not over a number of
-   * steps, so that a run ends when it is due on a machine whose speed is not known before.
+   * How long training goes on, by time or by steps; the learning rate follows half a cosine over it. By time, a run
+   * ends when it is due on a machine whose speed is not known before; by steps, it is the same on every machine.
    */
-  minutes: number;
+  until: { minutes: number } | { steps: number };
   /** Steps between two lines of figures. @default 10 */
   logEvery?: number;
   /** Minutes between two snapshots; one is made at the end too. @default 3 */
@@ -63,7 +63,7 @@ export interface Resumption {
 }
 
 /**
- * Trains until the time is over.
+ * Trains until the end that the options name.
  * @throws EidosError `engine_failed`, and what the batches and hooks throw.
  */
 export async function train(
@@ -73,7 +73,7 @@ export async function train(
   hooks: TrainingHooks = {},
   resumption?: Resumption,
 ): Promise<Progress> {
-  const { batch, minutes, logEvery = 10, snapshotMinutes = 3 } = options;
+  const { batch, until, logEvery = 10, snapshotMinutes = 3 } = options;
   const step = trainingStep(architecture, { ...options, targets: true });
   const engine = createEngine(options.threads === undefined ? {} : { threads: options.threads });
   try {
@@ -104,7 +104,7 @@ export async function train(
     };
 
     let next = batches.next().value as Batch;
-    while (progress.minutes < minutes) {
+    while (shareDone(progress, until) < 1) {
       progress.step++;
       const learningRate = learningRateAt(progress, options);
       const readByProgram = Object.fromEntries(Object.entries(next).filter(([name]) => inputs.has(name)));
@@ -139,7 +139,7 @@ export async function train(
         auxiliaryLosses = [];
         lastLog = now;
       }
-      if (progress.minutes - lastSnapshot >= snapshotMinutes && progress.minutes < minutes) {
+      if (progress.minutes - lastSnapshot >= snapshotMinutes && shareDone(progress, until) < 1) {
         lastSnapshot = progress.minutes;
         await snapshot();
       }
@@ -151,18 +151,19 @@ export async function train(
   }
 }
 
-/** Linear warm-up by steps, then half a cosine down to zero by time. */
+/** Linear warm-up by steps, then half a cosine down to zero. */
 export function learningRateAt(
-  { step, minutes }: Progress,
-  {
-    learningRate,
-    minutes: whole,
-    warmupSteps = 100,
-  }: Pick<TrainingOptions, 'learningRate' | 'minutes' | 'warmupSteps'>,
+  progress: Progress,
+  { learningRate, until, warmupSteps = 100 }: Pick<TrainingOptions, 'learningRate' | 'until' | 'warmupSteps'>,
 ): number {
-  const warmup = Math.min(1, step / warmupSteps);
-  const done = Math.min(1, minutes / whole);
+  const warmup = Math.min(1, progress.step / warmupSteps);
+  const done = Math.min(1, shareDone(progress, until));
   return learningRate * warmup * 0.5 * (1 + Math.cos(Math.PI * done));
+}
+
+/** How much of the training is behind, 0 to 1. */
+function shareDone({ step, minutes }: Progress, until: TrainingOptions['until']): number {
+  return 'steps' in until ? step / until.steps : minutes / until.minutes;
 }
 
 type Step = ReturnType<typeof trainingStep>;

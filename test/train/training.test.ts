@@ -98,8 +98,8 @@ describe('the loop', () => {
       kept.push({ state, progress });
     };
     const hooks = { onLog: (line: LogLine) => log.push(line), onSnapshot };
-    const end = await train(toy, colourBatches(16), { ...options, minutes: 0.03 }, hooks);
-    expect(end.step).toBeGreaterThan(20);
+    const end = await train(toy, colourBatches(16), { ...options, until: { steps: 60 } }, hooks);
+    expect(end.step).toBe(60);
     // With four colours in a batch of 16, ln 4 = 1.39 is the least: a caption fits some four pictures.
     expect(log[0]!.loss).toBeGreaterThan(2.2);
     expect(log.at(-1)!.loss).toBeLessThan(1.7);
@@ -114,15 +114,14 @@ describe('the loop', () => {
     expect(state.get(name)).toEqual(last!.state.get(name));
     const resumption: Resumption = { state, progress: end };
     const more: LogLine[] = [];
-    const minutes = end.minutes + 0.01;
     const later = await train(
       toy,
       colourBatches(16),
-      { ...options, minutes },
+      { ...options, until: { steps: 80 } },
       { onLog: (line) => more.push(line) },
       resumption,
     );
-    expect(later.step).toBeGreaterThan(end.step);
+    expect(later.step).toBe(80);
     expect(more[0]!.step).toBeGreaterThan(end.step);
     expect(more[0]!.loss).toBeLessThan(1.7);
   });
@@ -134,7 +133,7 @@ describe('the loop', () => {
     await train(
       toy,
       colourBatches(16),
-      { ...options, minutes: 0.02, auxiliaryLoss },
+      { ...options, until: { steps: 60 }, auxiliaryLoss },
       { onLog: (line) => log.push(line) },
     );
     expect(log[0]!.auxiliaryLoss).toBeGreaterThan(4);
@@ -152,7 +151,7 @@ describe('the loop', () => {
     await train(
       toy,
       colourBatches(16),
-      { ...options, learningRate: 0, minutes: 1e-6, firstValues },
+      { ...options, learningRate: 0, until: { steps: 1 }, firstValues },
       { onSnapshot },
     );
     expect(state?.get('image.patch_embedding.weight')?.data).toEqual(weight);
@@ -169,7 +168,7 @@ describe('the loop', () => {
 });
 
 test('the learning rate rises by steps and falls with time', () => {
-  const options = { learningRate: 2, minutes: 10, warmupSteps: 4 };
+  const options = { learningRate: 2, until: { minutes: 10 }, warmupSteps: 4 };
   expect(learningRateAt({ step: 1, minutes: 0 }, options)).toBeCloseTo(0.5);
   expect(learningRateAt({ step: 4, minutes: 0 }, options)).toBeCloseTo(2);
   expect(learningRateAt({ step: 100, minutes: 5 }, options)).toBeCloseTo(1);

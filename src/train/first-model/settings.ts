@@ -78,7 +78,7 @@ export const training: TrainingOptions = {
   warmupSteps: 100,
   weightDecay: 0.1,
   maxGradientNorm: 1,
-  minutes: 63,
+  until: { minutes: 63 },
   snapshotMinutes: 4,
   seed,
 };

@@ -69,7 +69,7 @@ const batches = trainingBatches(sources, preprocessing, tokenizer, random, {
 });
 const options: TrainingOptions = {
   ...training,
-  minutes: values.minutes === undefined ? training.minutes : Number(values.minutes),
+  ...(values.minutes === undefined ? {} : { until: { minutes: Number(values.minutes) } }),
   auxiliaryLoss: (images) =>
     distillationLoss(images, architecture.embeddingSize, {
       batch: training.batch,
