@@ -15,7 +15,7 @@ if (!existsSync(cifar10)) {
   console.log('CIFAR-10 (../shared/data/cifar10) is not beside this clone: the accuracy is not measured.');
 }
 
-describe.skipIf(!existsSync(join(folder, 'model.safetensors')))('the bundled model', () => {
+describe('the bundled model', () => {
   test('is an ordinary checkpoint of Hugging Face and small', async () => {
     const { layout, architecture, preprocessing: prepared } = await openCheckpoint(folder);
     expect(layout).toBe('hugging_face_clip');
