@@ -8,6 +8,7 @@ import { matchingTargets, trainingBatches } from '../../src/train/batches.ts';
 import { captionOf, type Description, keysOf } from '../../src/train/data/captions.ts';
 import { kindsOfImageNet } from '../../src/train/data/kinds.ts';
 import type { TrainingSource } from '../../src/train/data/sources.ts';
+import { featureCount, meanFeatures } from '../../src/train/data/teacher.ts';
 
 const dog: Description = {
   kind: 'class',
@@ -212,6 +213,23 @@ describe('batches', () => {
     expect(first.targets.data.length).toBe(64);
     expect(make(3, { dogs: 1, men: 1 }).next().value).toEqual(first);
     expect(make(4, { dogs: 1, men: 1 }).next().value).not.toEqual(first);
+  });
+
+  test('carry what a teacher sees, less the mean and of unit length', () => {
+    const taught = sources.map((one, at) => ({
+      ...one,
+      features: new Uint8Array(3 * featureCount).map((_, i) => (i % featureCount === at ? 200 : 100)),
+    }));
+    const { features } = trainingBatches(taught, preprocessing, tokenizer, randomNumbers(3), {
+      size: 2,
+      shares: { dogs: 1, men: 1e-9 },
+    }).next().value;
+    // Half of the pictures have 200 at 0, the others at 1: ±50 about the mean at these two, 0 elsewhere.
+    expect(features?.shape).toEqual([2, featureCount]);
+    expect(Number(features?.data[0])).toBeCloseTo(Math.SQRT1_2, 5);
+    expect(Number(features?.data[1])).toBeCloseTo(-Math.SQRT1_2, 5);
+    expect(Number(features?.data[featureCount + 2])).toBe(0);
+    expect(meanFeatures([taught[0]!, sources[1]!])).toBeUndefined();
   });
 
   test('draw from each set as often as asked', () => {
