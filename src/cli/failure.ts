@@ -4,17 +4,30 @@ import { EidosError } from '../errors.ts';
 
 /** Some inputs failed, or a check did not hold; the others were answered. */
 export const someFailed = 1;
-/** Nothing could be done: wrong usage, no model, no device. */
+/** Wrong usage, no model, no device. */
 export const nothingDone = 2;
 
 /** Prints what went wrong and returns the exit status. */
 export function reportFailure(error: unknown, json: boolean): number {
-  // Help and version are no failures; usage errors have been printed by commander.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : nothingDone;
-  const { code, message } = describeError(error);
-  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`);
-  else process.stderr.write(`eidos: ${message}\n`);
+  if (error instanceof CommanderError) {
+    // Help and version are no failures; usage errors have been printed for people by commander.
+    if (error.exitCode === 0) return 0;
+    if (json) printError({ code: 'invalid_option', message: error.message.replace(/^error: /, '') });
+    return nothingDone;
+  }
+  const described = describeError(error);
+  if (json) printError(described);
+  else process.stderr.write(`eidos: ${described.message}\n`);
   return nothingDone;
+}
+
+/** A picture and what is wrong with it, in one line that names it once. */
+export function failureLine(image: string, { message }: EidosError): string {
+  return message.includes(image) ? `${message}\n` : `${image}: ${message}\n`;
+}
+
+function printError(error: { code: string; message: string }): void {
+  process.stdout.write(`${JSON.stringify({ error })}\n`);
 }
 
 /** An error as the JSON of every command has it. */

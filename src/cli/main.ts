@@ -9,7 +9,7 @@ import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { modelsCommand } from './commands/models.ts';
 import { verifyCommand } from './commands/verify.ts';
-import { reportFailure } from './failure.ts';
+import { nothingDone, reportFailure } from './failure.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -39,8 +39,9 @@ for (const command of [
 
 // Whoever reads the answers may have seen enough: `eidos classify … | head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+  if (error.code === 'EPIPE') process.exit();
+  process.stderr.write(`eidos: the answer could not be written: ${error.message}\n`);
+  process.exit(nothingDone);
 });
 
 try {

@@ -101,7 +101,10 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Throws `invalid_option` for an unknown device or a number of threads below one. */
+/** onnxruntime starts as many as it is told: beyond the largest machines it would only ever be starting them. */
+const mostThreads = 1024;
+
+/** Throws `invalid_option` for an unknown device or an impossible number of threads. */
 export function createEngine(options: EngineOptions = {}): Engine {
   const {
     device = 'cpu',
@@ -109,8 +112,12 @@ export function createEngine(options: EngineOptions = {}): Engine {
     programCache = defaultCacheFolder('programs'),
   } = options;
   const wanted = parseDevice(device);
-  if (!Number.isInteger(threads) || threads < 1)
-    throw new EidosError('invalid_option', `threads is ${threads}; it must be a whole number from 1.`);
+  if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads) {
+    throw new EidosError(
+      'invalid_option',
+      `threads is ${threads}; it must be a whole number from 1 to ${mostThreads}.`,
+    );
+  }
   const worker = startWorker();
   let choice: Promise<DeviceChoice> | undefined;
   const settle = (): Promise<DeviceChoice> => {

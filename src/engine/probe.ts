@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { encodeModel } from './onnx/encode.ts';
+import { telemetrySwitch } from './worker.ts';
 
 /** A driver that does not answer in this time is as good as none; the first start of CUDA takes some seconds. */
 const timeLimit = 30_000;
@@ -16,7 +17,7 @@ export function probeInProcess(device: string): Promise<string | undefined> {
       {
         stdio: ['pipe', 'pipe', 'ignore'],
         timeout: timeLimit,
-        env: { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1' },
+        env: { ...process.env, NODE_OPTIONS: '', ELECTRON_RUN_AS_NODE: '1', [telemetrySwitch]: '1' },
         windowsHide: true,
       },
     );

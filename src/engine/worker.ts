@@ -10,14 +10,23 @@ export interface EngineWorker {
   close(): Promise<void>;
 }
 
+/** The environment variable with which onnxruntime gathers and sends nothing. */
+export const telemetrySwitch = 'ORT_DISABLE_TELEMETRY';
+
 interface Answer {
   call: number;
   value?: unknown;
   error?: string;
 }
 
-/** Starts the thread; it does not keep the process alive while nothing is asked of it. */
+/**
+ * Starts the thread; it does not keep the process alive while nothing is asked of it.
+ *
+ * onnxruntime's binaries gather telemetry unless they are told not to, and eidos tells nobody anything: the variable is
+ * set before its library is loaded, here and in processes that try devices.
+ */
 export function startWorker(): EngineWorker {
+  process.env[telemetrySwitch] = '1';
   const signals = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL('./session-worker.js', import.meta.url), { workerData: { signals } });
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();

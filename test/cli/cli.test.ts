@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -198,6 +198,38 @@ describe.skipIf(!existsSync(main))('eidos', () => {
     expect(
       eidos('verify', '--model', model, '--device', 'cpu', '--dtype', 'int8', '--threshold', '1').status,
     ).toBe(1);
+  });
+
+  test('leaves nothing behind but its own cache: the engine’s telemetry is off', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'eidos-home-'));
+    const { XDG_CACHE_HOME: _, ORT_DISABLE_TELEMETRY: __, ...env } = process.env;
+    const run = spawnSync(
+      process.execPath,
+      [main, 'classify', 'one.png', '--labels', 'a dog,a cat', '--model', model],
+      { cwd: folder, encoding: 'utf8', env: { ...env, HOME: home, HF_HUB_OFFLINE: '1' } },
+    );
+    expect(run.status).toBe(0);
+    expect(await readdir(home)).toEqual(['.cache']);
+    expect(await readdir(join(home, '.cache'))).toEqual(['eidos']);
+    await rm(home, { recursive: true });
+  });
+
+  test('wrong usage with --json is a line of JSON, and threads have a limit', () => {
+    const usage = eidos('classify', '--json');
+    expect(usage.status).toBe(2);
+    expect(lines(usage.stdout)).toMatchObject([{ error: { code: 'invalid_option' } }]);
+    const { status, stderr } = eidos(
+      'classify',
+      'one.png',
+      '--labels',
+      'a,b',
+      '--threads',
+      '99999',
+      '--model',
+      model,
+    );
+    expect(stderr).toMatch(/from 1 to 1024/);
+    expect(status).toBe(2);
   });
 
   test('models lists what --model can name', () => {

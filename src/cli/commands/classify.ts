@@ -5,7 +5,7 @@ import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
 import type { Classification } from '../../tasks/classify/classify.ts';
 import { barRows } from '../bars.ts';
-import { describeError, someFailed } from '../failure.ts';
+import { describeError, failureLine, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
 import {
   addModelOptions,
@@ -43,7 +43,8 @@ Examples:
   eidos classify piano.jpg --labels "a piano,a guitar,a fluffy cat"
   eidos classify holiday/ --labels "beach,mountains,food" --template "a photo of {}" --json
 
-Exit status: 0, 1 when a picture could not be read, 2 when nothing could be done.`,
+Exit status: 0, 1 when a picture could not be found or read (the others are answered), 2 for wrong usage and where the
+model cannot be opened.`,
     )
     .action(run);
 }
@@ -76,7 +77,7 @@ function print(answer: Classification, { config }: Clip, { json }: Options): voi
         ? { image: answer.image, error: describeError(answer.error) }
         : { image: answer.image, model: config.model, results: answer.results };
     process.stdout.write(`${JSON.stringify(line)}\n`);
-  } else if ('error' in answer) process.stderr.write(`${answer.image}: ${answer.error.message}\n`);
+  } else if ('error' in answer) process.stderr.write(failureLine(answer.image, answer.error));
   else process.stdout.write(`${answer.image}\n${barRows(answer.results)}\n\n`);
 }
 

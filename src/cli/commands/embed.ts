@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
 import { type EmbeddedRow, jsonLine, outputFormat, writeEmbeddings } from '../embedding-files.ts';
-import { describeError, someFailed } from '../failure.ts';
+import { describeError, failureLine, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
 import { addModelOptions, collect, type ModelOptions, openModel, warn } from '../model-options.ts';
 
@@ -29,7 +29,8 @@ export function embedCommand(): Command {
       'after',
       `
 A .safetensors file holds "images" and "texts", each [n, embedding size], and their names in its metadata; a .npy
-file holds one array, pictures first. Exit status: 0, 1 when a picture could not be read, 2 when nothing was done.`,
+file holds one array, pictures first. Exit status: 0, 1 when a picture could not be found or
+read, 2 for wrong usage and where the model cannot be opened.`,
     )
     .action(run);
 }
@@ -82,5 +83,5 @@ function row(data: Float32Array, index: number, { embeddingSize }: Clip): Float3
 function printError(image: string, error: EidosError, { json }: Options): void {
   process.exitCode = someFailed;
   if (json) process.stdout.write(`${JSON.stringify({ image, error: describeError(error) })}\n`);
-  else process.stderr.write(`${image}: ${error.message}\n`);
+  else process.stderr.write(failureLine(image, error));
 }

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import { EidosError } from '../../errors.ts';
 import type { Dataset, Evaluation, EvaluationProgress, Language, Measurement } from '../../evaluate/index.ts';
-import { describeError, someFailed } from '../failure.ts';
+import { describeError, failureLine, someFailed } from '../failure.ts';
 import { addModelOptions, collect, type ModelOptions, openModel, warn } from '../model-options.ts';
 import { addTemplateOptions, type TemplateOptions, templatesOf } from '../template-options.ts';
 
@@ -116,7 +116,7 @@ function print(
   ];
   const part = [split, ...Object.entries(where).map(([field, value]) => `${field} ${value}`)].join(', ');
   process.stdout.write(`${name}, ${part}: ${facts.join(', ')}\n${table(measurements)}\n`);
-  for (const { image, error } of unreadable) process.stderr.write(`${image}: ${error.message}\n`);
+  for (const { image, error } of unreadable) process.stderr.write(failureLine(image, error));
 }
 
 /** Columns of metric, value, interval and trials; figures by one template follow under its sentence. */
