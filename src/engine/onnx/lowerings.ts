@@ -1,6 +1,7 @@
 /** From the graph's operators to ONNX's, one row an operator. */
 import { isSymbolic, type Shape } from '../../graph/dimension.ts';
 import type { ConvolutionAttributes, OperatorName } from '../../graph/operators.ts';
+import { elementCount } from '../../graph/tensor.ts';
 import type { NodeOf, Value } from '../../graph/value.ts';
 import { type OnnxAttribute, onnxTypes } from './encode.ts';
 
@@ -108,15 +109,19 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
   },
   gather: (node, context) => write(node, context, 'Gather', { axis: node.attributes.axis }),
   scatterAdd: (node, context) => {
+    // ScatterND would take rows as they are, but adds equal indices from several threads at once and loses some.
     const [index, updates] = node.inputs;
     const shape = node.outputs[0]!.shape as number[];
-    const zeros = context.emit('Expand', [context.constant(Float32Array.of(0), []), indices(context, shape)]);
-    const places = [...openShape(index!.shape), 1];
-    const rows = context.emit('Reshape', [context.nameOf(index!), indices(context, places)]);
-    context.emit('ScatterND', [zeros, rows, context.nameOf(updates!)], {
-      attributes: { reduction: 'add' },
-      outputs: [context.nameOf(node.outputs[0]!)],
+    const width = elementCount(shape.slice(1));
+    const flat = context.emit('Reshape', [context.nameOf(updates!), indices(context, [-1, width])]);
+    const column = context.emit('Reshape', [context.nameOf(index!), indices(context, [-1, 1])]);
+    const places = context.emit('Expand', [column, indices(context, [1, width])]);
+    const zero = context.constant(Float32Array.of(0), []);
+    const zeros = context.emit('Expand', [zero, indices(context, [shape[0]!, width])]);
+    const sums = context.emit('ScatterElements', [zeros, places, flat], {
+      attributes: { axis: 0, reduction: 'add' },
     });
+    context.emit('Reshape', [sums, indices(context, shape)], { outputs: [context.nameOf(node.outputs[0]!)] });
   },
   selectTokens: (node, context) => {
     const [tokens, index] = node.inputs;
