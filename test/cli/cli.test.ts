@@ -3,13 +3,12 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openWeights } from '../../src/checkpoint/index.ts';
+import { commandLine, printedLines, runEidos } from '../command.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 let model: string;
 let folder: string;
 
@@ -31,26 +30,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-function eidos(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [main, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: {
-      ...process.env,
-      XDG_CACHE_HOME: join(folder, 'cache'),
-      HF_HUB_OFFLINE: '1',
-      HF_HOME: join(folder, 'hub'),
-    },
-  });
-}
+const eidos = (...args: string[]) => runEidos(folder, [...args]);
 
-const lines = (text: string): Record<string, unknown>[] =>
-  text
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-
-describe.skipIf(!existsSync(main))('eidos', () => {
+describe.skipIf(!existsSync(commandLine))('eidos', () => {
   test('--help names every command, --version the package’s version', async () => {
     const { status, stdout } = eidos('--help');
     expect(status).toBe(0);
@@ -79,7 +61,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
     ];
     const { status, stdout } = eidos(...args);
     expect(status).toBe(1);
-    const answers = lines(stdout);
+    const answers = printedLines(stdout);
     expect(answers.map(({ image }) => image)).toEqual(['missing.jpg', 'broken.jpg', 'one.png', 'two.png']);
     expect(answers[0]).toMatchObject({ error: { code: 'not_found' } });
     expect(answers[1]).toMatchObject({ error: { code: 'invalid_image' } });
@@ -130,7 +112,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
       expect(stderr, args.join(' ')).not.toMatch(/\n\s+at /);
       expect(status, args.join(' ')).toBe(2);
     }
-    expect(lines(eidos('classify', 'one.png', '--json', '--model', model).stdout)).toMatchObject([
+    expect(printedLines(eidos('classify', 'one.png', '--json', '--model', model).stdout)).toMatchObject([
       { error: { code: 'invalid_option' } },
     ]);
   });
@@ -138,7 +120,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
   test.skipIf(process.platform === 'win32')('whoever has seen enough may close the pipe', () => {
     const { stderr } = spawnSync(
       'sh',
-      ['-c', '"$0" "$1" classify --help | head -n 1', process.execPath, main],
+      ['-c', '"$0" "$1" classify --help | head -n 1', process.execPath, commandLine],
       {
         encoding: 'utf8',
       },
@@ -148,7 +130,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
 
   test('embed writes JSON lines, safetensors and NumPy arrays with the same numbers', async () => {
     const base = ['embed', 'one.png', 'two.png', '--text', 'a dog', '--model', model];
-    const rows = lines(eidos(...base).stdout);
+    const rows = printedLines(eidos(...base).stdout);
     expect(rows.map((row) => row.image ?? row.text)).toEqual(['one.png', 'two.png', 'a dog']);
     const wanted = rows.map(({ embedding }) => embedding as number[]);
     expect(Math.hypot(...wanted[0]!)).toBeCloseTo(1, 5);
@@ -162,11 +144,13 @@ describe.skipIf(!existsSync(main))('eidos', () => {
     expect(JSON.parse(metadata.images!)).toEqual(['one.png', 'two.png']);
 
     const failing = eidos('embed', 'broken.jpg', '--json', '--out', 'none.jsonl', '--model', model);
-    expect(lines(failing.stdout)).toMatchObject([{ image: 'broken.jpg', error: { code: 'invalid_image' } }]);
+    expect(printedLines(failing.stdout)).toMatchObject([
+      { image: 'broken.jpg', error: { code: 'invalid_image' } },
+    ]);
     expect(failing.status).toBe(1);
 
     expect(eidos(...base, '--out', 'out.jsonl').status).toBe(0);
-    expect(lines(await readFile(join(folder, 'out.jsonl'), 'utf8'))).toEqual(rows);
+    expect(printedLines(await readFile(join(folder, 'out.jsonl'), 'utf8'))).toEqual(rows);
 
     expect(eidos(...base, '--out', 'out.npy').status).toBe(0);
     const npy = await readFile(join(folder, 'out.npy'));
@@ -183,7 +167,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
 
   test('inspect tells the architecture, for people and as JSON', () => {
     expect(eidos('inspect', model).stdout).toMatch(/Vision Transformer, 2 layers, width 64/);
-    const [inspection] = lines(eidos('inspect', model, '--json').stdout);
+    const [inspection] = printedLines(eidos('inspect', model, '--json').stdout);
     expect(inspection).toMatchObject({ layout: 'hugging_face_clip', architecture: { embeddingSize: 32 } });
     expect(eidos('inspect', 'broken.jpg').status).toBe(2);
   });
@@ -191,7 +175,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
   test('verify passes on this machine and fails below an impossible threshold', () => {
     const { status, stdout } = eidos('verify', '--model', model, '--device', 'cpu', '--json');
     expect(status).toBe(0);
-    expect(lines(stdout).map(({ dtype, passed }) => [dtype, passed])).toEqual([
+    expect(printedLines(stdout).map(({ dtype, passed }) => [dtype, passed])).toEqual([
       ['fp32', true],
       ['int8', true],
     ]);
@@ -205,7 +189,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
     const { XDG_CACHE_HOME: _, ORT_DISABLE_TELEMETRY: __, ...env } = process.env;
     const run = spawnSync(
       process.execPath,
-      [main, 'classify', 'one.png', '--labels', 'a dog,a cat', '--model', model],
+      [commandLine, 'classify', 'one.png', '--labels', 'a dog,a cat', '--model', model],
       { cwd: folder, encoding: 'utf8', env: { ...env, HOME: home, HF_HUB_OFFLINE: '1' } },
     );
     expect(run.status).toBe(0);
@@ -217,7 +201,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
   test('wrong usage with --json is a line of JSON, and threads have a limit', () => {
     const usage = eidos('classify', '--json');
     expect(usage.status).toBe(2);
-    expect(lines(usage.stdout)).toMatchObject([{ error: { code: 'invalid_option' } }]);
+    expect(printedLines(usage.stdout)).toMatchObject([{ error: { code: 'invalid_option' } }]);
     const { status, stderr } = eidos(
       'classify',
       'one.png',
@@ -233,7 +217,7 @@ describe.skipIf(!existsSync(main))('eidos', () => {
   });
 
   test('models lists what --model can name', () => {
-    const models = lines(eidos('models', '--json').stdout);
+    const models = printedLines(eidos('models', '--json').stdout);
     expect(models.map(({ model: name }) => name)).toContain('openai/clip-vit-base-patch32');
   });
 });

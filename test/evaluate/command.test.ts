@@ -1,14 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commandLine, printedLines, runEidos } from '../command.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 import { jsonLines, square, writeFiles } from './tiny-sets.ts';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 let model: string;
 let folder: string;
 
@@ -55,26 +53,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-function evaluate(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [main, 'evaluate', '--model', model, ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: {
-      ...process.env,
-      XDG_CACHE_HOME: join(folder, 'cache'),
-      HF_HUB_OFFLINE: '1',
-      HF_HOME: join(folder, 'hub'),
-    },
-  });
-}
+const evaluate = (...args: string[]) => runEidos(folder, ['evaluate', '--model', model, ...args]);
 
-const lines = (text: string): Record<string, unknown>[] =>
-  text
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-
-describe.skipIf(!existsSync(main))('eidos evaluate', () => {
+describe.skipIf(!existsSync(commandLine))('eidos evaluate', () => {
   test('--help tells the forms of data sets, the metrics and how labels are written', () => {
     const { status, stdout } = evaluate('--help');
     expect(status).toBe(0);
@@ -95,7 +76,7 @@ describe.skipIf(!existsSync(main))('eidos evaluate', () => {
     const { status, stdout, stderr } = evaluate('--dataset', 'set', '--json');
     expect(stderr).toBe('');
     expect(status).toBe(0);
-    const answers = lines(stdout);
+    const answers = printedLines(stdout);
     expect(answers.map(({ metric, n }) => [metric, n])).toEqual([
       ['accuracy@1', 3],
       ['text_to_image_recall@1', 4],
@@ -136,7 +117,11 @@ describe.skipIf(!existsSync(main))('eidos evaluate', () => {
       'words.tsv',
       '--json',
     );
-    expect(lines(chosen.stdout)[0]).toMatchObject({ where: { domain: 'photo' }, metric: 'accuracy@1', n: 2 });
+    expect(printedLines(chosen.stdout)[0]).toMatchObject({
+      where: { domain: 'photo' },
+      metric: 'accuracy@1',
+      n: 2,
+    });
     const german = evaluate(
       '--dataset',
       'set',
@@ -148,13 +133,16 @@ describe.skipIf(!existsSync(main))('eidos evaluate', () => {
       '--quiet',
     );
     expect(german.stderr).toBe('');
-    expect(lines(german.stdout)).toMatchObject([{ metric: 'accuracy@1', language: 'de' }]);
+    expect(printedLines(german.stdout)).toMatchObject([{ metric: 'accuracy@1', language: 'de' }]);
   });
 
   test('names pictures that it could not read, and ends with status 1', () => {
     const { status, stdout } = evaluate('--dataset', 'broken', '--json');
     expect(status).toBe(1);
-    expect(lines(stdout).at(-1)).toMatchObject({ image: 'twin.png', error: { code: 'invalid_image' } });
+    expect(printedLines(stdout).at(-1)).toMatchObject({
+      image: 'twin.png',
+      error: { code: 'invalid_image' },
+    });
     const readable = evaluate('--dataset', 'broken');
     expect(readable.stdout).toContain('3 pictures, 3 classes, 1 unreadable');
     expect(readable.stderr).toContain('twin.png');
