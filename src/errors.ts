@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'offline' // the network is needed and not allowed
   | 'download_failed' // the network was tried and failed, or its cache cannot be written
   | 'checksum_mismatch' // bytes that are not the ones promised
+  | 'write_failed' // a file that cannot be written: a full disk, a place without permission
+  | 'not_finite' // a training whose loss is no number any more
   | 'aborted' // the caller's AbortSignal
   | 'closed'; // used after close()
 
