@@ -5,7 +5,7 @@ import { initialValues } from '../graph/initialise.ts';
 import { elementCount, type FloatTensor } from '../graph/tensor.ts';
 import { inputsOf, parametersOf } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
-import type { Batch } from './batches.ts';
+import type { Batch } from './first-model/data/batches.ts';
 import type { AdamWOptions } from './optimizer.ts';
 import { stepScalars, type TrainingStepOptions, trainingStep } from './step.ts';
 

@@ -6,8 +6,8 @@ import { randomNumbers } from '../../src/graph/initialise.ts';
 import type { FloatTensor } from '../../src/graph/tensor.ts';
 import type { Value } from '../../src/graph/value.ts';
 import type { ClipArchitecture } from '../../src/models/architecture.ts';
-import { type Batch, matchingTargets } from '../../src/train/batches.ts';
 import { distillationLoss } from '../../src/train/distillation.ts';
+import { type Batch, matchingTargets } from '../../src/train/first-model/data/batches.ts';
 import { readSnapshot, writeSnapshot } from '../../src/train/snapshot.ts';
 import {
   type LogLine,

@@ -1,9 +1,9 @@
 /** What the first bundled model is and how it was trained. */
 import type { ClipArchitecture, VitArchitecture } from '../../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
-import type { AugmentOptions } from '../augment.ts';
-import type { SourceName } from '../data/sources.ts';
 import type { TrainingOptions } from '../training.ts';
+import type { AugmentOptions } from './data/augment.ts';
+import type { SourceName } from './data/sources.ts';
 
 /** Tokens of the vocabulary and of a sentence, start and end included. */
 export const vocabulary = { size: 8192, contextLength: 24 } as const;

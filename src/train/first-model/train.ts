@@ -12,13 +12,13 @@ import { EidosError } from '../../errors.ts';
 import { randomNumbers } from '../../graph/initialise.ts';
 import { readTokenizerFiles } from '../../text/hugging-face.ts';
 import { trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
-import { trainingBatches } from '../batches.ts';
-import { readClassNames } from '../data/names.ts';
-import { readSource, type SourceName, type TrainingSource } from '../data/sources.ts';
-import { featureCount, teacherFeatures } from '../data/teacher.ts';
 import { distillationLoss } from '../distillation.ts';
 import { readSnapshot, writeSnapshot } from '../snapshot.ts';
 import { type Resumption, type TrainingOptions, train } from '../training.ts';
+import { trainingBatches } from './data/batches.ts';
+import { readClassNames } from './data/names.ts';
+import { readSource, type SourceName, type TrainingSource } from './data/sources.ts';
+import { featureCount, teacherFeatures } from './data/teacher.ts';
 import {
   architecture,
   augment,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { fillTemplate, promptTemplates } from '../../text/templates.ts';
-import { type ClassNames, readJsonLines } from '../data/names.ts';
+import { type ClassNames, readJsonLines } from './data/names.ts';
 
 interface CaptionRow {
   split?: string;

@@ -1,6 +1,6 @@
 /** Random views of a picture: crop, mirror image, colours, and now and then few pixels. */
-import type { ImagePreprocessing } from '../models/preprocessing.ts';
-import type { PackedPictures } from './data/packed.ts';
+import type { ImagePreprocessing } from '../../../models/preprocessing.ts';
+import type { PackedPictures } from './packed.ts';
 
 export interface AugmentOptions {
   /** Share of the picture's area that a crop keeps. @default [0.4, 1] */

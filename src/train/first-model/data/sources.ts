@@ -1,8 +1,8 @@
 /** The sets that training reads, each as packed pictures with a description of every one; train parts only. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EidosError } from '../../errors.ts';
-import { readArchive } from '../../image/archive.ts';
+import { EidosError } from '../../../errors.ts';
+import { readArchive } from '../../../image/archive.ts';
 import type { Description } from './captions.ts';
 import { type ClassNames, readJsonLines } from './names.ts';
 import { cachedPictures, emptyPictures, type PackedPictures, packPicture, packTiles } from './packed.ts';

@@ -1,5 +1,5 @@
 /** What a picture is called in training: its own captions, or its class in the words of a random template. */
-import { fillTemplate, promptTemplates } from '../../text/templates.ts';
+import { fillTemplate, promptTemplates } from '../../../text/templates.ts';
 
 /** What a picture shows, in the words that a caption may use. */
 export interface Concept {

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { randomNumbers } from '../../src/graph/initialise.ts';
-import { clipPreprocessing } from '../../src/models/preprocessing.ts';
-import { trainBytePairVocabulary } from '../../src/text/train-vocabulary.ts';
-import { randomView, resizeView, writeRandomView } from '../../src/train/augment.ts';
-import { matchingTargets, trainingBatches } from '../../src/train/batches.ts';
-import { captionOf, type Description, keysOf } from '../../src/train/data/captions.ts';
-import { kindsOfImageNet } from '../../src/train/data/kinds.ts';
-import type { TrainingSource } from '../../src/train/data/sources.ts';
-import { featureCount, meanFeatures } from '../../src/train/data/teacher.ts';
+import { randomNumbers } from '../../../src/graph/initialise.ts';
+import { clipPreprocessing } from '../../../src/models/preprocessing.ts';
+import { trainBytePairVocabulary } from '../../../src/text/train-vocabulary.ts';
+import { kindsOfImageNet } from '../../../src/train/data/kinds.ts';
+import { randomView, resizeView, writeRandomView } from '../../../src/train/first-model/data/augment.ts';
+import { matchingTargets, trainingBatches } from '../../../src/train/first-model/data/batches.ts';
+import { captionOf, type Description, keysOf } from '../../../src/train/first-model/data/captions.ts';
+import type { TrainingSource } from '../../../src/train/first-model/data/sources.ts';
+import { featureCount, meanFeatures } from '../../../src/train/first-model/data/teacher.ts';
 
 const dog: Description = {
   kind: 'class',

@@ -4,10 +4,15 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { readClassNames } from '../../src/train/data/names.ts';
-import { cachedPictures, emptyPictures, packPicture, packTiles } from '../../src/train/data/packed.ts';
-import { packedSide, readSource, type SourceName } from '../../src/train/data/sources.ts';
-import { shares } from '../../src/train/first-model/settings.ts';
+import { readClassNames } from '../../../src/train/first-model/data/names.ts';
+import {
+  cachedPictures,
+  emptyPictures,
+  packPicture,
+  packTiles,
+} from '../../../src/train/first-model/data/packed.ts';
+import { packedSide, readSource, type SourceName } from '../../../src/train/first-model/data/sources.ts';
+import { shares } from '../../../src/train/first-model/settings.ts';
 
 let folder: string;
 beforeAll(async () => {

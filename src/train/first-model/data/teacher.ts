@@ -5,9 +5,9 @@
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createEngine } from '../../engine/engine.ts';
-import { EidosError } from '../../errors.ts';
-import { resizeView } from '../augment.ts';
+import { createEngine } from '../../../engine/engine.ts';
+import { EidosError } from '../../../errors.ts';
+import { resizeView } from './augment.ts';
 import type { TrainingSource } from './sources.ts';
 
 /** Features of a picture. */

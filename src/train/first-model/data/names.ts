@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { EidosError } from '../../errors.ts';
+import { EidosError } from '../../../errors.ts';
+import { type Kind, kindsOfImageNet } from '../../data/kinds.ts';
 import type { Concept, Description } from './captions.ts';
-import { type Kind, kindsOfImageNet } from './kinds.ts';
 
 /** Looks up what a class is called. */
 export interface ClassNames {

@@ -1,10 +1,10 @@
 /** Pictures of one size in one piece of memory, as training reads them again and again; kept in a file between runs. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EidosError } from '../../errors.ts';
-import { imageSquare } from '../../image/preprocess.ts';
-import { cutTiles } from '../../image/tiles.ts';
-import { clipPreprocessing } from '../../models/preprocessing.ts';
+import { EidosError } from '../../../errors.ts';
+import { imageSquare } from '../../../image/preprocess.ts';
+import { cutTiles } from '../../../image/tiles.ts';
+import { clipPreprocessing } from '../../../models/preprocessing.ts';
 
 /** Squares of RGB bytes, one after the other: [count, side, side, 3]. */
 export interface PackedPictures {

@@ -1,11 +1,11 @@
 /** Batches of pictures with captions, mixed from several sets, and which of them belong together. */
-import type { RuntimeTensor } from '../engine/engine.ts';
-import type { ImagePreprocessing } from '../models/preprocessing.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
+import type { RuntimeTensor } from '../../../engine/engine.ts';
+import type { ImagePreprocessing } from '../../../models/preprocessing.ts';
+import type { Tokenizer } from '../../../text/tokenizer.ts';
 import { type AugmentOptions, writeRandomView } from './augment.ts';
-import { type Caption, type CaptionShares, captionOf, keysOf } from './data/captions.ts';
-import type { TrainingSource } from './data/sources.ts';
-import { featureCount, meanFeatures, writeFeatures } from './data/teacher.ts';
+import { type Caption, type CaptionShares, captionOf, keysOf } from './captions.ts';
+import type { TrainingSource } from './sources.ts';
+import { featureCount, meanFeatures, writeFeatures } from './teacher.ts';
 
 export interface BatchOptions {
   /** Pairs in a batch. */
