@@ -1,0 +1,126 @@
+/** Says what is wrong with a configuration in words: the field, what it may be, and what was probably meant. */
+import { z } from 'zod';
+import { EidosError } from '../../errors.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * Checks a value against a schema and fills in its defaults.
+ * @param origin where the value comes from, for messages: a path, or `the configuration`
+ * @throws EidosError `invalid_option` that names every field that is wrong
+ */
+export function checked<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  origin: string,
+): z.output<Schema> {
+  const { data, error } = schema.safeParse(value, { error: listKnownFields, reportInput: true });
+  if (error === undefined) return data;
+  const faults = describeAll(error.issues, []);
+  throw new EidosError('invalid_option', `${origin}: ${[...new Set(faults)].join(' ')}`);
+}
+
+/** Only the schema itself knows which fields there are: they travel in the message of an unknown one. */
+function listKnownFields(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== 'unrecognized_keys' || !(issue.inst instanceof z.ZodObject)) return undefined;
+  return Object.keys(issue.inst.shape).join(' ');
+}
+
+function describeAll(issues: readonly Issue[], above: readonly PropertyKey[]): string[] {
+  const misspelt = new Set(
+    issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => nearest(key, issue.message.split(' ')))
+        : [],
+    ),
+  );
+  // A field that is missing because it is misspelt is one fault, not two.
+  return issues
+    .filter((issue) => !(isMissing(issue) && misspelt.has(String(issue.path.at(-1)))))
+    .map((issue) => describe(issue, [...above, ...issue.path]));
+}
+
+function describe(issue: Issue, path: readonly PropertyKey[]): string {
+  const place = path.length === 0 ? 'the whole' : `"${path.join('.')}"`;
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const known = issue.message.split(' ');
+      return issue.keys.map((key) => describeUnknown(key, known, path)).join(' ');
+    }
+    case 'invalid_union':
+      return describeUnion(issue, path, place);
+    case 'invalid_value': {
+      const values = issue.values.map((value) => JSON.stringify(value) ?? String(value));
+      const meant = nearest(String(issue.input), issue.values.map(String));
+      const list = `${place} must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`;
+      return meant === undefined ? `${list}.` : `${list}; did you mean "${meant}"?`;
+    }
+    case 'invalid_type':
+      return isMissing(issue)
+        ? `${place} is missing; it is ${withArticle(issue.expected)}.`
+        : `${place} must be ${withArticle(issue.expected)}.`;
+    default:
+      return `${place}: ${/[.?!]$/.test(issue.message) ? issue.message : `${issue.message}.`}`;
+  }
+}
+
+function describeUnknown(key: string, known: readonly string[], path: readonly PropertyKey[]): string {
+  const meant = nearest(key, known);
+  const place = [...path, key].join('.');
+  return meant === undefined
+    ? `"${place}" is no field; there are ${known.join(', ')}.`
+    : `"${place}" is no field; did you mean "${meant}"?`;
+}
+
+/** The faults of the variant that the value comes nearest to: the one with the fewest, a misspelling before others. */
+function describeUnion(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  path: readonly PropertyKey[],
+  place: string,
+): string {
+  const inside = issue.errors
+    .filter((issues) => issues.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
+    .map((issues) => describeAll(issues, path));
+  const best = inside.sort((a, b) => a.length - b.length)[0];
+  if (best !== undefined) return best.join(' ');
+  const wanted = issue.errors
+    .flat()
+    .flatMap((inner) => (inner.code === 'invalid_type' ? [withArticle(inner.expected)] : []));
+  return wanted.length > 0
+    ? `${place} must be ${[...new Set(wanted)].join(' or ')}.`
+    : `${place}: none of its forms fits.`;
+}
+
+function isMissing(issue: Issue): boolean {
+  return issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+}
+
+function withArticle(type: string): string {
+  if (type === 'int') return 'a whole number';
+  return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+}
+
+/** The known word that differs least, if it differs in no more than a third of its letters. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3))
+    ? best.candidate
+    : undefined;
+}
+
+/** Insertions, deletions and exchanges of letters that make one word the other (Levenshtein 1966). */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const exchanged = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(exchanged, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}
