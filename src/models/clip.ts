@@ -5,23 +5,30 @@ import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from './architecture.ts';
 import { modifiedResNet, type ResNetOptions } from './resnet.ts';
 import { textTransformer } from './text.ts';
-import type { Watch } from './transformer.ts';
-import { visionTransformer } from './vit.ts';
+import type { TowerHooks } from './transformer.ts';
+import { type VitOptions, visionTransformer } from './vit.ts';
+
+/** What training asks of a tower; each kind of tower takes what concerns it. */
+export interface ImageEncoderOptions extends ResNetOptions, VitOptions {}
 
 /** Pixels [n, 3, side, side], normalised as the model wants them → embeddings [n, embeddingSize], not normalised. */
 export function imageEncoder(
   { image, embeddingSize }: ClipArchitecture,
   pixels: Value,
-  options: ResNetOptions = {},
+  options: ImageEncoderOptions = {},
 ): Value {
   return image.kind === 'vit'
-    ? visionTransformer(image, embeddingSize, pixels, options.watch)
+    ? visionTransformer(image, embeddingSize, pixels, options)
     : modifiedResNet(image, embeddingSize, pixels, options);
 }
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. */
-export function textEncoder({ text, embeddingSize }: ClipArchitecture, ids: Value, watch?: Watch): Value {
-  return textTransformer(text, embeddingSize, ids, watch);
+export function textEncoder(
+  { text, embeddingSize }: ClipArchitecture,
+  ids: Value,
+  hooks: TowerHooks = {},
+): Value {
+  return textTransformer(text, embeddingSize, ids, hooks);
 }
 
 /** ln(1/0.07), CLIP's first temperature (Wu et al. 2018). */

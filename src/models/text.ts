@@ -19,7 +19,7 @@ import type { Value } from '../graph/value.ts';
 import type { TextArchitecture } from './architecture.ts';
 import { attention, type Tokens } from './attention.ts';
 import { normLayer } from './layers.ts';
-import { transformerBlocks, type Watch } from './transformer.ts';
+import { type TowerHooks, transformerBlocks } from './transformer.ts';
 import { project } from './vit.ts';
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's. */
@@ -27,7 +27,7 @@ export function textTransformer(
   architecture: TextArchitecture,
   embeddingSize: number,
   ids: Value,
-  watch: Watch = (_, value) => value,
+  { watch = (_, value) => value, branch }: TowerHooks = {},
 ): Value {
   const { width, vocabularySize, contextLength, pool, causal, normEpsilon } = architecture;
   const [batch] = ids.shape;
@@ -47,6 +47,7 @@ export function textTransformer(
   const tokens = transformerBlocks('text', { value: x, batch: batch!, length }, architecture, {
     mask: attentionMask(causal, pool, ids, length),
     watch,
+    branch,
   });
   const pooled = watch('text.norm_after', poolTokens(architecture, tokens, ids));
   return project('text', architecture.projection, pooled, embeddingSize);

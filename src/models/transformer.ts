@@ -9,10 +9,16 @@ import { activations, linearLayer, normLayer } from './layers.ts';
 /** Receives intermediate values by name; what it returns takes their place. */
 export type Watch = (name: string, value: Value) => Value;
 
-export interface BlocksOptions {
+/** What may be done to values inside a tower. */
+export interface TowerHooks {
+  watch?: Watch | undefined;
+  /** Receives every residual branch by name before it is added, as stochastic depth wants it; the picture's axis is the first. */
+  branch?: Watch | undefined;
+}
+
+export interface BlocksOptions extends TowerHooks {
   /** Added to the scores of every block; fits [n, heads, tokens, tokens]. */
   mask?: Value | undefined;
-  watch?: Watch | undefined;
 }
 
 /** All blocks, [n · tokens, width] → the same, with parameters under `${name}.blocks.${i}`. */
@@ -20,7 +26,7 @@ export function transformerBlocks(
   name: string,
   tokens: Tokens,
   architecture: TransformerArchitecture,
-  { mask, watch = (_, value) => value }: BlocksOptions = {},
+  { mask, watch = (_, value) => value, branch = (_, value) => value }: BlocksOptions = {},
 ): Tokens {
   const { layers, heads, width, mlpWidth, activation, normEpsilon } = architecture;
   // CLIP's initialisation: what is added to the residual path shrinks with depth.
@@ -35,9 +41,9 @@ export function transformerBlocks(
       outputInitialiser: residual,
       watch: (weights) => watch(`${name}.attention.${layer}`, weights),
     });
-    x = add(x, attended.value);
+    x = add(x, branch(`${block}.attention`, attended.value));
     const second = normLayer(`${block}.norm_2`, x, normEpsilon);
-    x = add(x, mlp(`${block}.mlp`, second, mlpWidth, activation, residual));
+    x = add(x, branch(`${block}.mlp`, mlp(`${block}.mlp`, second, mlpWidth, activation, residual)));
     x = watch(`${name}.block.${layer}`, x);
   }
   return { ...tokens, value: x };

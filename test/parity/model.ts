@@ -81,7 +81,7 @@ export async function trainingPass(
     watch,
     onStatistics: batchStatistics ? onStatistics : undefined,
   });
-  const texts = textEncoder(architecture, input('tokens', tokens.shape, 'int64'), watch);
+  const texts = textEncoder(architecture, input('tokens', tokens.shape, 'int64'), { watch });
   const { scale, bias } = logitParameters(architecture);
   const logits = similarityLogits(normalize(images), normalize(texts), scale, bias);
   const loss = architecture.probability === 'softmax' ? contrastiveLoss(logits) : sigmoidLoss(logits);
