@@ -19,6 +19,9 @@ export type ErrorCode =
   | 'download_failed' // the network was tried and failed, or its cache cannot be written
   | 'checksum_mismatch' // bytes that are not the ones promised
   | 'write_failed' // a file that cannot be written: a full disk, a place without permission
+  | 'model_mismatch' // an index that another model has made
+  | 'invalid_index' // an index that is damaged or of another version
+  | 'not_installed' // an optional package that is needed and missing
   | 'not_finite' // a training whose loss is no number any more
   | 'aborted' // the caller's AbortSignal
   | 'closed'; // used after close()
