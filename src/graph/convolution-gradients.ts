@@ -3,9 +3,11 @@
 import { staticShape } from './dimension.ts';
 import type { GradientQuery, InputGradients } from './gradients.ts';
 import {
+  concat,
   constant,
   conv,
   convTranspose,
+  gemm,
   matmul,
   multiply,
   pad,
@@ -134,6 +136,8 @@ function kernelGradient(x: Value, kernel: Value, dy: Value, attributes: Convolut
     const right = transpose(reshape(x, [n, inPerGroup!, height * width]), [0, 2, 1]);
     return reshape(reduceSum(matmul(left, right), [0]), [out!, inPerGroup!, 1, 1]);
   }
+  const dense = groups === 1 && [...strides, ...dilations].every((step) => step === 1);
+  if (dense) return shiftedProducts(x, kernel, dy, padding);
   const regrouped = transpose(reshape(x, [n, groups, inPerGroup!, height, width]), [2, 1, 0, 3, 4]);
   const pictures = reshape(regrouped, [inPerGroup!, groups * n, height, width]);
   const kernels = transpose(dy, [1, 0, 2, 3]); // [out, n, rows, columns]
@@ -146,6 +150,42 @@ function kernelGradient(x: Value, kernel: Value, dy: Value, attributes: Convolut
   // Pixels that no window reached give further rows and columns, which belong to no weight.
   const cut = slice(slice(wide, 2, 0, kernelHeight!), 3, 0, kernelWidth!);
   return transpose(cut, [1, 0, 2, 3]);
+}
+
+/**
+ * dW[:, :, a, b] as one matrix product for each place in the kernel. All pictures of a channel lie in one row, with
+ * room between them for the kernel's reach; so to move the window by (a, b) is to begin a·width + b numbers later.
+ */
+function shiftedProducts(
+  x: Value,
+  kernel: Value,
+  dy: Value,
+  [top, left, bottom, right]: ConvolutionAttributes['padding'],
+): Value {
+  const [out, channels, kernelHeight, kernelWidth] = staticShape(
+    kernel.shape,
+    'the gradient of a convolution',
+  );
+  const n = Number(x.shape[0]);
+  const [height, width] = sides(x);
+  const paddedWidth = left + width + right;
+  const length = n * (top + height + bottom) * paddedWidth;
+  const row = (value: Value, count: number, before: number[], after: number[]): Value =>
+    reshape(transpose(pad(value, [0, 0, ...before], [0, 0, ...after]), [1, 0, 2, 3]), [count, length]);
+  const pictures = row(x, channels!, [top, left], [bottom, right]);
+  const errors = row(dy, out!, [0, 0], [kernelHeight! - 1, kernelWidth! - 1]);
+  // The last picture's room holds zeros only; leaving it out keeps every shifted row as long as the others.
+  const reach = (kernelHeight! - 1) * paddedWidth + kernelWidth! - 1;
+  const used = slice(errors, 1, 0, length - reach);
+  const products: Value[] = [];
+  for (let a = 0; a < kernelHeight!; a++) {
+    for (let b = 0; b < kernelWidth!; b++) {
+      const start = a * paddedWidth + b;
+      const shifted = slice(pictures, 1, start, start + length - reach);
+      products.push(reshape(gemm(used, shifted, undefined, { transposeB: true }), [out!, channels!, 1]));
+    }
+  }
+  return reshape(concat(products, 2), [out!, channels!, kernelHeight!, kernelWidth!]);
 }
 
 function sides(x: Value): [number, number] {

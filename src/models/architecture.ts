@@ -57,6 +57,22 @@ export interface ResNetArchitecture {
   heads: number;
 }
 
+/**
+ * A residual net of basic blocks (He et al. 2016, figure 5 left) over patches. Convolutions over a few wide maps train
+ * fast on a processor and learn much from few pictures.
+ */
+export interface BasicResNetArchitecture {
+  kind: 'basic_resnet';
+  /** Side of the square input in pixels; a multiple of what one place of the last map covers. */
+  imageSize: number;
+  /** Side of the patches whose pixels are the channels of the first convolution. */
+  patchSize: number;
+  /** Channels of the maps of each stage; from stage to stage the sides of the maps are halved. */
+  widths: readonly number[];
+  /** Residual blocks of each stage. */
+  blocks: readonly number[];
+}
+
 /** A text Transformer. */
 export interface TextArchitecture extends TransformerArchitecture {
   contextLength: number;
@@ -80,11 +96,14 @@ export type TextPool =
   | { kind: 'class'; padToken: number }
   | { kind: 'attention'; heads: number; padToken: number };
 
+/** The image towers. */
+export type ImageArchitecture = VitArchitecture | ResNetArchitecture | BasicResNetArchitecture;
+
 /** Two towers and what compares them. */
 export interface ClipArchitecture {
   /** Length of the embeddings, the same for both towers. */
   embeddingSize: number;
-  image: VitArchitecture | ResNetArchitecture;
+  image: ImageArchitecture;
   text: TextArchitecture;
   /** How cosines become probabilities: over the labels together, or each label for itself (SigLIP). */
   probability: 'softmax' | 'sigmoid';

@@ -3,6 +3,7 @@ import type { Initialiser } from '../graph/initialise.ts';
 import { exp, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from './architecture.ts';
+import { basicResNet } from './basic-resnet.ts';
 import { modifiedResNet, type ResNetOptions } from './resnet.ts';
 import { textTransformer } from './text.ts';
 import type { TowerHooks } from './transformer.ts';
@@ -17,9 +18,14 @@ export function imageEncoder(
   pixels: Value,
   options: ImageEncoderOptions = {},
 ): Value {
-  return image.kind === 'vit'
-    ? visionTransformer(image, embeddingSize, pixels, options)
-    : modifiedResNet(image, embeddingSize, pixels, options);
+  switch (image.kind) {
+    case 'vit':
+      return visionTransformer(image, embeddingSize, pixels, options);
+    case 'resnet':
+      return modifiedResNet(image, embeddingSize, pixels, options);
+    case 'basic_resnet':
+      return basicResNet(image, embeddingSize, pixels, options);
+  }
 }
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. */

@@ -1,14 +1,10 @@
 /** CLIP's ModifiedResNet (Radford et al. 2021, section 2.4): anti-aliased strides and attention pooling. */
 import { multiply as times } from '../graph/dimension.ts';
-import { normal, ones, zeros } from '../graph/initialise.ts';
+import { normal } from '../graph/initialise.ts';
 import {
   add,
   averagePool,
-  batchNorm,
-  batchNormTraining,
   concat,
-  conv,
-  multiply,
   parameter,
   reduceMean,
   relu,
@@ -19,19 +15,11 @@ import {
 import type { Value } from '../graph/value.ts';
 import type { ResNetArchitecture } from './architecture.ts';
 import { attention } from './attention.ts';
+import { type BatchNormOptions, batchNormLayer, convolution } from './convolution.ts';
 import type { Watch } from './transformer.ts';
 
-const epsilon = 1e-5;
-const momentum = 0.1;
-
-/** How batch norms get their statistics. */
-export interface ResNetOptions {
+export interface ResNetOptions extends BatchNormOptions {
   watch?: Watch | undefined;
-  /**
-   * Given: the norms use the statistics of the batch, and each reports its next running statistics
-   * by the parameter's name. Missing: they use the running statistics.
-   */
-  onStatistics?: ((name: string, next: Value) => void) | undefined;
 }
 
 /** Pixels [n, 3, side, side] → embeddings [n, embeddingSize], not normalised. */
@@ -42,7 +30,7 @@ export function modifiedResNet(
   { watch = (_, value) => value, onStatistics }: ResNetOptions = {},
 ): Value {
   const { width, layers } = architecture;
-  const norm = (name: string, x: Value): Value => batchNormLayer(name, x, onStatistics);
+  const norm = (name: string, x: Value): Value => batchNormLayer(name, x, { onStatistics });
   let x = pixels;
   for (const [i, channels, stride] of [
     [1, width / 2, 2],
@@ -81,37 +69,6 @@ function bottleneck(
     ? x
     : norm(`${name}.downsample.norm`, convolution(`${name}.downsample.conv`, smaller(x), planes * 4, 1));
   return relu(add(inner, shortcut));
-}
-
-function convolution(name: string, x: Value, channels: number, kernel: number, stride = 1): Value {
-  const from = Number(x.shape[1]);
-  const weight = parameter(
-    `${name}.weight`,
-    [channels, from, kernel, kernel],
-    normal((2 / (from * kernel ** 2)) ** 0.5),
-  );
-  const margin = (kernel - 1) / 2;
-  return conv(x, weight, undefined, { strides: [stride, stride], padding: [margin, margin, margin, margin] });
-}
-
-function batchNormLayer(name: string, x: Value, onStatistics: ResNetOptions['onStatistics']): Value {
-  const channels = Number(x.shape[1]);
-  const gain = parameter(`${name}.weight`, [channels], ones);
-  const bias = parameter(`${name}.bias`, [channels], zeros);
-  const running = {
-    mean: parameter(`${name}.running_mean`, [channels], zeros, { trainable: false }),
-    variance: parameter(`${name}.running_variance`, [channels], ones, { trainable: false }),
-  };
-  if (onStatistics === undefined) return batchNorm(x, { gain, bias, ...running }, epsilon);
-  const { y, mean, variance } = batchNormTraining(x, { gain, bias }, epsilon);
-  const [n, , height, width] = x.shape.map(Number);
-  const count = n! * height! * width!;
-  // The running variance is the unbiased one, as PyTorch keeps it.
-  const unbiased = multiply(variance, count / (count - 1));
-  const mix = (old: Value, now: Value): Value => add(multiply(old, 1 - momentum), multiply(now, momentum));
-  onStatistics(`${name}.running_mean`, mix(running.mean, mean));
-  onStatistics(`${name}.running_variance`, mix(running.variance, unbiased));
-  return y;
 }
 
 /** The mean of all places attends to all places and to itself: [n, channels, h, w] → [n, embeddingSize]. */

@@ -102,9 +102,9 @@ export const huggingFaceSiglip: Layout = {
     };
   },
 
-  published(clip) {
+  published(clip, table) {
     const names = towerNames(clip);
-    const width = clip.image.width;
+    const width = table.axis('vision_model.head.probe', 3, 2);
     const head = 'vision_model.head';
     names.set('image.patch_embedding.bias', { from: 'vision_model.embeddings.patch_embedding.bias' });
     names.set('image.pool.probe', { from: `${head}.probe`, stored: [1, 1, width] });

@@ -1,9 +1,10 @@
 /** OpenAI's layout (`visual.…` and `transformer.…` side by side), and open_clip's with the text tower under `text.`. */
 import { EidosError } from '../../errors.ts';
-import type { Activation, ClipArchitecture } from '../../models/architecture.ts';
+import type { Activation, ClipArchitecture, ImageArchitecture } from '../../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
 import { bareActivation } from './conventions.ts';
 import type { Configurations, Layout, LayoutOptions } from './layout.ts';
+import type { NameTable } from './names.ts';
 import { isOpenAiResNet, openAiResNet, openAiResNetNames } from './openai-resnet.ts';
 import { lastTokenText, openAiText, openAiTextNames, openAiTextTower } from './openai-text.ts';
 import { isClipa, isOpenAiVit, openAiVit, openAiVitNames } from './openai-vit.ts';
@@ -23,10 +24,7 @@ function openAiLayout(prefix: '' | 'text.'): Layout {
     architecture: (table, configurations, options) => architecture(table, prefix, configurations, options),
 
     published(clip, table) {
-      const names = new Map([
-        ...(clip.image.kind === 'vit' ? openAiVitNames(clip.image) : openAiResNetNames(clip.image)),
-        ...openAiTextNames(clip.text, prefix, table),
-      ]);
+      const names = new Map([...imageNames(clip.image), ...openAiTextNames(clip.text, prefix, table)]);
       names.set('logit_scale', { from: 'logit_scale' });
       if (clip.logitBias) names.set('logit_bias', { from: 'logit_bias' });
       return names;
@@ -99,6 +97,12 @@ function chooseActivations(
   };
 }
 
+function imageNames(image: ImageArchitecture): NameTable {
+  if (image.kind === 'vit') return openAiVitNames(image);
+  if (image.kind === 'resnet') return openAiResNetNames(image);
+  throw new EidosError('unsupported_checkpoint', `OpenAI's layout has no tower of kind '${image.kind}'.`);
+}
+
 function imageEmbeddingSize(table: ShapeTable): number {
   if (table.has('visual.attnpool.c_proj.weight')) return table.axis('visual.attnpool.c_proj.weight', 2, 0);
   if (table.has('visual.proj')) return table.axis('visual.proj', 2, 1);
@@ -107,7 +111,7 @@ function imageEmbeddingSize(table: ShapeTable): number {
 
 function preprocessing({ image }: ClipArchitecture): ImagePreprocessing {
   const clip = { ...clipPreprocessing, size: image.imageSize };
-  if (image.kind === 'resnet' || image.normBefore) return clip;
+  if (image.kind !== 'vit' || image.normBefore) return clip;
   // CLIPA was trained on squashed pictures, with ImageNet's statistics.
   return {
     ...clip,

@@ -1,6 +1,6 @@
 /** All published layouts, and the way from the names and shapes of a checkpoint to its architecture. */
 import { EidosError } from '../../errors.ts';
-import type { ClipArchitecture, Projection } from '../../models/architecture.ts';
+import type { ClipArchitecture, ImageArchitecture, Projection } from '../../models/architecture.ts';
 import { limits } from '../limits.ts';
 import { unsupportedFamily } from './families.ts';
 import { huggingFaceClip, huggingFaceSiglip } from './hugging-face.ts';
@@ -57,14 +57,13 @@ export function architectureFromShapes(
 
 /** Shapes are only claims until the numbers are read: sizes that no model has are refused before anything is built of them. */
 function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
-  const mlpWidth = image.kind === 'vit' ? image.mlpWidth : image.width;
   const claims: [name: string, size: number, limit: number][] = [
     ['text positions', text.contextLength, limits.contextLength],
     ['words', text.vocabularySize, limits.vocabularySize],
     ['pixels a side', image.imageSize, limits.imageSize],
     [
       'numbers in its widest layer',
-      Math.max(image.width, text.width, text.mlpWidth, mlpWidth, embeddingSize),
+      Math.max(...imageWidths(image), text.width, text.mlpWidth, embeddingSize),
       limits.width,
     ],
   ];
@@ -78,9 +77,22 @@ function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
   }
 }
 
+/** The widths of an image tower's layers. */
+function imageWidths(image: ImageArchitecture): readonly number[] {
+  switch (image.kind) {
+    case 'vit':
+      return [image.width, image.mlpWidth];
+    case 'resnet':
+      return [image.width];
+    case 'basic_resnet':
+      return image.widths;
+  }
+}
+
 /** Towers without a projection must give vectors of the embedding's length by themselves. */
 function checkEmbeddings({ image, text, embeddingSize }: ClipArchitecture): void {
-  const pooled = image.kind === 'vit' && image.pool.kind === 'queries' ? image.pool.width : image.width;
+  const pooled =
+    image.kind !== 'vit' ? embeddingSize : image.pool.kind === 'queries' ? image.pool.width : image.width;
   const ends: [tower: string, projection: Projection, width: number][] = [
     ['image', image.kind === 'vit' ? image.projection : 'linear', pooled],
     ['text', text.projection, text.width],

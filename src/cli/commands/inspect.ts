@@ -66,6 +66,9 @@ function describeImage(image: Inspection['architecture']['image']): string {
   if (image.kind === 'resnet') {
     return `ModifiedResNet, blocks ${image.layers.join('-')}, width ${image.width}, ${image.imageSize} pixels, attention pooling with ${image.heads} heads`;
   }
+  if (image.kind === 'basic_resnet') {
+    return `residual net of basic blocks, ${image.blocks.join('-')} of widths ${image.widths.join('-')}, patches of ${image.patchSize} on ${image.imageSize} pixels`;
+  }
   return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
 }
 
