@@ -1,0 +1,293 @@
+/** The programs that eidos writes run in PyTorch as they do in onnxruntime: the same losses, step by step. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { initialisers, lowering, steps } from '../src/eidos.mjs';
+import { findTorch } from '../src/torch.mjs';
+import { pixelCode, readDescription, writePack } from '../src/train-pack-files.mjs';
+import { firstState, lossesHere } from './training.mjs';
+
+const interpreter = fileURLToPath(new URL('../torch/', import.meta.url));
+const python = findTorch()?.python ?? '';
+const skip = python === '' ? 'PyTorch is not installed (on Debian: apt-get install python3-torch)' : false;
+
+/** @type {string} */
+let work;
+before(async () => {
+  work = await mkdtemp(join(tmpdir(), 'eidos-torch-'));
+});
+after(() => rm(work, { recursive: true, force: true }));
+
+/** @typedef {import('../../src/engine/engine.ts').RuntimeTensor} RuntimeTensor */
+
+/** @type {import('../../src/models/architecture.ts').TextArchitecture} */
+const text = {
+  width: 32,
+  layers: 2,
+  heads: 2,
+  mlpWidth: 64,
+  activation: 'gelu',
+  normEpsilon: 1e-5,
+  contextLength: 12,
+  vocabularySize: 50,
+  causal: true,
+  positions: 'learned',
+  pool: { kind: 'end', endToken: 'highest' },
+  projection: 'linear',
+};
+
+/** @type {Record<string, import('../../src/models/architecture.ts').ClipArchitecture>} */
+const architectures = {
+  'a Vision Transformer': {
+    embeddingSize: 24,
+    image: {
+      kind: 'vit',
+      imageSize: 32,
+      patchSize: 8,
+      width: 48,
+      layers: 2,
+      heads: 3,
+      mlpWidth: 96,
+      activation: 'quick_gelu',
+      normEpsilon: 1e-5,
+      patchBias: true,
+      classToken: true,
+      normBefore: true,
+      normAfter: 'pooled',
+      pool: { kind: 'class' },
+      projection: 'linear',
+    },
+    text,
+    probability: 'softmax',
+    logitBias: false,
+  },
+  'a net of convolutions with batch norm': {
+    embeddingSize: 24,
+    image: { kind: 'resnet', imageSize: 64, width: 8, layers: [1, 1, 1, 1], heads: 4 },
+    text,
+    probability: 'sigmoid',
+    logitBias: true,
+  },
+};
+
+const batch = 8;
+const count = 10;
+const optimiser = { maxGradientNorm: 1, weightDecay: 0.1 };
+const preprocessing = { mean: [0.48, 0.46, 0.41], deviation: [0.27, 0.26, 0.28] };
+
+/** @param {string} command @param {string[]} rest */
+function runPython(command, ...rest) {
+  const { status, stdout, stderr } = spawnSync(python, [join(interpreter, command), ...rest], {
+    encoding: 'utf8',
+    env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+  });
+  return { status, stdout, stderr };
+}
+
+/** What it printed. @param {string} command @param {string[]} rest */
+function succeed(command, ...rest) {
+  const { status, stdout, stderr } = runPython(command, ...rest);
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+/** A step, ten batches and what changes from step to step, packed; and the losses of ten steps in onnxruntime. */
+async function packed(/** @type {string} */ name, /** @type {string} */ folder) {
+  const architecture = architectures[name];
+  assert.ok(architecture);
+  const { trainingStep, stepScalars } = await steps();
+  const { lower } = await lowering();
+  const step = trainingStep(architecture, {
+    batch,
+    targets: architecture.probability === 'softmax',
+    ...optimiser,
+  });
+  const program = lower(step.results);
+  const state = await firstState(step);
+  const batches = await madeUpBatches(architecture);
+  const scalars = batches.map((_, i) => stepScalars(i + 1, 2e-3 * Math.min(1, (i + 1) / 4), optimiser));
+  const numbers = Object.fromEntries(
+    Object.keys(scalars[0] ?? {}).map((key) => [
+      key,
+      Float32Array.from(scalars, (all) => all[/** @type {keyof typeof all} */ (key)]),
+    ]),
+  );
+  await writePack({
+    folder,
+    program: program.model,
+    state,
+    feedback: step.feedback,
+    reports: ['loss', 'gradient_norm'],
+    numbers,
+    batches: (async function* () {
+      yield* batches;
+    })(),
+    bytes: { pixels: pixelCode(preprocessing) },
+    pieceBytes: 100_000,
+  });
+  return { step, program, state, batches, numbers };
+}
+
+/** Noise and made-up sentences, some of which belong to two pictures. */
+async function madeUpBatches(
+  /** @type {import('../../src/models/architecture.ts').ClipArchitecture} */ architecture,
+) {
+  const { randomNumbers } = await initialisers();
+  const random = randomNumbers(5);
+  const side = architecture.image.imageSize;
+  const { contextLength, vocabularySize } = architecture.text;
+  const { scale, offset } = pixelCode(preprocessing);
+  return Array.from({ length: count }, () => {
+    const pixels = Float32Array.from({ length: batch * 3 * side * side }, (_, i) => {
+      const channel = Math.floor(i / (side * side)) % 3;
+      return Math.floor(random() * 256) * (scale[channel] ?? 0) + (offset[channel] ?? 0);
+    });
+    const tokens = BigInt64Array.from({ length: batch * contextLength }, () =>
+      BigInt(Math.floor(random() * vocabularySize)),
+    );
+    const targets = new Float32Array(batch * batch);
+    for (let row = 0; row < batch; row++) {
+      const pair = row < 2 ? [0, 1] : [row];
+      for (const column of pair) targets[row * batch + column] = 1 / pair.length;
+    }
+    /** @type {Record<string, RuntimeTensor>} */
+    const made = {
+      pixels: { type: 'float32', data: pixels, shape: [batch, 3, side, side] },
+      tokens: { type: 'int64', data: tokens, shape: [batch, contextLength] },
+    };
+    if (architecture.probability === 'softmax') {
+      made.targets = { type: 'float32', data: targets, shape: [batch, batch] };
+    }
+    return made;
+  });
+}
+
+/** @param {string} output @returns {{ step: number, loss: number, gradient_norm: number }[]} */
+function lines(output) {
+  return output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+const [transformer = ''] = Object.keys(architectures);
+
+describe('a training step in PyTorch', { skip }, () => {
+  for (const name of Object.keys(architectures)) {
+    test(`${name}: ten steps have onnxruntime's losses`, { timeout: 300_000 }, async () => {
+      const folder = join(work, name.replaceAll(' ', '-'));
+      const training = await packed(name, folder);
+      const ours = await lossesHere(training);
+      assert.ok((await readdir(folder)).filter((file) => file.startsWith('batches-')).length > 1);
+      const theirs = lines(succeed('train.py', folder, '--out', join(folder, 'out.safetensors')));
+      assert.equal(theirs.length, count);
+      for (const [i, { loss, gradient_norm: norm }] of ours.entries()) {
+        const line = theirs[i] ?? { loss: Number.NaN, gradient_norm: Number.NaN };
+        assert.ok(Math.abs(line.loss / loss - 1) < 1e-4, `step ${i + 1}: ${line.loss}, not ${loss}`);
+        assert.ok(
+          Math.abs(line.gradient_norm / norm - 1) < 1e-3,
+          `step ${i + 1}: gradients of norm ${line.gradient_norm}, not ${norm}`,
+        );
+      }
+    });
+  }
+
+  test('a run that was cut in two is the whole one', { timeout: 300_000 }, async () => {
+    const folder = join(work, 'in-two');
+    await packed(transformer, folder);
+    const whole = join(folder, 'whole.safetensors');
+    const parts = join(folder, 'parts.safetensors');
+    const once = lines(succeed('train.py', folder, '--out', whole));
+    const first = lines(succeed('train.py', folder, '--out', parts, '--steps', '4'));
+    const rest = lines(succeed('train.py', folder, '--out', parts));
+    const losses = (/** @type {ReturnType<typeof lines>} */ all) => all.map(({ step, loss }) => [step, loss]);
+    assert.deepEqual(losses([...first, ...rest]), losses(once));
+    assert.deepEqual(await readFile(parts), await readFile(whole));
+  });
+
+  test('pieces that come one by one make the same steps', { timeout: 300_000 }, async () => {
+    const folder = join(work, 'one-by-one');
+    const { batches: files } = await packed(transformer, folder).then(() => readDescription(folder));
+    const whole = lines(succeed('train.py', folder, '--out', join(folder, 'whole.safetensors')));
+    const out = join(folder, 'parts.safetensors');
+    const parts = files.map((file) =>
+      lines(succeed('train.py', folder, '--out', out, '--batches', join(folder, file))),
+    );
+    assert.ok(parts.length > 1);
+    assert.deepEqual(
+      parts.flat().map(({ step, loss }) => [step, loss]),
+      whole.map(({ step, loss }) => [step, loss]),
+    );
+  });
+
+  test('every operator that programs may contain is known', async () => {
+    const source = await readFile(new URL('../../src/engine/onnx/lowerings.ts', import.meta.url), 'utf8');
+    const calls = /(?:plain|reduction|write|emit)\(\s*(?:node, context, )?'(\w+)'/g;
+    const named = new Set([...source.matchAll(calls)].map(([, name]) => name));
+    assert.ok(named.size > 30, 'the sources are read rightly');
+    const { stdout, stderr } = runPython('operators.py');
+    // Sizes that are known only at run time are asked for with Shape; a training program has none.
+    const known = new Set([...stdout.trim().split('\n'), 'Shape']);
+    assert.deepEqual(
+      [...named].filter((name) => !known.has(name ?? '')),
+      [],
+      stderr,
+    );
+  });
+
+  test('nothing lies on another device than the one that is asked for', { timeout: 300_000 }, async () => {
+    // PyTorch's device without memory refuses to mix with others, as an accelerator does, and is everywhere.
+    for (const [i, name] of Object.keys(architectures).entries()) {
+      const folder = join(work, `meta-${i}`);
+      await packed(name, folder);
+      const check = spawnSync(python, ['-c', onMeta, folder], {
+        encoding: 'utf8',
+        env: { ...process.env, PYTHONPATH: interpreter },
+      });
+      assert.equal(check.status, 0, check.stderr);
+      assert.match(check.stdout, /^meta$/m);
+    }
+  });
+
+  test('what does not fit is refused in words', { timeout: 300_000 }, async () => {
+    const folder = join(work, 'refused');
+    await packed(transformer, folder);
+    const refusal = (/** @type {string[]} */ ...options) => {
+      const { status, stderr } = runPython(
+        'train.py',
+        folder,
+        '--out',
+        join(folder, 'o.safetensors'),
+        ...options,
+      );
+      assert.notEqual(status, 0);
+      return stderr;
+    };
+    const cut = join(folder, 'cut.onnx');
+    await writeFile(cut, (await readFile(join(folder, 'step.onnx'))).subarray(0, 5000));
+    assert.match(refusal('--program', cut), /cut off/);
+    await writeFile(cut, 'no program');
+    assert.match(refusal('--program', cut), /no program|damaged|cut off/);
+    const state = join(folder, 'cut.safetensors');
+    await writeFile(state, (await readFile(join(folder, 'state.safetensors'))).subarray(0, 90_000));
+    assert.match(refusal('--state', state), /cut off/);
+    assert.match(refusal('--state', join(folder, 'numbers.safetensors')), /lacks/);
+  });
+});
+
+/** One step with everything on PyTorch's device of shapes alone; prints where the loss lies. */
+const onMeta = `
+import sys
+from interpreter import Interpreter
+from pack import batches, read_pack
+from safetensors_file import read_tensors
+pack = read_pack(sys.argv[1])
+feeds = next(batches(pack, pack.batches, 0, "meta"))
+feeds |= {name: value.to("meta") for name, value in read_tensors(pack.state)[0].items()}
+feeds |= {name: series.to("meta")[0] for name, series in pack.numbers.items()}
+print(Interpreter(pack.program, "meta").run(feeds)["loss"].device.type)
+`;
