@@ -120,13 +120,17 @@ export default {
     ),
     onlyIn(['engine'], ['onnxruntime-node', 'onnxruntime-common', '@bufbuild/protobuf']),
     onlyIn(['image'], ['sharp']),
+    onlyIn(['tasks'], ['@lancedb/lancedb', 'apache-arrow', 'chokidar']),
     onlyIn(['cli'], ['commander', 'cli-progress']),
     forbid('resolvable', 'This file or package is not there.', {}, { couldNotResolve: true }),
     forbid(
       'declared',
       'What src imports is among the dependencies of package.json.',
       { path: '^src/' },
-      { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+      {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['type-only', 'npm-peer'],
+      },
     ),
   ],
   options: {
