@@ -23,6 +23,13 @@ export type ErrorCode =
   | 'invalid_index' // an index that is damaged or of another version
   | 'not_installed' // an optional package that is needed and missing
   | 'not_finite' // a training whose loss is no number any more
+  | 'unauthorized' // a server wants an API key, or another one
+  | 'forbidden' // a request from a page or under a name that the server does not serve
+  | 'too_many_requests' // over the limit on requests of one client
+  | 'request_too_large' // a request over the limit on its bytes
+  | 'overloaded' // more work than a server takes on: later it has room again
+  | 'timed_out' // work that did not end within its time
+  | 'server_failed' // a server that cannot be reached, or that answers with a fault of its own
   | 'aborted' // the caller's AbortSignal
   | 'closed'; // used after close()
 
