@@ -58,8 +58,8 @@ export const layers = () => built('models/layers.js');
 /** @returns {Promise<typeof import('../../src/models/losses.ts')>} */
 export const losses = () => built('models/losses.js');
 
-/** @returns {Promise<typeof import('../../src/train/optimizer.ts')>} */
-export const optimizers = () => built('train/optimizer.js');
+/** @returns {Promise<typeof import('../../src/train/step/optimizer.ts')>} */
+export const optimizers = () => built('train/step/optimizer.js');
 
-/** @returns {Promise<typeof import('../../src/train/step.ts')>} */
-export const steps = () => built('train/step.js');
+/** @returns {Promise<typeof import('../../src/train/step/step.ts')>} */
+export const steps = () => built('train/step/step.js');

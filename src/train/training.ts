@@ -6,8 +6,9 @@ import { elementCount, type FloatTensor } from '../graph/tensor.ts';
 import { inputsOf, parametersOf } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import type { Batch } from './first-model/data/batches.ts';
-import type { AdamWOptions } from './optimizer.ts';
-import { stepScalars, type TrainingStepOptions, trainingStep } from './step.ts';
+import { lossSchema, optimizerSchema } from './step/config.ts';
+import { type AdamWOptions, stepScalars } from './step/optimizer.ts';
+import { type TrainingStep, trainingStep } from './step/step.ts';
 
 export interface TrainingOptions extends AdamWOptions {
   /** Pairs in a batch. */
@@ -27,8 +28,10 @@ export interface TrainingOptions extends AdamWOptions {
   snapshotMinutes?: number;
   seed?: number;
   threads?: number;
-  /** See the training step. */
-  auxiliaryLoss?: NonNullable<TrainingStepOptions['auxiliaryLoss']>;
+  /** Weight of foretelling a teacher's features beside, and how many features a batch brings. */
+  distillation?: { weight: number; features: number };
+  /** Largest norm of all gradients together. @default no limit */
+  maxGradientNorm?: number;
   /** First values of parameters that begin otherwise than the architecture says, by name. */
   firstValues?: ReadonlyMap<string, Float32Array>;
 }
@@ -42,7 +45,7 @@ export interface Progress {
 
 export interface LogLine extends Progress {
   loss: number;
-  /** Its auxiliary part. */
+  /** Its part about the teacher, weighted. */
   auxiliaryLoss?: number;
   gradientNorm: number;
   logitScale: number;
@@ -74,7 +77,14 @@ export async function train(
   resumption?: Resumption,
 ): Promise<Progress> {
   const { batch, until, logEvery = 10, snapshotMinutes = 3 } = options;
-  const step = trainingStep(architecture, { ...options, targets: true });
+  const { distillation, weightDecay, maxGradientNorm } = options;
+  const step = trainingStep(architecture, {
+    batch,
+    targets: true,
+    features: distillation?.features,
+    loss: lossSchema.parse(distillation === undefined ? {} : { features: { weight: distillation.weight } }),
+    optimizer: optimizerSchema.parse({ weightDecay, maxGradientNorm }),
+  });
   const engine = createEngine(options.threads === undefined ? {} : { threads: options.threads });
   try {
     const session = await engine.compile(lower(step.results));
@@ -82,7 +92,7 @@ export async function train(
       resumption === undefined ? firstState(step, options) : runtimeState(resumption.state),
     );
     const fetches = ['loss', 'gradient_norm', 'temperature'];
-    if (options.auxiliaryLoss !== undefined) fetches.push('auxiliary_loss');
+    if (distillation !== undefined) fetches.push('loss:features');
     const inputs = new Set(inputsOf(Object.values(step.results)).map(({ attributes }) => attributes.name));
     const stateNames = step.feedback.map(([, name]) => name);
     const progress = { ...(resumption?.progress ?? { step: 0, minutes: 0 }) };
@@ -124,7 +134,8 @@ export async function train(
       const now = performance.now();
       progress.minutes = before + (now - start) / 60_000;
       losses.push(Number(outputs.loss?.data[0]));
-      if (outputs.auxiliary_loss !== undefined) auxiliaryLosses.push(Number(outputs.auxiliary_loss.data[0]));
+      const foretelling = outputs['loss:features']?.data[0];
+      if (foretelling !== undefined) auxiliaryLosses.push(Number(foretelling) * (distillation?.weight ?? 1));
       if (progress.step % logEvery === 0) {
         hooks.onLog?.({
           ...progress,
@@ -166,10 +177,8 @@ function shareDone({ step, minutes }: Progress, until: TrainingOptions['until'])
   return 'steps' in until ? step / until.steps : minutes / until.minutes;
 }
 
-type Step = ReturnType<typeof trainingStep>;
-
 function firstState(
-  { parameters, results }: Step,
+  { parameters, results }: TrainingStep,
   { seed = 1, firstValues }: TrainingOptions,
 ): Record<string, RuntimeTensor> {
   const state: Record<string, RuntimeTensor> = {};

@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomNumbers } from '../../src/graph/initialise.ts';
 import type { FloatTensor } from '../../src/graph/tensor.ts';
-import type { Value } from '../../src/graph/value.ts';
 import type { ClipArchitecture } from '../../src/models/architecture.ts';
-import { distillationLoss } from '../../src/train/distillation.ts';
 import { type Batch, matchingTargets } from '../../src/train/first-model/data/batches.ts';
 import { readSnapshot, writeSnapshot } from '../../src/train/snapshot.ts';
 import {
@@ -128,12 +126,10 @@ describe('the loop', () => {
 
   test('lets the tower foretell a teacher beside', async () => {
     const log: LogLine[] = [];
-    const auxiliaryLoss = (images: Value): Value =>
-      distillationLoss(images, 8, { batch: 16, features: 8, weight: 10 });
     await train(
       toy,
       colourBatches(16),
-      { ...options, until: { steps: 60 }, auxiliaryLoss },
+      { ...options, until: { steps: 60 }, distillation: { weight: 10, features: 8 } },
       { onLog: (line) => log.push(line) },
     );
     expect(log[0]!.auxiliaryLoss).toBeGreaterThan(4);

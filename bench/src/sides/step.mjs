@@ -11,7 +11,6 @@ import {
   lowering,
   operations,
   optimizers,
-  steps,
   visionTransformers,
 } from '../eidos.mjs';
 import { batch, classes, learningRate, optimiser, trainedVit } from '../train-setting.mjs';
@@ -23,7 +22,7 @@ const { input, gemm } = await operations();
 const { floatingPointOperations } = await costs();
 const { lower } = await lowering();
 const engine = (await engines()).createEngine({ threads });
-const { stepScalars } = await steps();
+const { stepScalars, adamW } = await optimizers();
 
 const { run, operationsPerRun } = kind === 'step' ? await trainingSteps() : await products();
 serve(
@@ -41,7 +40,6 @@ async function trainingSteps() {
   const { crossEntropy } = await losses();
   const { parametersOf } = await graphs();
   const { differentiate } = await differentiation();
-  const { adamW } = await optimizers();
   const { initialValues } = await initialisers();
   const side = trainedVit.imageSize;
   const pixels = input('pixels', [batch, 3, side, side]);

@@ -12,7 +12,6 @@ import { EidosError } from '../../errors.ts';
 import { randomNumbers } from '../../graph/initialise.ts';
 import { readTokenizerFiles } from '../../text/hugging-face.ts';
 import { trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
-import { distillationLoss } from '../distillation.ts';
 import { readSnapshot, writeSnapshot } from '../snapshot.ts';
 import { type Resumption, type TrainingOptions, train } from '../training.ts';
 import { trainingBatches } from './data/batches.ts';
@@ -70,12 +69,7 @@ const batches = trainingBatches(sources, preprocessing, tokenizer, random, {
 const options: TrainingOptions = {
   ...training,
   ...(values.minutes === undefined ? {} : { until: { minutes: Number(values.minutes) } }),
-  auxiliaryLoss: (images) =>
-    distillationLoss(images, architecture.embeddingSize, {
-      batch: training.batch,
-      features: featureCount,
-      weight: distillationWeight,
-    }),
+  distillation: { weight: distillationWeight, features: featureCount },
 };
 await train(
   architecture,

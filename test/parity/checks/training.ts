@@ -3,7 +3,8 @@ import { type Checkpoint, openCheckpoint, readParameter } from '../../../src/che
 import type { RuntimeTensor } from '../../../src/engine/engine.ts';
 import { lower } from '../../../src/engine/onnx/lower.ts';
 import { elementCount } from '../../../src/graph/tensor.ts';
-import { stepScalars, trainingStep } from '../../../src/train/step.ts';
+import { optimizerSchema } from '../../../src/train/step/config.ts';
+import { trainingStep } from '../../../src/train/step/step.ts';
 import { largestDifference, type Numbers, once, type ParityCheck } from '../check.ts';
 import { parityEngine } from '../engine.ts';
 import { fixture, readFixtureJson, readFixtureTensors } from '../fixture-files.ts';
@@ -34,25 +35,20 @@ async function train(trace: Trace, loss: 'softmax' | 'sigmoid'): Promise<Steps> 
   const tokens = batches.get('tokens')!;
   const [count, batch] = pixels.shape as [number, number];
   const architecture = { ...initial.architecture, probability: loss, logitBias: loss === 'sigmoid' };
-  const options = {
-    batch,
+  const optimizer = optimizerSchema.parse({
     beta1: trace.betas[0],
     beta2: trace.betas[1],
     epsilon: trace.eps,
     weightDecay: trace.weight_decay,
     maxGradientNorm: trace.clip_grad_norm,
-    maxLogitScale: trace.logit_scale_max,
-  };
-  const program = trainingStep(architecture, options);
+    maxLogitScale: Math.exp(trace.logit_scale_max),
+  });
+  const program = trainingStep(architecture, { batch, optimizer });
   const session = await parityEngine().compile(lower(program.results));
   try {
     await session.setState(await firstState(initial, program.parameters, loss));
     const steps: Steps = { loss: [], gradientNorm: [], logitScale: [], parameters: new Map() };
     for (const { step, lr } of trace.rows) {
-      const scalars = Object.entries(stepScalars(step + 1, lr, options)).map(([name, value]) => [
-        name,
-        float(Float32Array.of(value), []),
-      ]);
       const feeds: Record<string, RuntimeTensor> = {
         pixels: float(Float32Array.from(cut(pixels, step, count)), pixels.shape.slice(1)),
         tokens: {
@@ -60,7 +56,7 @@ async function train(trace: Trace, loss: 'softmax' | 'sigmoid'): Promise<Steps> 
           data: BigInt64Array.from(cut(tokens, step, count), BigInt),
           shape: tokens.shape.slice(1),
         },
-        ...Object.fromEntries(scalars),
+        ...program.inputs({ step: step + 1, learningRate: lr, seed: 0 }),
       };
       const fetches = ['loss', 'gradient_norm', 'temperature'];
       const out = await session.run(feeds, { fetches, feedback: program.feedback });

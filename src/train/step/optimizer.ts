@@ -1,19 +1,19 @@
-/** AdamW with decoupled weight decay, as a graph (Loshchilov and Hutter 2019, algorithm 2). */
-
-import { total } from '../graph/derived.ts';
-import { size } from '../graph/dimension.ts';
+/** AdamW with decoupled weight decay, as a graph (Loshchilov and Hutter 2019, algorithm 2), and what limits gradients. */
+import { size } from '../../graph/dimension.ts';
 import {
   add,
+  concat,
   divide,
   gemm,
   minimum,
   multiply,
+  reduceSum,
   reshape,
   scalar,
   sqrt,
   subtract,
-} from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
+} from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
 
 export interface AdamWOptions {
   /** Decay of the mean of gradients. @default 0.9 */
@@ -24,8 +24,6 @@ export interface AdamWOptions {
   epsilon?: number;
   /** Share of a weight that each step takes away, times the learning rate. @default 0.2 */
   weightDecay?: number;
-  /** Largest norm of all gradients together; larger ones are scaled down. @default no limit */
-  maxGradientNorm?: number;
 }
 
 export const adamWDefaults = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weightDecay: 0.2 } as const;
@@ -75,17 +73,31 @@ export function adamW(
   return { value: subtract(decayed, multiply(direction, rate)), mean: nextMean, square: nextSquare };
 }
 
-/** The Euclidean norm of all gradients together. */
-export function globalNorm(gradients: readonly Value[]): Value {
+/** The Euclidean norm of each gradient, [gradients], and of all together. */
+export function gradientNorms(gradients: readonly Value[]): { each: Value; all: Value } {
   const squares = gradients.map((gradient) => {
     // The product of a row with itself as a column: one pass and nothing stored.
     const count = size(gradient.shape);
-    return reshape(gemm(reshape(gradient, [1, count]), reshape(gradient, [count, 1])), []);
+    return reshape(gemm(reshape(gradient, [1, count]), reshape(gradient, [count, 1])), [1]);
   });
-  return sqrt(total(squares));
+  const together = concat(squares, 0);
+  return { each: sqrt(together), all: sqrt(reduceSum(together, [0])) };
 }
 
 /** By what gradients are multiplied so that their norm stays within the limit (PyTorch's clip_grad_norm_). */
 export function clippingFactor(norm: Value, limit: number): Value {
   return minimum(divide(limit, add(norm, 1e-6)), 1);
+}
+
+/** The numbers that AdamW needs beside the gradients, by the names of a program's inputs; steps count from 1. */
+export function stepScalars(
+  step: number,
+  learningRate: number,
+  { beta1 = adamWDefaults.beta1, beta2 = adamWDefaults.beta2 }: AdamWOptions = {},
+): { learning_rate: number; correction_1: number; correction_2: number } {
+  return {
+    learning_rate: learningRate,
+    correction_1: 1 / (1 - beta1 ** step),
+    correction_2: 1 / (1 - beta2 ** step),
+  };
 }

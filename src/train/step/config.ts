@@ -1,0 +1,136 @@
+/** What may be said about a training step: what is minimised, by which optimiser, with which noise. */
+import { z } from 'zod';
+
+const weight = z.number().min(0).describe('By what this part of the loss is multiplied; 0 leaves it out.');
+
+/**
+ * `loss`: a sum of parts. Inputs that a part reads besides pixels, tokens and targets stand at its field; a row of zeros
+ * in `features` or `class_targets` says that nothing is known of that picture, and the part passes over it.
+ */
+export const lossSchema = z.strictObject({
+  contrastive: z
+    .strictObject({ weight: weight.default(1) })
+    .prefault({})
+    .describe('Pictures against captions: cross-entropy or, where the model says sigmoid, pair by pair.'),
+  features: z
+    .strictObject({ weight: weight.default(1) })
+    .optional()
+    .describe('Foretelling a teacher’s `features` [batch, F] through a linear map, by cosine.'),
+  similarities: z
+    .strictObject({
+      weight: weight.default(1),
+      temperature: z.number().positive().default(0.05).describe('By what cosines are divided.'),
+      between: z
+        .enum(['images', 'pairs'])
+        .default('images')
+        .describe(
+          'Pictures among themselves, or with captions, for which the teacher gives `text_features`.',
+        ),
+    })
+    .optional()
+    .describe('The teacher’s distribution over the batch, by Kullback and Leibler’s divergence.'),
+  classification: z
+    .strictObject({
+      weight: weight.default(1),
+      classes: z
+        .enum(['fixed', 'learned', 'embedded'])
+        .default('embedded')
+        .describe(
+          'What a class is compared by: the input `class_embeddings` [classes, embeddingSize], a learned row, ' +
+            'or its words `class_tokens` [classes, length] through the text tower in every step.',
+        ),
+      temperature: z
+        .number()
+        .positive()
+        .optional()
+        .describe('By what cosines are divided. Without it the model’s own temperature.'),
+      smoothing: z
+        .number()
+        .min(0)
+        .lt(1)
+        .default(0)
+        .describe('Share of the target given to all classes alike.'),
+    })
+    .optional()
+    .describe('Cross-entropy of classes against `class_targets` [batch, classes].'),
+});
+
+const warmupSteps = z.int().min(0).default(100).describe('Steps in which the rate rises from zero.');
+const end = z.number().min(0).max(1).default(0).describe('The last rate as a share of the highest.');
+
+export const scheduleSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('cosine'), warmupSteps, end }),
+  z.strictObject({ kind: z.literal('constant'), warmupSteps }),
+  z.strictObject({
+    kind: z.literal('cooldown'),
+    warmupSteps,
+    end,
+    share: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(0.2)
+      .describe('Share of the training, at its end, in which the rate falls in a line.'),
+  }),
+]);
+
+/** `optimizer`: AdamW. */
+export const optimizerSchema = z.strictObject({
+  learningRate: z.number().positive().default(5e-4).describe('The highest learning rate.'),
+  schedule: scheduleSchema.prefault({ kind: 'cosine' }),
+  beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the mean of gradients.'),
+  beta2: z.number().min(0).lt(1).default(0.98).describe('Decay of the mean of squared gradients.'),
+  epsilon: z.number().positive().default(1e-6).describe('Added to the deviation.'),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0.2)
+    .describe(
+      'Share that a step takes from matrices, times the learning rate; gains, biases and scale stay.',
+    ),
+  maxGradientNorm: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Largest norm of all gradients together; larger ones are scaled down. Without it no limit.'),
+  layerDecay: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe('By what the learning rate is multiplied from each block to the one below it.'),
+  averaging: z
+    .strictObject({ decay: z.number().gt(0).lt(1).default(0.999) })
+    .optional()
+    .describe('An exponential moving average of the parameters, kept beside them.'),
+  maxLogitScale: z.number().gt(1).default(100).describe('By what cosines are multiplied at most.'),
+});
+
+/** `regularisation`: what is left out at random. */
+export const regularisationSchema = z.strictObject({
+  patchDropout: z.number().min(0).lt(1).default(0).describe('Share of each picture’s patches left out.'),
+  stochasticDepth: z
+    .strictObject({
+      image: z.number().min(0).lt(1).default(0),
+      text: z.number().min(0).lt(1).default(0),
+    })
+    .prefault({})
+    .describe('Share of pictures or texts that pass by a tower’s last branches; earlier ones less.'),
+});
+
+/** `freeze`: `image` or `text` for a whole tower, or names of parameters in which * stands for anything. */
+export const freezeSchema = z.array(z.string().min(1)).default([]);
+
+/** `imageTower`: the model's own, or a linear map of features that a teacher has computed before. */
+export const imageTowerSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('model') }),
+    z.strictObject({ kind: z.literal('features'), size: z.int().positive() }),
+  ])
+  .default({ kind: 'model' });
+
+export type LossConfig = z.output<typeof lossSchema>;
+export type ScheduleConfig = z.output<typeof scheduleSchema>;
+export type OptimizerConfig = z.output<typeof optimizerSchema>;
+export type RegularisationConfig = z.output<typeof regularisationSchema>;
+export type ImageTowerConfig = z.output<typeof imageTowerSchema>;

@@ -1,0 +1,157 @@
+/** What a step minimises: a weighted sum of losses, each of them a function of embeddings and of what is known of them. */
+import { EidosError } from '../../errors.ts';
+import { linear, normalize, total } from '../../graph/derived.ts';
+import { normal } from '../../graph/initialise.ts';
+import {
+  add,
+  constant,
+  gemm,
+  greater,
+  multiply,
+  parameter,
+  reduceSum,
+  reshape,
+  transpose,
+  where,
+} from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { ClipArchitecture } from '../../models/architecture.ts';
+import { logitParameters } from '../../models/clip.ts';
+import {
+  contrastiveLoss,
+  divergence,
+  featureLoss,
+  partialCrossEntropy,
+  sigmoidLoss,
+  similarityLogits,
+} from '../../models/losses.ts';
+import type { LossConfig } from './config.ts';
+import type { Inputs } from './inputs.ts';
+
+/** What the towers made of a batch, all rows of unit length. */
+export interface Embeddings {
+  images: Value; // [batch, embeddingSize]
+  texts: Value; // [batch, embeddingSize]
+  /** Words of classes, [classes, embeddingSize], where the loss wants them embedded. */
+  classes?: Value | undefined;
+}
+
+export interface ObjectiveOptions {
+  loss: LossConfig;
+  /** Pairs in a batch. */
+  batch: number;
+  /** Whether `targets` [batch, batch] says which pairs match. Without it picture i matches text i alone. */
+  targets: boolean;
+  /** Features of the teacher, where the loss has a part about them. */
+  features?: number | undefined;
+  /** Classes, where the loss has a part about them. */
+  classes?: number | undefined;
+}
+
+export interface Objective {
+  loss: Value;
+  /** Each part by its name in the configuration, before it is weighted. */
+  parts: Record<string, Value>;
+}
+
+/** @throws EidosError `invalid_option` where nothing is to be minimised, or a size that a part needs is missing */
+export function objective(
+  architecture: ClipArchitecture,
+  input: Inputs,
+  { images, texts, classes }: Embeddings,
+  options: ObjectiveOptions,
+): Objective {
+  const { loss, batch } = options;
+  const logit = logitParameters(architecture);
+  const embeddingSize = architecture.embeddingSize;
+  const features = (part: string): Value =>
+    input('features', [batch, needed(options.features, 'features', part)]);
+
+  const makers: { readonly [P in keyof LossConfig]-?: () => Value } = {
+    contrastive: () => {
+      const targets = options.targets ? input('targets', [batch, batch]) : undefined;
+      const logits = similarityLogits(images, texts, logit.scale, logit.bias);
+      return architecture.probability === 'softmax'
+        ? contrastiveLoss(logits, targets)
+        : sigmoidLoss(logits, targets);
+    },
+    features: () => {
+      const wanted = features('features');
+      const size = Number(wanted.shape[1]);
+      // The map is no part of the model; it is thrown away with the trainer.
+      const head = parameter('distillation.head', [size, embeddingSize], normal(embeddingSize ** -0.5));
+      return featureLoss(normalize(linear(images, head)), wanted);
+    },
+    similarities: () => {
+      const { between, temperature } = loss.similarities!;
+      const shown = features('similarities');
+      const cosines = (a: Value, b: Value): Value =>
+        gemm(a, b, undefined, { transposeB: true, scale: 1 / temperature });
+      if (between === 'images') return divergenceAmongImages(cosines(images, images), shown, cosines);
+      const said = input('text_features', shown.shape);
+      const student = cosines(images, texts);
+      const wanted = cosines(shown, said);
+      const turned = (logits: Value): Value => transpose(logits, [1, 0]);
+      return multiply(add(divergence(student, wanted), divergence(turned(student), turned(wanted))), 0.5);
+    },
+    classification: () => {
+      const { classes: kind, temperature, smoothing } = loss.classification!;
+      const count = needed(options.classes, 'classes', 'classification');
+      const shape = [count, embeddingSize];
+      const rows = {
+        fixed: () => input('class_embeddings', shape),
+        learned: () => normalize(parameter('classification.weight', shape, normal(embeddingSize ** -0.5))),
+        embedded: () => classes!,
+      }[kind]();
+      const scale = temperature === undefined ? logit.scale : constant(Float32Array.of(1 / temperature), []);
+      const targets = smoothed(input('class_targets', [batch, count]), smoothing);
+      return partialCrossEntropy(similarityLogits(images, rows, scale), targets);
+    },
+  };
+
+  const names = (Object.keys(makers) as (keyof LossConfig)[]).filter((name) => (loss[name]?.weight ?? 0) > 0);
+  if (names.length === 0) {
+    throw new EidosError('invalid_option', 'loss: every part has the weight 0; give one of them a weight.');
+  }
+  const parts = Object.fromEntries(names.map((name) => [name, makers[name]()]));
+  const weighted = names.map((name) => {
+    const { weight } = loss[name]!;
+    return weight === 1 ? parts[name]! : multiply(parts[name]!, weight);
+  });
+  return { loss: total(weighted), parts };
+}
+
+/** Whether names of classes go through the text tower in every step. */
+export function embedsClasses({ classification }: LossConfig): boolean {
+  return classification !== undefined && classification.weight > 0 && classification.classes === 'embedded';
+}
+
+/**
+ * Each picture's similarities to all others. To itself it is always 1 and says nothing, and pictures that the teacher
+ * has not seen are nobody's neighbours: both are lowered beyond reach.
+ */
+function divergenceAmongImages(student: Value, shown: Value, cosines: (a: Value, b: Value) => Value): Value {
+  const n = Number(student.shape[0]);
+  const known = greater(reduceSum(multiply(shown, shown), [1], true), 0.5); // [n, 1]
+  const self = Float32Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? unreachable : 0));
+  const hidden = add(constant(self, [n, n]), where(reshape(known, [1, n]), 0, unreachable));
+  return divergence(add(student, hidden), add(cosines(shown, shown), hidden), where(known, 1, 0));
+}
+
+/** Far below every logit, yet finite: −∞ times a probability of 0 would be no number. */
+const unreachable = -1e9;
+
+/** (1 − s)·target + s / classes, for rows that have a target. */
+function smoothed(targets: Value, smoothing: number): Value {
+  if (smoothing === 0) return targets;
+  const known = reduceSum(targets, [1], true); // [batch, 1]
+  return add(multiply(targets, 1 - smoothing), multiply(known, smoothing / Number(targets.shape[1])));
+}
+
+function needed(size: number | undefined, name: string, part: string): number {
+  if (size !== undefined) return size;
+  throw new EidosError(
+    'invalid_option',
+    `loss.${part} needs data with ${name}; the data that are configured have none.`,
+  );
+}
