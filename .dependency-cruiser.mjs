@@ -20,8 +20,8 @@ const standsOn = {
   trust: [...foundations, 'clip'],
 };
 const below = Object.keys(standsOn);
-/** Nobody stands on these, save that a command may start the server. */
-const top = { server: below, cli: [...below, 'server'] };
+/** Nobody stands on these, save that a command may start the server, and that the client has types from it. */
+const top = { server: below, client: ['server'], cli: [...below, 'server'] };
 
 /** @param {string[]} rooms */
 const inRooms = (rooms) => `^src/(${rooms.join('|')})/`;
@@ -73,6 +73,12 @@ export default {
       { path: inRooms(Object.keys(top)) },
     ),
     forbid(
+      'client-alone',
+      'The client runs in browsers: of the server it knows types, of packages and Node nothing.',
+      { path: inRooms(['client']) },
+      { pathNot: [inRooms(['client']), '^src/errors\\.ts$'], dependencyTypesNot: ['type-only'] },
+    ),
+    forbid(
       'plain-types-only',
       'checkpoint, text and image know only the plain values of graph: write `import type`.',
       { path: inRooms(['checkpoint', 'text', 'image']) },
@@ -121,6 +127,7 @@ export default {
     onlyIn(['engine'], ['onnxruntime-node', 'onnxruntime-common', '@bufbuild/protobuf']),
     onlyIn(['image'], ['sharp']),
     onlyIn(['tasks'], ['@lancedb/lancedb', 'apache-arrow', 'chokidar']),
+    onlyIn(['server'], ['hono', '@hono/.+', 'pino', 'prom-client']),
     onlyIn(['cli'], ['commander', 'cli-progress']),
     forbid('resolvable', 'This file or package is not there.', {}, { couldNotResolve: true }),
     forbid(
