@@ -15,7 +15,7 @@ const standsOn = {
   image: ['graph', 'models'],
   clip: foundations,
   tasks: [...foundations, 'clip'],
-  train: [...foundations, 'clip'],
+  train: [...foundations, 'clip', 'evaluate'],
   evaluate: [...foundations, 'clip'],
   trust: [...foundations, 'clip'],
 };

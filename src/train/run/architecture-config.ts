@@ -1,0 +1,141 @@
+/** `architecture` and `preprocessing` of a training's configuration: a model from scratch, with defaults of CLIP's kind. */
+import { z } from 'zod';
+import { EidosError } from '../../errors.ts';
+import type { ClipArchitecture, TextArchitecture } from '../../models/architecture.ts';
+import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+
+const count = z.int().positive();
+
+/** Fields of a Transformer; heads of 64 numbers and an MLP of four times the width where nothing else is said. */
+const transformer = {
+  width: count,
+  layers: count,
+  heads: count.optional(),
+  mlpWidth: count.optional(),
+  activation: z.enum(['quick_gelu', 'gelu', 'gelu_tanh']).default('quick_gelu'),
+  normEpsilon: z.number().positive().default(1e-5),
+};
+
+const projection = z.enum(['none', 'linear', 'linear_bias']).default('linear');
+
+const vit = z.strictObject({
+  kind: z.literal('vit'),
+  imageSize: count,
+  patchSize: count,
+  ...transformer,
+  patchBias: z.boolean().default(false),
+  classToken: z.boolean().default(true),
+  normBefore: z.boolean().default(true),
+  normAfter: z.enum(['tokens', 'pooled', 'none']).default('pooled'),
+  pool: z
+    .union([z.strictObject({ kind: z.literal('class') }), z.strictObject({ kind: z.literal('average') })])
+    .prefault({ kind: 'class' }),
+  projection,
+});
+
+const resnet = z.strictObject({
+  kind: z.literal('resnet'),
+  imageSize: count,
+  width: count,
+  layers: z.tuple([count, count, count, count]),
+  heads: count,
+});
+
+const basicResnet = z.strictObject({
+  kind: z.literal('basic_resnet'),
+  imageSize: count,
+  patchSize: count,
+  widths: z.array(count).min(1),
+  blocks: z.array(count).min(1),
+});
+
+const text = z.strictObject({
+  ...transformer,
+  causal: z.boolean().default(true),
+  positions: z.enum(['learned', 'sinusoidal']).default('learned'),
+  pool: z
+    .union([z.strictObject({ kind: z.literal('end') }), z.strictObject({ kind: z.literal('last') })])
+    .prefault({ kind: 'end' }),
+  projection,
+});
+
+/** Two towers. Length and vocabulary of the text tower follow from the tokenizer. */
+export const architectureSchema = z.strictObject({
+  embeddingSize: count,
+  image: z.discriminatedUnion('kind', [vit, resnet, basicResnet]),
+  text,
+});
+export type ArchitectureConfig = z.infer<typeof architectureSchema>;
+
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+
+/** How pictures are prepared, over what the model says or CLIP does. */
+export const preprocessingSchema = z.strictObject({
+  resize: z.enum(['shortest', 'squash', 'longest']).optional(),
+  interpolation: z.enum(['bicubic', 'bilinear', 'lanczos', 'nearest']).optional(),
+  mean: triple.optional(),
+  deviation: triple.optional(),
+});
+export type PreprocessingConfig = z.infer<typeof preprocessingSchema>;
+
+/**
+ * The architecture that a configuration asks for, its text tower made for the tokenizer.
+ * @param probability how the loss compares
+ * @throws EidosError `invalid_option` for sizes that do not fit each other
+ */
+export function architectureOf(
+  config: ArchitectureConfig,
+  tokenizer: Pick<Tokenizer, 'contextLength' | 'vocabularySize'>,
+  probability: ClipArchitecture['probability'],
+): ClipArchitecture {
+  const { image } = config;
+  if (image.kind === 'vit' && image.imageSize % image.patchSize !== 0) {
+    throw new EidosError(
+      'invalid_option',
+      `"architecture.image.imageSize" is ${image.imageSize}: no multiple of "patchSize", ${image.patchSize}.`,
+    );
+  }
+  const { heads, mlpWidth, pool, ...tower } = config.text;
+  const textTower: TextArchitecture = {
+    ...tower,
+    ...filled('architecture.text', { width: tower.width, heads, mlpWidth }),
+    contextLength: tokenizer.contextLength,
+    vocabularySize: tokenizer.vocabularySize,
+    pool: pool.kind === 'end' ? { kind: 'end', endToken: 'highest' } : pool,
+  };
+  return {
+    embeddingSize: config.embeddingSize,
+    image: image.kind === 'vit' ? { ...image, ...filled('architecture.image', image) } : image,
+    text: textTower,
+    probability,
+    logitBias: probability === 'sigmoid',
+  };
+}
+
+interface Sizes {
+  width: number;
+  heads?: number | undefined;
+  mlpWidth?: number | undefined;
+}
+
+function filled(place: string, { width, heads, mlpWidth }: Sizes): { heads: number; mlpWidth: number } {
+  const used = heads ?? Math.max(1, Math.round(width / 64));
+  if (width % used !== 0) {
+    throw new EidosError(
+      'invalid_option',
+      `"${place}.width" is ${width}: it cannot be shared by ${used} heads.`,
+    );
+  }
+  return { heads: used, mlpWidth: mlpWidth ?? 4 * width };
+}
+
+/** What of the configuration is said, over what the model brings or CLIP does. */
+export function preprocessingOf(
+  config: PreprocessingConfig,
+  size: number,
+  before: Omit<ImagePreprocessing, 'size'> = clipPreprocessing,
+): ImagePreprocessing {
+  const said = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+  return { ...before, ...said, size };
+}

@@ -1,0 +1,136 @@
+/** The report of a training: one HTML file without any other, renewed while it runs. */
+import type { Measurement } from '../../evaluate/index.ts';
+import type { EvaluationLine, LogLine, StepLine } from './metrics-log.ts';
+import { escapeHtml, plot, plotStyle, type Series, shortNumber } from './plot.ts';
+
+export interface ReportFacts {
+  /** What the training is called: the name of its folder. */
+  name: string;
+  /** The configuration in full, as JSON. */
+  config: string;
+  /** What is trained on and with what, a line each. */
+  summary: readonly string[];
+  /** `running`, `done`, `stopped`, or what went wrong. */
+  state: string;
+  /** The step of the best checkpoint. */
+  best?: number | undefined;
+  /** Seconds after which a page that is looked at loads itself anew; never where the training has ended. */
+  reloadSeconds?: number;
+}
+
+/** The whole page. */
+export function htmlReport(lines: readonly LogLine[], facts: ReportFacts): string {
+  const steps = lines.filter((line) => line.kind === 'step');
+  const evaluations = lines.filter((line) => line.kind === 'evaluation');
+  const reload =
+    facts.reloadSeconds === undefined ? '' : `<meta http-equiv="refresh" content="${facts.reloadSeconds}">`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+${reload}
+<title>${escapeHtml(facts.name)}: training</title>
+<style>
+:root { color-scheme: light dark; }
+body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.15rem 0.8rem 0.15rem 0; text-align: left; }
+td + td { text-align: right; }
+pre { overflow: auto; padding: 0.8rem; background: color-mix(in srgb, currentColor 8%, transparent); }
+${plotStyle}
+</style>
+</head>
+<body>
+<h1>${escapeHtml(facts.name)}</h1>
+<p><strong>${escapeHtml(facts.state)}</strong>${standing(steps.at(-1))}</p>
+<ul>${[...facts.summary, ...energy(lines)].map((fact) => `<li>${escapeHtml(fact)}</li>`).join('')}</ul>
+${curves(steps)}
+${evaluationPart(evaluations, facts.best)}
+<details><summary>Configuration</summary><pre>${escapeHtml(facts.config)}</pre></details>
+</body>
+</html>
+`;
+}
+
+function standing(last: StepLine | undefined): string {
+  if (last === undefined) return '';
+  const { step, minutes, loss, picturesPerSecond } = last;
+  return ` at step ${step} after ${duration(minutes)}: loss ${loss.toFixed(3)}, ${shortNumber(picturesPerSecond)} pictures/s`;
+}
+
+function energy(lines: readonly LogLine[]): string[] {
+  const last = lines.findLast((line) => line.kind === 'energy');
+  if (last === undefined) return [];
+  const { kilowattHours, gramsCarbonDioxide, basis } = last;
+  return [`Energy: ${shortNumber(kilowattHours)} kWh, ${shortNumber(gramsCarbonDioxide)} g CO₂e; ${basis}.`];
+}
+
+function curves(steps: readonly StepLine[]): string {
+  const along = (name: string, value: (line: StepLine) => number): Series => ({
+    name,
+    points: steps.map((line) => [line.step, value(line)] as const),
+  });
+  const partNames = [...new Set(steps.flatMap(({ parts }) => Object.keys(parts)))];
+  const parts = partNames.map((name) => along(name, (line) => line.parts[name] ?? Number.NaN));
+  const xName = 'steps';
+  return [
+    plot([along('loss', ({ loss }) => loss), ...(parts.length > 1 ? parts : [])], { title: 'Loss', xName }),
+    plot([along('temperature', ({ temperature }) => temperature ?? Number.NaN)], {
+      title: 'Temperature',
+      xName,
+    }),
+    plot([along('norm', ({ gradientNorm }) => gradientNorm)], { title: 'Norm of the gradients', xName }),
+    plot([along('rate', ({ learningRate }) => learningRate)], {
+      title: 'Learning rate',
+      xName,
+      fromZero: true,
+    }),
+    plot([along('speed', ({ picturesPerSecond }) => picturesPerSecond)], {
+      title: 'Pictures per second',
+      xName,
+      fromZero: true,
+    }),
+    plot([along('waiting', ({ waiting }) => 100 * waiting)], {
+      title: 'Time waiting for pictures',
+      xName,
+      unit: ' %',
+      fromZero: true,
+    }),
+  ].join('\n');
+}
+
+function evaluationPart(evaluations: readonly EvaluationLine[], best: number | undefined): string {
+  const last = evaluations.at(-1);
+  if (last === undefined) return '';
+  const series = last.measurements.map((wanted): Series => {
+    const name = measurementName(wanted);
+    const points = evaluations.flatMap(({ step, measurements }) => {
+      const found = measurements.find((measurement) => measurementName(measurement) === name);
+      return found === undefined ? [] : [[step, 100 * found.value] as const];
+    });
+    return { name, points };
+  });
+  const rows = last.measurements.map((measurement) => {
+    const { value, interval, n } = measurement;
+    const percent = (share: number): string => (100 * share).toFixed(1);
+    return `<tr><td>${escapeHtml(measurementName(measurement))}</td><td>${percent(value)} %</td><td>${percent(interval[0])} to ${percent(interval[1])} %</td><td>${n}</td></tr>`;
+  });
+  return `<h2>Evaluation</h2>
+${plot(series, { title: 'Figures of the named sets', xName: 'steps', unit: ' %' })}
+<p>At step ${last.step}${best === undefined ? '' : `; the best was at step ${best}`}:</p>
+<table><tr><th>figure</th><th>value</th><th>95 % interval</th><th>of</th></tr>${rows.join('')}</table>`;
+}
+
+/** Set, part, figure and language in one. */
+export function measurementName({ dataset, split, metric, language }: Measurement): string {
+  return `${dataset} ${split} ${metric}${language === 'en' ? '' : ` (${language})`}`;
+}
+
+/** Hours and minutes, or minutes and seconds. */
+export function duration(minutes: number): string {
+  if (!Number.isFinite(minutes)) return 'unknown time';
+  const seconds = Math.round(minutes * 60);
+  if (seconds >= 3600) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return seconds >= 60 ? `${Math.floor(seconds / 60)} min ${seconds % 60} s` : `${seconds} s`;
+}
