@@ -1,5 +1,6 @@
 /** Weights in and out: what the other rooms use of this one. */
 export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+export { huggingFaceConfig, preprocessorConfig } from './configuration/write-hugging-face-config.ts';
 export { resolveModel } from './hub/resolve.ts';
 export type { DownloadProgress, HubOptions } from './hub/settings.ts';
 export { bindParameters, type ParameterValue, publishParameters } from './layouts/bind.ts';
@@ -9,5 +10,5 @@ export { toFloat16, toFloat32 } from './numbers.ts';
 export { canonicalShapes, parameterCount } from './parameters.ts';
 export { readBytes, readParameter, readTensor } from './tensors.ts';
 export { openWeights } from './weights.ts';
-export { huggingFaceConfig, preprocessorConfig, writeHuggingFace } from './write-hugging-face.ts';
+export { type WriteModelOptions, writeHuggingFace, writeModel } from './write-model.ts';
 export { writeSafetensors } from './write-safetensors.ts';

@@ -25,6 +25,7 @@ const trainedWithOpenAiRules: { readonly [L in Checkpoint['layout']]: boolean } 
   open_clip_timm_siglip: false,
   hugging_face_clip: false,
   hugging_face_siglip: false,
+  eidos: true,
 };
 
 /**

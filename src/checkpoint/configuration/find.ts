@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readJson } from '../files.ts';
 import type { Configurations } from '../layouts/layout.ts';
+import { looksLikeEidos, parseEidos } from './eidos.ts';
 import { looksLikeHuggingFace, parseHuggingFace } from './hugging-face.ts';
 import { looksLikeOpenAi, looksLikeOpenClip, parseOpenAiArguments, parseOpenClip } from './open-clip.ts';
 
@@ -39,5 +40,6 @@ export async function readConfigurations(files: readonly string[]): Promise<Foun
 export function addConfiguration(target: Configurations, value: unknown, file: string): void {
   if (looksLikeOpenClip(value)) target.openClip = parseOpenClip(value, file);
   else if (looksLikeOpenAi(value)) target.openClip ??= parseOpenAiArguments(value, file);
+  else if (looksLikeEidos(value)) target.eidos = parseEidos(value, file);
   else if (looksLikeHuggingFace(value)) target.huggingFace = parseHuggingFace(value, file);
 }

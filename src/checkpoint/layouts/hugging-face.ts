@@ -102,9 +102,10 @@ export const huggingFaceSiglip: Layout = {
     };
   },
 
-  published(clip, table) {
+  published(clip) {
     const names = towerNames(clip);
-    const width = table.axis('vision_model.head.probe', 3, 2);
+    // There is no projection: the tower is as wide as the embedding.
+    const width = clip.embeddingSize;
     const head = 'vision_model.head';
     names.set('image.patch_embedding.bias', { from: 'vision_model.embeddings.patch_embedding.bias' });
     names.set('image.pool.probe', { from: `${head}.probe`, stored: [1, 1, width] });

@@ -1,6 +1,7 @@
 /** What a published layout is: how to recognise it, what architecture its shapes mean, and where each parameter lies. */
 import type { Activation, ClipArchitecture } from '../../models/architecture.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import type { EidosConfig } from '../configuration/eidos.ts';
 import type { HuggingFaceConfig } from '../configuration/hugging-face.ts';
 import type { OpenClipConfig } from '../configuration/open-clip.ts';
 import type { ShapeTable } from './shape-table.ts';
@@ -11,12 +12,14 @@ export type LayoutName =
   | 'open_clip_custom_text'
   | 'open_clip_timm_siglip'
   | 'hugging_face_clip'
-  | 'hugging_face_siglip';
+  | 'hugging_face_siglip'
+  | 'eidos';
 
 /** Configurations found beside the weights, already validated; a layout looks at its own kind only. */
 export interface Configurations {
   openClip?: OpenClipConfig;
   huggingFace?: HuggingFaceConfig;
+  eidos?: EidosConfig;
 }
 
 /** What weights cannot show and the caller may know better. */

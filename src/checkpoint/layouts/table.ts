@@ -2,6 +2,7 @@
 import { EidosError } from '../../errors.ts';
 import type { ClipArchitecture, ImageArchitecture, Projection } from '../../models/architecture.ts';
 import { limits } from '../limits.ts';
+import { eidos } from './eidos.ts';
 import { unsupportedFamily } from './families.ts';
 import { huggingFaceClip, huggingFaceSiglip } from './hugging-face.ts';
 import type { Configurations, Layout, LayoutName, LayoutOptions } from './layout.ts';
@@ -16,6 +17,7 @@ export const layouts: { readonly [L in LayoutName]: Layout } = {
   open_clip_timm_siglip: openClipTimmSiglip,
   hugging_face_clip: huggingFaceClip,
   hugging_face_siglip: huggingFaceSiglip,
+  eidos,
 };
 
 /** A recognised checkpoint: its layout, the prefix before all its names, and what it is. */

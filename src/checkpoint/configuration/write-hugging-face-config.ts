@@ -1,12 +1,8 @@
-/** Writes a CLIP as Hugging Face's `CLIPModel` reads it: `config.json`, `preprocessor_config.json`, `model.safetensors`. */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { EidosError } from '../errors.ts';
-import type { Activation, ClipArchitecture, TransformerArchitecture } from '../models/architecture.ts';
-import { clipPreprocessing, type ImagePreprocessing } from '../models/preprocessing.ts';
-import { pillowFilters } from './configuration/preprocessing.ts';
-import { type ParameterValue, publishParameters } from './layouts/bind.ts';
-import { type TensorEntry, writeSafetensors } from './write-safetensors.ts';
+/** An architecture as the configuration files of Hugging Face's `CLIPModel` say it. */
+import { EidosError } from '../../errors.ts';
+import type { Activation, ClipArchitecture, TransformerArchitecture } from '../../models/architecture.ts';
+import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
+import { pillowFilters } from './preprocessing.ts';
 
 interface HuggingFaceFiles {
   /** Content of `config.json`. */
@@ -72,32 +68,6 @@ export function huggingFaceConfig(
   return { config, preprocessor: preprocessorConfig(preprocessing) };
 }
 
-/**
- * Writes the folder that `CLIPModel.from_pretrained` and `openCheckpoint` read; tokenizer files are the caller's.
- * @param options.type number type in the file. @default 'float32'
- */
-export async function writeHuggingFace(
-  folder: string,
-  architecture: ClipArchitecture,
-  parameters: ReadonlyMap<string, ParameterValue>,
-  options: {
-    type?: 'float32' | 'float16';
-    preprocessing?: ImagePreprocessing;
-    metadata?: Record<string, string>;
-  } = {},
-): Promise<void> {
-  const { config, preprocessor } = huggingFaceConfig(architecture, options.preprocessing);
-  const type = options.type ?? 'float32';
-  const entries: TensorEntry[] = [];
-  for (const [name, { shape, data }] of publishParameters('hugging_face_clip', architecture, parameters)) {
-    entries.push({ name, type, shape, data });
-  }
-  await mkdir(folder, { recursive: true });
-  await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt', ...options.metadata });
-  await writeJson(join(folder, 'config.json'), { ...config, torch_dtype: type });
-  await writeJson(join(folder, 'preprocessor_config.json'), preprocessor);
-}
-
 function towerConfig(tower: TransformerArchitecture, embeddingSize: number): Record<string, unknown> {
   return {
     hidden_size: tower.width,
@@ -131,12 +101,6 @@ export function preprocessorConfig(preprocessing: ImagePreprocessing): Record<st
   };
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, `${JSON.stringify(value, undefined, 2)}\n`);
-  await rename(temporary, path);
-}
-
 function needs<T>(field: string, value: T, needed: T): void {
   if (value !== needed) inexpressible(field, value, needed);
 }
@@ -144,6 +108,6 @@ function needs<T>(field: string, value: T, needed: T): void {
 function inexpressible(field: string, value: unknown, needed: unknown): never {
   throw new EidosError(
     'invalid_option',
-    `Hugging Face's CLIP has no models with ${field} = ${String(value)} (only ${String(needed)}); write the weights as plain safetensors instead.`,
+    `Hugging Face's CLIP has no models with ${field} = ${String(value)} (only ${String(needed)}); write the model in eidos' own layout instead (writeModel).`,
   );
 }

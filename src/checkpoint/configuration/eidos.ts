@@ -1,0 +1,115 @@
+/** The `config.json` of models in eidos' own layout: the whole architecture as it is in the code. */
+import { z } from 'zod';
+import type { ClipArchitecture } from '../../models/architecture.ts';
+import { epsilon, size, validated } from './values.ts';
+
+const activation = z.enum(['quick_gelu', 'gelu', 'gelu_tanh']);
+const projection = z.enum(['none', 'linear', 'linear_bias']);
+const transformer = {
+  width: size,
+  layers: size,
+  heads: size,
+  mlpWidth: size,
+  activation,
+  normEpsilon: epsilon,
+};
+
+const imagePool = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('class') }),
+  z.object({ kind: z.literal('average') }),
+  z.object({ kind: z.literal('probe'), heads: size, mlpWidth: size, activation }),
+  z.object({ kind: z.literal('queries'), heads: size, queries: size, width: size }),
+]);
+
+const image = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('vit'),
+    ...transformer,
+    imageSize: size,
+    patchSize: size,
+    patchBias: z.boolean(),
+    classToken: z.boolean(),
+    normBefore: z.boolean(),
+    normAfter: z.enum(['tokens', 'pooled', 'none']),
+    pool: imagePool,
+    projection,
+  }),
+  z.object({
+    kind: z.literal('resnet'),
+    imageSize: size,
+    width: size,
+    layers: z.tuple([size, size, size, size]),
+    heads: size,
+  }),
+  z.object({
+    kind: z.literal('basic_resnet'),
+    imageSize: size,
+    patchSize: size,
+    widths: z.array(size).min(1).max(8),
+    blocks: z.array(size).min(1).max(8),
+  }),
+]);
+
+const token = z.int().nonnegative().max(1_000_000);
+
+const textPool = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('end'), endToken: z.union([token, z.literal('highest')]) }),
+  z.object({ kind: z.literal('last') }),
+  z.object({ kind: z.literal('class'), padToken: token }),
+  z.object({ kind: z.literal('attention'), heads: size, padToken: token }),
+]);
+
+const architecture = z
+  .object({
+    embeddingSize: size,
+    probability: z.enum(['softmax', 'sigmoid']),
+    logitBias: z.boolean(),
+    image,
+    text: z.object({
+      ...transformer,
+      contextLength: size,
+      vocabularySize: size,
+      causal: z.boolean(),
+      positions: z.enum(['learned', 'sinusoidal']),
+      pool: textPool,
+      projection,
+    }),
+  })
+  .refine(({ image: { kind, ...tower } }) => kind !== 'basic_resnet' || stagesAgree(tower), {
+    path: ['image', 'blocks'],
+    message:
+      'widths and blocks need one number a stage, and imageSize a multiple of patchSize · 2^(stages − 1)',
+  });
+
+const configSchema = z.object({ model_type: z.literal('eidos'), architecture });
+
+/** The architecture, and the file that says it, for messages. */
+export interface EidosConfig {
+  file: string;
+  architecture: ClipArchitecture;
+}
+
+/** Whether a JSON value looks like this configuration. */
+export function looksLikeEidos(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'model_type' in value && value.model_type === 'eidos';
+}
+
+/** @throws EidosError `invalid_checkpoint` naming the wrong field. */
+export function parseEidos(value: unknown, file: string): EidosConfig {
+  return { file, architecture: validated(configSchema, value, file).architecture };
+}
+
+/** Content of the `config.json` of an architecture. */
+export function eidosConfig(clip: ClipArchitecture): Record<string, unknown> {
+  return { model_type: 'eidos', architecture: clip };
+}
+
+function stagesAgree(tower: object): boolean {
+  const { imageSize, patchSize, widths, blocks } = tower as {
+    imageSize: number;
+    patchSize: number;
+    widths: number[];
+    blocks: number[];
+  };
+  return widths.length === blocks.length && imageSize % (patchSize * 2 ** (widths.length - 1)) === 0;
+}
