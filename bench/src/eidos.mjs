@@ -49,8 +49,11 @@ export const differentiation = () => built('graph/differentiate.js');
 /** @returns {Promise<typeof import('../../src/graph/value.ts')>} */
 export const graphs = () => built('graph/value.js');
 
-/** @returns {Promise<typeof import('../../src/models/vit.ts')>} */
-export const visionTransformers = () => built('models/vit.js');
+/** @returns {Promise<typeof import('../../src/graph/derived.ts')>} */
+export const derived = () => built('graph/derived.js');
+
+/** @returns {Promise<typeof import('../../src/models/transformer.ts')>} */
+export const transformers = () => built('models/transformer.js');
 
 /** @returns {Promise<typeof import('../../src/models/layers.ts')>} */
 export const layers = () => built('models/layers.js');
@@ -63,3 +66,9 @@ export const optimizers = () => built('train/step/optimizer.js');
 
 /** @returns {Promise<typeof import('../../src/train/step/step.ts')>} */
 export const steps = () => built('train/step/step.js');
+
+/** @returns {Promise<typeof import('../../src/train/step/update.ts')>} */
+export const updates = () => built('train/step/update.js');
+
+/** @returns {Promise<typeof import('../../src/train/step/config.ts')>} */
+export const stepConfigs = () => built('train/step/config.js');

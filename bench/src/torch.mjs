@@ -22,7 +22,7 @@ export function findTorch() {
 
 /**
  * @param {string} python
- * @param {{ threads: number }} setup
+ * @param {{ threads: number, image: { kind: string }, channelsLast?: boolean }} setup
  * @returns {Promise<import('./contestant.mjs').Contestant>}
  */
 export async function torchContestant(python, setup) {
@@ -41,7 +41,7 @@ export async function torchContestant(python, setup) {
   };
   await next();
   return {
-    name: 'PyTorch',
+    name: setup.channelsLast ? 'PyTorch (channels last)' : 'PyTorch',
     run(task) {
       child.stdin.write(`${JSON.stringify(task)}\n`);
       return next();

@@ -27,6 +27,27 @@ const format = 1;
 /** A little under 64 MB, so that a piece passes where files of more do not. */
 const defaultPieceBytes = 60e6;
 
+/**
+ * What steps read besides their batches, parted into numbers and arrays: `numbers` [steps] by name, and the other
+ * inputs of step i, counted from 0, which are packed with a batch.
+ * @param {number} steps
+ * @param {(step: number) => Record<string, RuntimeTensor>} inputs of a step, counted from 1
+ */
+export function inputsOfSteps(steps, inputs) {
+  /** @type {Record<string, Float32Array>} */
+  const numbers = {};
+  for (let i = 0; i < steps; i++) {
+    for (const [name, { data, shape }] of Object.entries(inputs(i + 1))) {
+      if (shape.length > 0) continue;
+      numbers[name] ??= new Float32Array(steps);
+      numbers[name][i] = Number(data[0]);
+    }
+  }
+  const others = (/** @type {number} */ i) =>
+    Object.fromEntries(Object.entries(inputs(i + 1)).filter(([, { shape }]) => shape.length > 0));
+  return { numbers, others };
+}
+
 /** How pixels normalised with these means and deviations are packed as bytes, exactly where they come from bytes. */
 export function pixelCode(
   /** @type {{ mean: readonly number[], deviation: readonly number[] }} */ { mean, deviation },

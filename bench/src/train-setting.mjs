@@ -1,6 +1,16 @@
-/** The Transformer that is trained, for both sides: ViT 256/8/4, patches of 8 in pictures of 64 pixels, 100 classes. */
+/** The CLIP-like models that are trained, for both sides: image towers of three kinds beside one text tower. */
 
-/** @type {import('../../src/models/architecture.ts').VitArchitecture} */
+/**
+ * @typedef {{ kind: 'convnext', imageSize: number, patchSize: number, widths: number[], blocks: number[] }} ConvNextArchitecture
+ * @typedef {import('../../src/models/architecture.ts').VitArchitecture} VitArchitecture
+ * @typedef {import('../../src/models/architecture.ts').BasicResNetArchitecture} BasicResNetArchitecture
+ * @typedef {{
+ *   name: string, target: number | undefined, batch: number,
+ *   image: VitArchitecture | ConvNextArchitecture | BasicResNetArchitecture
+ * }} Training
+ */
+
+/** @type {VitArchitecture} */
 export const trainedVit = {
   kind: 'vit',
   imageSize: 64,
@@ -16,9 +26,42 @@ export const trainedVit = {
   normBefore: true,
   normAfter: 'pooled',
   pool: { kind: 'class' },
-  projection: 'none',
+  projection: 'linear',
 };
-export const classes = 100;
-export const batch = 32;
+
+/** @type {{ [key: string]: Training }} */
+export const trainings = {
+  vit: { name: 'Vision Transformer', target: 1.1, batch: 32, image: trainedVit },
+  convnext: {
+    name: 'ConvNeXt-like tower',
+    target: 1,
+    batch: 32,
+    image: { kind: 'convnext', imageSize: 64, patchSize: 4, widths: [64, 128, 256], blocks: [2, 4, 2] },
+  },
+  resnet: {
+    name: 'residual net with batch norm',
+    target: undefined,
+    batch: 32,
+    image: { kind: 'basic_resnet', imageSize: 64, patchSize: 4, widths: [64, 128, 256], blocks: [2, 2, 2] },
+  },
+};
+
+/** @type {import('../../src/models/architecture.ts').TextArchitecture} */
+export const trainedText = {
+  width: 256,
+  layers: 4,
+  heads: 4,
+  mlpWidth: 1024,
+  activation: 'quick_gelu',
+  normEpsilon: 1e-5,
+  contextLength: 32,
+  vocabularySize: 8192,
+  causal: true,
+  positions: 'learned',
+  pool: { kind: 'end', endToken: 'highest' },
+  projection: 'linear',
+};
+
+export const embeddingSize = 256;
 export const optimiser = { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weightDecay: 0.2 };
 export const learningRate = 1e-3;

@@ -5,15 +5,34 @@ import { contestant } from './contestant.mjs';
 import { printHead, printRow } from './report.mjs';
 import { compare, inTermsOf } from './rounds.mjs';
 import { findTorch, torchContestant } from './torch.mjs';
-import { batch, classes, learningRate, optimiser, trainedVit } from './train-setting.mjs';
+import { embeddingSize, learningRate, optimiser, trainedText, trainings } from './train-setting.mjs';
 
 const { values } = parseArgs({
   options: {
+    only: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '6' },
     threads: { type: 'string' },
     json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   },
 });
+if (values.help) {
+  console.log(`npm run bench:train -- [options]
+  --only MODEL    one of ${Object.keys(trainings).join(', ')}; as often as wanted
+  --rounds N      pairs of runs a figure (default 6)
+  --threads N     threads of both sides (default one, then all)
+  --json          a figure a line as JSON`);
+  process.exit();
+}
+/** Steps a run. */
+const runs = 2;
+const chosen = values.only ?? Object.keys(trainings);
+for (const key of chosen) {
+  if (!Object.hasOwn(trainings, key)) {
+    console.error(`--only ${key}: the models are ${Object.keys(trainings).join(', ')}`);
+    process.exit(2);
+  }
+}
 const rounds = Number(values.rounds);
 const all = availableParallelism();
 const counts = values.threads === undefined ? [...new Set([1, all])] : [Number(values.threads)];
@@ -28,41 +47,82 @@ if (torch === undefined && !values.json) {
   console.log('PyTorch is not installed (on Debian: apt-get install python3-torch), so it is left out.\n');
 }
 for (const threads of counts) {
-  const step = await contestant('step', { kind: 'step', threads });
+  await gemmShare(threads);
+  if (torch !== undefined) for (const training of chosen) await besideTorch(training, torch, threads);
+}
+
+/** How near a step comes to bare products of its shapes. @param {number} threads */
+async function gemmShare(threads) {
+  const step = await contestant('step', { kind: 'step', training: 'vit', threads });
   const bare = await contestant('step', { kind: 'products', threads });
-  const pairs = await compare(step, bare, () => ({ runs: 2 }), rounds);
+  const pairs = await compare(step, bare, () => ({ runs }), rounds);
   const work = pairs.ours.value.operations / pairs.theirs.value.operations;
   const share = inTermsOf(pairs, (ratio) => ratio * work);
   const rate = (/** @type {import('./contestant.mjs').Outcome} */ { value, seconds }) =>
     (value.operations / seconds / 1e9).toFixed(0);
-  printRow(
-    {
-      metric: `training step's share of the Gemm rate, ${threads} thread${threads > 1 ? 's' : ''}`,
-      comparison: share,
-      value: share.wall,
-      target: 0.65,
-      atLeast: true,
-      detail: `${rate(share.ours)} of ${rate(share.theirs)} GFLOP/s`,
-    },
-    values.json,
-  );
+  print({
+    metric: `training step's share of the Gemm rate, ${inWords(threads)}`,
+    comparison: share,
+    value: share.wall,
+    target: 0.65,
+    atLeast: true,
+    detail: `${rate(share.ours)} of ${rate(share.theirs)} GFLOP/s`,
+  });
   await bare.end();
-  if (torch !== undefined) {
-    const setup = { threads, vit: trainedVit, batch, classes, optimiser, learningRate };
-    const theirs = await torchContestant(torch.python, setup);
-    const beside = await compare(step, theirs, () => ({ runs: 2 }), rounds);
-    printRow(
-      {
-        metric: `training step beside PyTorch ${torch.version}, ${threads} thread${threads > 1 ? 's' : ''}`,
-        comparison: beside,
-        value: beside.wall,
-        target: 1,
-        atLeast: true,
-        detail: `${((beside.ours.seconds / 2) * 1000).toFixed(0)} against ${((beside.theirs.seconds / 2) * 1000).toFixed(0)} ms a step`,
-      },
-      values.json,
-    );
-    await theirs.end();
-  }
   await step.end();
+}
+
+/**
+ * Samples a second and peak memory beside PyTorch, in whichever layout of pictures it is faster.
+ * @param {string} key @param {{ python: string, version: string }} torch @param {number} threads
+ */
+async function besideTorch(key, { python, version }, threads) {
+  const training = trainings[key];
+  if (training === undefined) return;
+  const { name, target, batch, image } = training;
+  const setup = { threads, batch, image, text: trainedText, embeddingSize, optimiser, learningRate };
+  const theirs = await fasterLayout(python, setup);
+  const ours = await contestant('step', { kind: 'step', training: key, threads });
+  const beside = await compare(ours, theirs, () => ({ runs }), rounds);
+  const rate = (/** @type {import('./contestant.mjs').Outcome} */ { seconds }) =>
+    ((batch * runs) / seconds).toFixed(0);
+  print({
+    metric: `${name} and text: samples/s beside ${theirs.name} ${version}, ${inWords(threads)}`,
+    comparison: beside,
+    value: beside.wall,
+    target: target ?? 1,
+    atLeast: true,
+    detail: `${rate(beside.ours)} against ${rate(beside.theirs)} samples/s`,
+  });
+  const [our, their] = [beside.ours.value.peak, beside.theirs.value.peak];
+  print({
+    metric: `${name} and text: peak memory beside PyTorch, ${inWords(threads)}`,
+    value: our / their,
+    target: 1,
+    atLeast: false,
+    detail: `${our.toFixed(0)} against ${their.toFixed(0)} MB`,
+  });
+  await ours.end();
+  await theirs.end();
+}
+
+/** @param {string} python @param {Parameters<typeof torchContestant>[1]} setup */
+async function fasterLayout(python, setup) {
+  const usual = await torchContestant(python, setup);
+  if (setup.image.kind === 'vit') return usual;
+  const other = await torchContestant(python, { ...setup, channelsLast: true });
+  const pairs = await compare(other, usual, () => ({ runs: 1 }), 2);
+  const [faster, slower] = pairs.wall > 1 ? [other, usual] : [usual, other];
+  await slower.end();
+  return faster;
+}
+
+/** @param {number} threads */
+function inWords(threads) {
+  return `${threads} thread${threads > 1 ? 's' : ''}`;
+}
+
+/** @param {import('./report.mjs').Row} row */
+function print(row) {
+  printRow(row, values.json);
 }

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { initialisers, lowering, steps } from '../src/eidos.mjs';
+import { initialisers, lowering, stepConfigs, steps } from '../src/eidos.mjs';
 import { findTorch } from '../src/torch.mjs';
-import { pixelCode, readDescription, writePack } from '../src/train-pack-files.mjs';
+import { inputsOfSteps, pixelCode, readDescription, writePack } from '../src/train-pack-files.mjs';
 import { firstState, lossesHere } from './training.mjs';
 
 const interpreter = fileURLToPath(new URL('../torch/', import.meta.url));
@@ -72,11 +72,20 @@ const architectures = {
     probability: 'sigmoid',
     logitBias: true,
   },
+  'a residual net that learns from a teacher': {
+    embeddingSize: 24,
+    image: { kind: 'basic_resnet', imageSize: 32, patchSize: 4, widths: [16, 24], blocks: [1, 1] },
+    text,
+    probability: 'softmax',
+    logitBias: false,
+  },
 };
+const distilled = 'a residual net that learns from a teacher';
+const features = 20;
 
 const batch = 8;
 const count = 10;
-const optimiser = { maxGradientNorm: 1, weightDecay: 0.1 };
+const optimiser = { maxGradientNorm: 1, weightDecay: 0.1, averaging: { decay: 0.9 } };
 const preprocessing = { mean: [0.48, 0.46, 0.41], deviation: [0.27, 0.26, 0.28] };
 
 /** @param {string} command @param {string[]} rest */
@@ -95,27 +104,31 @@ function succeed(command, ...rest) {
   return stdout;
 }
 
-/** A step, ten batches and what changes from step to step, packed; and the losses of ten steps in onnxruntime. */
+/** A step, ten batches and what changes from step to step, packed. */
 async function packed(/** @type {string} */ name, /** @type {string} */ folder) {
   const architecture = architectures[name];
   assert.ok(architecture);
-  const { trainingStep, stepScalars } = await steps();
+  const { trainingStep } = await steps();
+  const { optimizerSchema, lossSchema, regularisationSchema } = await stepConfigs();
   const { lower } = await lowering();
+  const teacher = name === distilled;
   const step = trainingStep(architecture, {
     batch,
-    targets: architecture.probability === 'softmax',
-    ...optimiser,
+    targets: true,
+    optimizer: optimizerSchema.parse(optimiser),
+    ...(teacher ? { features, loss: lossSchema.parse({ features: { weight: 2 }, similarities: {} }) } : {}),
+    ...(teacher ? { freeze: ['text'] } : {}),
+    ...(architecture.image.kind === 'vit'
+      ? { regularisation: regularisationSchema.parse({ patchDropout: 0.3, stochasticDepth: { image: 0.2 } }) }
+      : {}),
   });
   const program = lower(step.results);
   const state = await firstState(step);
-  const batches = await madeUpBatches(architecture);
-  const scalars = batches.map((_, i) => stepScalars(i + 1, 2e-3 * Math.min(1, (i + 1) / 4), optimiser));
-  const numbers = Object.fromEntries(
-    Object.keys(scalars[0] ?? {}).map((key) => [
-      key,
-      Float32Array.from(scalars, (all) => all[/** @type {keyof typeof all} */ (key)]),
-    ]),
+  const { numbers, others } = inputsOfSteps(count, (i) =>
+    step.inputs({ step: i, learningRate: 2e-3 * Math.min(1, i / 4), seed: 1 }),
   );
+  const made = await madeUpBatches(architecture, teacher);
+  const batches = made.map((own, i) => ({ ...own, ...others(i) }));
   await writePack({
     folder,
     program: program.model,
@@ -135,6 +148,7 @@ async function packed(/** @type {string} */ name, /** @type {string} */ folder) 
 /** Noise and made-up sentences, some of which belong to two pictures. */
 async function madeUpBatches(
   /** @type {import('../../src/models/architecture.ts').ClipArchitecture} */ architecture,
+  /** @type {boolean} */ teacher,
 ) {
   const { randomNumbers } = await initialisers();
   const random = randomNumbers(5);
@@ -158,9 +172,11 @@ async function madeUpBatches(
     const made = {
       pixels: { type: 'float32', data: pixels, shape: [batch, 3, side, side] },
       tokens: { type: 'int64', data: tokens, shape: [batch, contextLength] },
+      targets: { type: 'float32', data: targets, shape: [batch, batch] },
     };
-    if (architecture.probability === 'softmax') {
-      made.targets = { type: 'float32', data: targets, shape: [batch, batch] };
+    if (teacher) {
+      const data = Float32Array.from({ length: batch * features }, () => random() - 0.5);
+      made.features = { type: 'float32', data, shape: [batch, features] };
     }
     return made;
   });

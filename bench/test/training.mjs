@@ -4,25 +4,23 @@ import { engines, graphs, initialisers } from '../src/eidos.mjs';
 /** @typedef {import('../../src/engine/engine.ts').RuntimeTensor} RuntimeTensor */
 
 /**
- * First values of the parameters of a step, and moments of zero.
- * @param {import('../../src/train/step.ts').TrainingStep} step
+ * First values of the parameters of a step, zeros for moments, and averages that begin where parameters do.
+ * @param {import('../../src/train/step/step.ts').TrainingStep} step
  */
 export async function firstState(step) {
   const { initialValues } = await initialisers();
   const { parametersOf } = await graphs();
-  const nodes = new Map(
-    parametersOf(Object.values(step.results)).map((node) => [node.attributes.name, node]),
-  );
   /** @type {Record<string, RuntimeTensor>} */
   const state = {};
-  for (const [, name] of step.feedback) {
-    const node = nodes.get(name);
-    const shape = nodes.get(name.slice(name.indexOf(':') + 1))?.attributes.shape ?? [];
-    const data =
-      node === undefined
-        ? new Float32Array(shape.reduce((product, size) => product * size, 1))
-        : initialValues(node, 3);
+  for (const node of parametersOf(Object.values(step.results))) {
+    const { name, shape } = node.attributes;
+    const data = initialValues(node, 3);
     state[name] = { type: 'float32', data, shape };
+    for (const kind of ['mean', 'square', 'ema']) {
+      if (!step.feedback.some(([, input]) => input === `${kind}:${name}`)) continue;
+      const first = kind === 'ema' ? data.slice() : new Float32Array(data.length);
+      state[`${kind}:${name}`] = { type: 'float32', data: first, shape };
+    }
   }
   return state;
 }

@@ -48,7 +48,7 @@ def main():
     missing = [name for _, name in pack.feedback if name not in tensors]
     if missing:
         sys.exit(f"The state lacks {len(missing)} of {len(pack.feedback)} tensors, as '{missing[0]}'.")
-    state = {name: tensors[name].to(o.device) for _, name in pack.feedback}
+    state = {name: tensor.to(o.device) for name, tensor in tensors.items() if name in interpreter.inputs}
     step = int(notes.get("step", 0))
     numbers = {name: series.to(o.device) for name, series in pack.numbers.items()}
     known = min((len(series) for series in numbers.values()), default=o.steps)

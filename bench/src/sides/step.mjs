@@ -1,99 +1,142 @@
 /** eidos as one side: whole training steps (forward, backward, AdamW), or the bare matrix products of their shapes. */
-import { serve } from '../contestant.mjs';
+import { peakMegabytes, serve } from '../contestant.mjs';
 import {
   costs,
+  derived,
   differentiation,
   engines,
   graphs,
   initialisers,
-  layers,
   losses,
   lowering,
+  models,
   operations,
   optimizers,
-  visionTransformers,
+  stepConfigs,
+  updates,
 } from '../eidos.mjs';
-import { batch, classes, learningRate, optimiser, trainedVit } from '../train-setting.mjs';
+import { convNext } from '../train-convnext.mjs';
+import {
+  embeddingSize,
+  learningRate,
+  optimiser,
+  trainedText,
+  trainedVit,
+  trainings,
+} from '../train-setting.mjs';
 
 /** @typedef {import('../../../src/graph/value.ts').Value} Value @typedef {import('../../../src/engine/engine.ts').RuntimeTensor} RuntimeTensor */
 
-const { kind, threads } = JSON.parse(process.argv[2] ?? '{}');
+/** @type {{ kind: 'step' | 'products', training: string, threads: number }} */
+const { kind, training, threads } = JSON.parse(process.argv[2] ?? '{}');
 const { input, gemm } = await operations();
 const { floatingPointOperations } = await costs();
 const { lower } = await lowering();
 const engine = (await engines()).createEngine({ threads });
-const { stepScalars, adamW } = await optimizers();
 
 const { run, operationsPerRun } = kind === 'step' ? await trainingSteps() : await products();
 serve(
   async ({ runs }) => {
     let value = 0;
     for (let i = 0; i < runs; i++) value = await run();
-    return { operations: operationsPerRun * runs, loss: value };
+    return { operations: operationsPerRun * runs, loss: value, peak: await peakMegabytes() };
   },
   () => engine.close(),
 );
 
+/** The contrastive loss of both towers. */
+async function lossOf(/** @type {import('../train-setting.mjs').Training} */ { image, batch }) {
+  const { imageEncoder, textEncoder, logitParameters } = await models();
+  const { contrastiveLoss, similarityLogits } = await losses();
+  const { normalize } = await derived();
+  const side = image.imageSize;
+  const pixels = input('pixels', [batch, 3, side, side]);
+  const tokens = input('tokens', [batch, trainedText.contextLength], 'int64');
+  const shared = { embeddingSize, text: trainedText, probability: 'softmax', logitBias: false };
+  const architecture = /** @type {import('../../../src/models/architecture.ts').ClipArchitecture} */ ({
+    ...shared,
+    image: image.kind === 'convnext' ? trainedVit : image,
+  });
+  /** @type {Record<string, Value>} */
+  const statistics = {};
+  const images =
+    image.kind === 'convnext'
+      ? convNext(image, embeddingSize, pixels)
+      : imageEncoder(architecture, pixels, {
+          onStatistics: (name, next) => {
+            statistics[name] = next;
+          },
+        });
+  const texts = textEncoder(architecture, tokens);
+  const { scale } = logitParameters(architecture);
+  const logits = similarityLogits(normalize(images), normalize(texts), scale);
+  return { loss: contrastiveLoss(logits), statistics };
+}
+
 async function trainingSteps() {
-  const { visionTransformer } = await visionTransformers();
-  const { linearLayer } = await layers();
-  const { crossEntropy } = await losses();
+  const setting = trainings[training];
+  if (setting === undefined) throw new Error(`There is no training '${training}'.`);
+  const { batch, image } = setting;
   const { parametersOf } = await graphs();
   const { differentiate } = await differentiation();
   const { initialValues } = await initialisers();
-  const side = trainedVit.imageSize;
-  const pixels = input('pixels', [batch, 3, side, side]);
-  const features = visionTransformer(trainedVit, trainedVit.width, pixels);
-  const loss = crossEntropy(linearLayer('head', features, classes), input('targets', [batch, classes]));
-  const parameters = parametersOf([loss]);
-  const gradients = differentiate(
-    loss,
-    parameters.map(({ outputs }) => /** @type {Value} */ (outputs[0])),
+  const { updateParameters } = await updates();
+  const { stepScalars } = await optimizers();
+  const { optimizerSchema } = await stepConfigs();
+  const settings = optimizerSchema.parse(optimiser);
+  const { loss, statistics } = await lossOf(setting);
+  const nodes = parametersOf([loss, ...Object.values(statistics)]);
+  const trained = nodes.filter(({ attributes }) => attributes.trainable);
+  const values = trained.map(({ outputs }) => /** @type {Value} */ (outputs[0]));
+  const gradients = differentiate(loss, values);
+  const { results: updated, feedback } = updateParameters(
+    trained.map(({ attributes: { name, shape } }, i) => ({
+      name,
+      shape,
+      value: /** @type {Value} */ (values[i]),
+      gradient: /** @type {Value} */ (gradients[i]),
+    })),
+    settings,
   );
-  const scalars = {
-    learningRate: input('learning_rate', []),
-    correction1: input('correction_1', []),
-    correction2: input('correction_2', []),
-  };
   /** @type {Record<string, Value>} */
   const results = { loss };
-  /** @type {[string, string][]} */
-  const feedback = [];
-  /** @type {Record<string, RuntimeTensor>} */
-  const state = {};
-  parameters.forEach((node, i) => {
-    const { name, shape } = node.attributes;
-    const names = [name, `mean:${name}`, `square:${name}`];
-    const before = {
-      value: /** @type {Value} */ (node.outputs[0]),
-      mean: input(`mean:${name}`, shape),
-      square: input(`square:${name}`, shape),
-    };
-    const next = adamW(before, /** @type {Value} */ (gradients[i]), scalars, shape.length > 1, optimiser);
-    const data = initialValues(node, 1);
-    [next.value, next.mean, next.square].forEach((value, at) => {
-      const own = /** @type {string} */ (names[at]);
-      results[`next:${own}`] = value;
-      feedback.push([`next:${own}`, own]);
-      state[own] = { type: 'float32', shape, data: at === 0 ? data : new Float32Array(data.length) };
-    });
-  });
+  // Norms of gradients are for reports; the other side computes none.
+  for (const [output] of feedback) results[output] = /** @type {Value} */ (updated[output]);
+  for (const [name, next] of Object.entries(statistics)) {
+    results[`next:${name}`] = next;
+    feedback.push([`next:${name}`, name]);
+  }
   const session = await engine.compile(lower(results));
-  await session.setState(state);
-  const targets = new Float32Array(batch * classes);
-  for (let row = 0; row < batch; row++) targets[row * classes + (row % classes)] = 1;
+  const byName = new Map(nodes.map((node) => [node.attributes.name, node]));
+  await session.setState(
+    Object.fromEntries(
+      feedback.map(([, name]) => {
+        const node = byName.get(name);
+        const { shape = [] } = byName.get(name.slice(name.indexOf(':') + 1))?.attributes ?? {};
+        const data =
+          node === undefined
+            ? new Float32Array(shape.reduce((product, size) => product * size, 1))
+            : initialValues(node, 1);
+        return [name, /** @type {RuntimeTensor} */ ({ type: 'float32', shape, data })];
+      }),
+    ),
+  );
+  const side = image.imageSize;
+  const length = trainedText.contextLength;
   const pictures = Float32Array.from({ length: batch * 3 * side * side }, () => Math.random() * 2 - 1);
+  const words = BigInt64Array.from({ length: batch * length }, () =>
+    BigInt(Math.floor(Math.random() * trainedText.vocabularySize)),
+  );
   let step = 0;
   return {
     operationsPerRun: floatingPointOperations(Object.values(results)),
     async run() {
-      const numbers = stepScalars(++step, learningRate, optimiser);
       /** @type {Record<string, RuntimeTensor>} */
       const feeds = {
         pixels: { type: 'float32', data: pictures, shape: [batch, 3, side, side] },
-        targets: { type: 'float32', data: targets, shape: [batch, classes] },
+        tokens: { type: 'int64', data: words, shape: [batch, length] },
       };
-      for (const [name, number] of Object.entries(numbers)) {
+      for (const [name, number] of Object.entries(stepScalars(++step, learningRate, settings))) {
         feeds[name] = { type: 'float32', data: Float32Array.of(number), shape: [] };
       }
       const outputs = await session.run(feeds, { fetches: ['loss'], feedback });
@@ -102,10 +145,10 @@ async function trainingSteps() {
   };
 }
 
-/** The products of the blocks one after the other; weights change from step to step, so they are inputs here too. */
+/** The products of the Transformer's blocks one after the other; weights change from step to step, so they are inputs here too. */
 async function products() {
   const { width, mlpWidth, imageSize, patchSize, layers: depth } = trainedVit;
-  const rows = batch * ((imageSize / patchSize) ** 2 + 1);
+  const rows = (trainings.vit?.batch ?? 1) * ((imageSize / patchSize) ** 2 + 1);
   const shapes = { square: [width, width], up: [mlpWidth, width], down: [width, mlpWidth] };
   let x = input('x', [rows, width]);
   const through = (
