@@ -1,58 +1,19 @@
 /** One step of training as one program: forward, backward and the optimiser. */
 import type { RuntimeTensor } from '../../engine/engine.ts';
-import { EidosError } from '../../errors.ts';
 import { differentiate } from '../../graph/differentiate.ts';
-import type { Initialiser } from '../../graph/initialise.ts';
-import { parametersOf, type Value } from '../../graph/value.ts';
+import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { parametersOfClip } from '../../models/parameters.ts';
-import {
-  type ImageTowerConfig,
-  type LossConfig,
-  lossSchema,
-  type OptimizerConfig,
-  optimizerSchema,
-  type RegularisationConfig,
-  regularisationSchema,
-} from './config.ts';
-import { frozenNames } from './freeze.ts';
+import type { OptimizerConfig } from './config.ts';
 import { declareInputs } from './inputs.ts';
 import { embedsClasses, objective } from './objective.ts';
 import { stepScalars } from './optimizer.ts';
+import { chooseTrained, type StepParameter } from './parameters.ts';
+import { stepSettings, type TrainingStepOptions } from './settings.ts';
 import { trainedTowers } from './towers.ts';
 import { averagingDecay, temperatureOf, updateParameters } from './update.ts';
 
-export interface TrainingStepOptions {
-  /** Pairs in a batch; programs are compiled for this number. */
-  batch: number;
-  /** Tokens a sentence. @default the context length */
-  textLength?: number | undefined;
-  /** Whether the batch says with `targets` [batch, batch] which captions fit which pictures. @default false */
-  targets?: boolean | undefined;
-  /** Features of the teacher, where a part of the loss or the image tower reads them. */
-  features?: number | undefined;
-  /** Classes, where a part of the loss is about them. */
-  classes?: number | undefined;
-  /** @default the contrastive loss alone */
-  loss?: LossConfig;
-  /** @default AdamW with the defaults of its schema */
-  optimizer?: OptimizerConfig;
-  /** @default none */
-  regularisation?: RegularisationConfig;
-  /** See freezeSchema. @default none */
-  freeze?: readonly string[];
-  /** @default the model's own */
-  imageTower?: ImageTowerConfig;
-}
-
-/** A parameter that a program reads. */
-export interface StepParameter {
-  name: string;
-  shape: readonly number[];
-  initialiser: Initialiser;
-  /** Whether the optimiser moves it; running statistics of batch norms and what is frozen stay away from it. */
-  trained: boolean;
-}
+export type { StepParameter } from './parameters.ts';
+export type { TrainingStepOptions } from './settings.ts';
 
 /** Where a step stands. */
 export interface StepMoment {
@@ -82,30 +43,6 @@ export interface TrainingStep {
   feedback: [output: string, input: string][];
   /** What the program reads besides state and batch: rate, corrections, noise; a pure function of its argument. */
   inputs(moment: StepMoment): Record<string, RuntimeTensor>;
-}
-
-/** The options with nothing left open. */
-export type StepSettings = Required<{
-  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes'
-    ? number | undefined
-    : NonNullable<TrainingStepOptions[K]>;
-}>;
-
-/** Fills in the defaults. */
-export function stepSettings(architecture: ClipArchitecture, options: TrainingStepOptions): StepSettings {
-  const imageTower = options.imageTower ?? { kind: 'model' };
-  return {
-    batch: options.batch,
-    textLength: options.textLength ?? architecture.text.contextLength,
-    targets: options.targets ?? false,
-    features: imageTower.kind === 'features' ? imageTower.size : options.features,
-    classes: options.classes,
-    loss: options.loss ?? lossSchema.parse({}),
-    optimizer: options.optimizer ?? optimizerSchema.parse({}),
-    regularisation: options.regularisation ?? regularisationSchema.parse({}),
-    freeze: options.freeze ?? [],
-    imageTower,
-  };
 }
 
 /**
@@ -150,33 +87,6 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
     feedback: [...feedback, ...updates.feedback],
     inputs: (moment) => ({ ...stepNumbers(moment, optimizer), ...towers.noise.draw(moment) }),
   };
-}
-
-/** The parameters that the results depend on, and those of them that the optimiser moves. */
-export function chooseTrained(
-  architecture: ClipArchitecture,
-  results: readonly Value[],
-  freeze: readonly string[],
-): { parameters: (StepParameter & { value: Value })[]; trained: (StepParameter & { value: Value })[] } {
-  const declared = parametersOf(results);
-  // A tower that no part of the loss asks for may be frozen all the same.
-  const known = [...parametersOfClip(architecture), ...declared.map(({ attributes }) => attributes)];
-  const frozen = frozenNames(
-    freeze,
-    known.map(({ name }) => name),
-  );
-  const parameters = declared.map(({ attributes, outputs }) => {
-    const { name, shape, initialiser, trainable } = attributes;
-    return { name, shape, initialiser, trained: trainable && !frozen.has(name), value: outputs[0]! };
-  });
-  const trained = parameters.filter((parameter) => parameter.trained);
-  if (trained.length === 0) {
-    throw new EidosError(
-      'invalid_option',
-      'freeze: every parameter is frozen; nothing is left to be trained.',
-    );
-  }
-  return { parameters, trained };
 }
 
 /** The single numbers of a step, as inputs of its program. */

@@ -1,0 +1,170 @@
+/** The programs of an accumulated step in the engine, and the way of a batch through them. */
+import type { Engine, RuntimeTensor } from '../../engine/engine.ts';
+import { elementCount } from '../../graph/tensor.ts';
+import type { ClipArchitecture } from '../../models/architecture.ts';
+import { type AccumulatedStep, accumulatedStep } from './accumulation.ts';
+import type { OpenStep } from './open-step.ts';
+import { chosen, type OpenProgram, openProgram, pick, type TensorKind, type Tensors } from './program.ts';
+import { type StepSettings, stepSettings, type TrainingStepOptions } from './settings.ts';
+import { type StepMoment, stepNumbers } from './step.ts';
+
+/** What is open, and what its functions need to know. */
+interface Opened {
+  step: AccumulatedStep;
+  settings: StepSettings;
+  embed: OpenProgram;
+  loss: OpenProgram;
+  /** Missing where no tower is trained. */
+  backward: OpenProgram | undefined;
+  update: OpenProgram;
+}
+
+/**
+ * Opens the step chunk by chunk. Parameters lie in each program that reads them; once the optimiser has moved them they
+ * are handed to the others, which takes little beside the chunks' own work.
+ */
+export async function openAccumulatedStep(
+  engine: Engine,
+  architecture: ClipArchitecture,
+  options: TrainingStepOptions,
+  chunk: number,
+): Promise<OpenStep> {
+  const settings = stepSettings(architecture, options);
+  const step = accumulatedStep(architecture, options, chunk);
+  const opened: Opened = {
+    step,
+    settings,
+    embed: await openProgram(engine, step.embed),
+    loss: await openProgram(engine, step.loss),
+    backward: step.feedback.backward.length === 0 ? undefined : await openProgram(engine, step.backward),
+    update: await openProgram(engine, step.update),
+  };
+  const { update } = opened;
+  const names = new Set(step.parameters.map(({ name }) => name));
+  const moving = new Set(step.feedback.update.map(([, name]) => name));
+  const batchInputs = inputsOfBatch(opened, names);
+  /** Frozen parameters; no program gives them back. */
+  let frozen: Tensors = {};
+
+  return {
+    parameters: step.parameters,
+    trained: step.trained,
+    stateNames: [...new Set([...names, ...moving])],
+    batchInputs,
+    async setState(state) {
+      await update.session.setState(chosen(state, moving));
+      frozen = pick(state, (name) => names.has(name) && !moving.has(name));
+      await spread(opened, chosen(state, names));
+    },
+    async getState(wanted = [...new Set([...names, ...moving])]) {
+      const state = await update.session.getState(wanted.filter((name) => moving.has(name)));
+      return { ...state, ...pick(frozen, (name) => wanted.includes(name)) };
+    },
+    async run(batch, moment) {
+      const whole = chosen(batch, batchInputs.keys());
+      const told = await lossOfAll(opened, whole, moment);
+      const gradients = await gradientsOfAll(opened, { ...whole, ...told }, moment);
+      const outputs = await update.session.run(
+        { ...gradients, ...stepNumbers(moment, settings.optimizer) },
+        { fetches: update.outputs, feedback: step.feedback.update },
+      );
+      await spread(opened, Object.fromEntries(step.trained.map((name) => [name, outputs[`next:${name}`]!])));
+      return {
+        ...pick(told, (name) => name.startsWith('loss')),
+        ...pick(outputs, (name) => !name.startsWith('next:')),
+      };
+    },
+  };
+}
+
+/** Embeds the batch chunk by chunk and differentiates its loss: the results of the loss program. */
+async function lossOfAll(
+  { step, embed, loss }: Opened,
+  whole: Tensors,
+  moment: StepMoment,
+): Promise<Tensors> {
+  const embeddings: Tensors = {};
+  for (const name of embed.outputs) {
+    const { shape } = loss.inputs.get(name)!;
+    embeddings[name] = { type: 'float32', data: new Float32Array(elementCount(shape)), shape };
+  }
+  for (let part = 0; part < step.chunks; part++) {
+    const feeds = { ...rows(whole, part, step.chunks), ...step.noise.towers.draw({ ...moment, part }) };
+    const outputs = await embed.session.run(feedsOf(embed, feeds), { fetches: embed.outputs });
+    for (const [name, { data }] of Object.entries(outputs)) {
+      (embeddings[name]!.data as Float32Array).set(data as Float32Array, part * data.length);
+    }
+  }
+  const noise = step.noise.classes.draw({ ...moment, part: step.chunks });
+  return loss.session.run(feedsOf(loss, { ...whole, ...embeddings, ...noise }), { fetches: loss.outputs });
+}
+
+/** `gradient:NAME` of all trained parameters: what the loss program says of them, and what comes through embeddings. */
+async function gradientsOfAll(
+  { step, backward }: Opened,
+  known: Tensors,
+  moment: StepMoment,
+): Promise<Tensors> {
+  const gradients: Tensors = {};
+  for (const { name, shape } of step.parameters.filter(({ trained }) => trained)) {
+    const none = (): RuntimeTensor => ({
+      type: 'float32',
+      data: new Float32Array(elementCount(shape)),
+      shape,
+    });
+    gradients[`gradient:${name}`] = known[`d:${name}`] ?? none();
+  }
+  if (backward === undefined) return gradients;
+  const accumulated = step.feedback.backward.map(([, name]) => name);
+  await backward.session.setState(chosen(gradients, accumulated));
+  for (let part = 0; part < step.chunks; part++) {
+    const feeds = { ...rows(known, part, step.chunks), ...step.noise.towers.draw({ ...moment, part }) };
+    await backward.session.run(feedsOf(backward, feeds), {
+      fetches: [],
+      feedback: step.feedback.backward,
+    });
+  }
+  return { ...gradients, ...(await backward.session.getState(accumulated)) };
+}
+
+/** Gives parameters to the programs that read them beside the optimiser's. */
+async function spread({ embed, loss, backward }: Opened, parameters: Tensors): Promise<void> {
+  for (const program of [embed, loss, backward]) {
+    if (program === undefined) continue;
+    await program.session.setState(pick(parameters, (name) => program.inputs.has(name)));
+  }
+}
+
+/** What a batch must bring: all that the towers and the loss read and no part of the step makes. */
+function inputsOfBatch(
+  { step, embed, loss }: Opened,
+  parameters: ReadonlySet<string>,
+): Map<string, TensorKind> {
+  const moment = { seed: 0, step: 1 };
+  const made = new Set([
+    ...parameters,
+    ...embed.outputs,
+    ...Object.keys({ ...step.noise.towers.draw(moment), ...step.noise.classes.draw(moment) }),
+  ]);
+  const ofChunks = [...embed.inputs].map(([name, { type, shape }]): [string, TensorKind] => [
+    name,
+    { type, shape: [shape[0]! * step.chunks, ...shape.slice(1)] },
+  ]);
+  return new Map([...ofChunks, ...loss.inputs].filter(([name]) => !made.has(name)));
+}
+
+/** A chunk's share of the rows of every tensor that has as many; for the others it means nothing and is not read. */
+function rows(tensors: Tensors, part: number, chunks: number): Tensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { type, data, shape }]) => {
+      const length = Math.floor(data.length / chunks);
+      const own = data.subarray(part * length, (part + 1) * length);
+      return [name, { type, data: own, shape: [Math.floor((shape[0] ?? 1) / chunks), ...shape.slice(1)] }];
+    }),
+  );
+}
+
+/** What the program reads besides its state. */
+function feedsOf({ inputs }: OpenProgram, tensors: Tensors): Tensors {
+  return pick(tensors, (name) => inputs.has(name));
+}

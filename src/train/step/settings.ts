@@ -1,0 +1,58 @@
+/** What a training step is told, and what holds where nothing is said. */
+import type { ClipArchitecture } from '../../models/architecture.ts';
+import {
+  type ImageTowerConfig,
+  type LossConfig,
+  lossSchema,
+  type OptimizerConfig,
+  optimizerSchema,
+  type RegularisationConfig,
+  regularisationSchema,
+} from './config.ts';
+
+export interface TrainingStepOptions {
+  /** Pairs in a batch; programs are compiled for this number. */
+  batch: number;
+  /** Tokens a sentence. @default the context length */
+  textLength?: number | undefined;
+  /** Whether the batch says with `targets` [batch, batch] which captions fit which pictures. @default false */
+  targets?: boolean | undefined;
+  /** Features of the teacher, where a part of the loss or the image tower reads them. */
+  features?: number | undefined;
+  /** Classes, where a part of the loss is about them. */
+  classes?: number | undefined;
+  /** @default the contrastive loss alone */
+  loss?: LossConfig;
+  /** @default AdamW with the defaults of its schema */
+  optimizer?: OptimizerConfig;
+  /** @default none */
+  regularisation?: RegularisationConfig;
+  /** See freezeSchema. @default none */
+  freeze?: readonly string[];
+  /** @default the model's own */
+  imageTower?: ImageTowerConfig;
+}
+
+/** The options with nothing left open. */
+export type StepSettings = Required<{
+  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes'
+    ? number | undefined
+    : NonNullable<TrainingStepOptions[K]>;
+}>;
+
+/** Fills in the defaults. */
+export function stepSettings(architecture: ClipArchitecture, options: TrainingStepOptions): StepSettings {
+  const imageTower = options.imageTower ?? { kind: 'model' };
+  return {
+    batch: options.batch,
+    textLength: options.textLength ?? architecture.text.contextLength,
+    targets: options.targets ?? false,
+    features: imageTower.kind === 'features' ? imageTower.size : options.features,
+    classes: options.classes,
+    loss: options.loss ?? lossSchema.parse({}),
+    optimizer: options.optimizer ?? optimizerSchema.parse({}),
+    regularisation: options.regularisation ?? regularisationSchema.parse({}),
+    freeze: options.freeze ?? [],
+    imageTower,
+  };
+}
