@@ -23,13 +23,17 @@ const schema = z.looseObject({
 });
 
 /** A sheet with its tiles. */
-interface Sheet {
+export interface Sheet {
   label: number;
   part: string;
   path: string | undefined;
   /** The path inside the set without the extension. */
   name: string;
   tiles: number;
+  /** Tiles in a row of it. */
+  columns: number;
+  /** For each tile, whether no list excludes it. */
+  isWanted: boolean[];
 }
 
 export const tileSheets: DatasetFormReader = {
@@ -42,45 +46,20 @@ export const tileSheets: DatasetFormReader = {
 
   async open(folder, { split: wanted, where }) {
     refuseFields(folder, where);
-    const parsed = schema.safeParse(await readIndex(folder));
-    if (!parsed.success) {
-      const { path, message } = parsed.error.issues[0]!;
-      throw malformed(folder, `"${path.join('.')}": ${message}`);
-    }
-    const index = parsed.data;
-    const split = chooseSplit(wanted, Object.keys(index.columns), folder);
-    const parts = split === allSplits ? Object.keys(index.columns) : [split];
-    const classes: DatasetClass[] = index.classes.map((entry) =>
-      typeof entry === 'string'
-        ? { key: entry, words: wordsOf(entry) }
-        : // WordNet's usual name stands first; the others are often Latin.
-          { key: entry.wnid, words: wordsOf(entry.names[0]!) },
-    );
-    const sheets: Sheet[] = [];
-    for (const part of parts) {
-      const tiles = count.safeParse(index[part]);
-      if (!tiles.success) throw malformed(folder, `"${part}" must say how many tiles a sheet of it has`);
-      const found = await findSheets(folder, part);
-      for (const [label, { key }] of classes.entries()) {
-        sheets.push({ label, part, ...found(key), tiles: tiles.data });
-      }
-    }
-    const exclusions = await readExclusions(folder);
-    const isWanted = sheets.map(({ part, name, tiles }) =>
-      Array.from({ length: tiles }, (_, tile) => !exclusions.excludes(part, `${name}#${tile}`)),
+    const { split, classes, sheets, side, excluded } = await openSheets(folder, (parts) =>
+      chooseSplit(wanted, parts, folder),
     );
     return {
       split,
       classes,
       captionLanguages: [],
-      size: isWanted.flat().filter(Boolean).length,
-      excluded: exclusions.counts(),
+      size: sheets.flatMap(({ isWanted }) => isWanted).filter(Boolean).length,
+      excluded,
       async *samples(): AsyncGenerator<Sample> {
-        for (const [at, sheet] of sheets.entries()) {
-          const grid = { side: index.tile, columns: index.columns[sheet.part]!, tiles: sheet.tiles };
-          const tiles = await readSheet(sheet, grid);
+        for (const sheet of sheets) {
+          const tiles = await readSheet(sheet, side);
           for (let tile = 0; tile < sheet.tiles; tile++) {
-            if (!isWanted[at]![tile]) continue;
+            if (!sheet.isWanted[tile]) continue;
             const image = tiles instanceof EidosError ? tiles : tiles[tile]!;
             yield { name: `${sheet.name}#${tile}`, image, label: sheet.label, captions: {} };
           }
@@ -90,11 +69,59 @@ export const tileSheets: DatasetFormReader = {
   },
 };
 
+/** The sheets of a part, not read yet. */
+export interface Sheets {
+  split: string;
+  classes: DatasetClass[];
+  sheets: Sheet[];
+  /** Of a tile, in pixels. */
+  side: number;
+  excluded: { file: string; pictures: number }[];
+}
+
+/**
+ * Reads the index and finds the sheets of a part; none is read.
+ * @param choose the part that is meant, of those that are there
+ * @throws EidosError `invalid_option` for a malformed index, and what `choose` throws
+ */
+export async function openSheets(folder: string, choose: (parts: string[]) => string): Promise<Sheets> {
+  const parsed = schema.safeParse(await readIndex(folder));
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0]!;
+    throw malformed(folder, `"${path.join('.')}": ${message}`);
+  }
+  const index = parsed.data;
+  const split = choose(Object.keys(index.columns));
+  const parts = split === allSplits ? Object.keys(index.columns) : [split];
+  const classes: DatasetClass[] = index.classes.map((entry) =>
+    typeof entry === 'string'
+      ? { key: entry, words: wordsOf(entry) }
+      : // WordNet's usual name stands first; the others are often Latin.
+        { key: entry.wnid, words: wordsOf(entry.names[0]!) },
+  );
+  const exclusions = await readExclusions(folder);
+  const sheets: Sheet[] = [];
+  for (const part of parts) {
+    const tiles = count.safeParse(index[part]);
+    if (!tiles.success) throw malformed(folder, `"${part}" must say how many tiles a sheet of it has`);
+    const found = await findSheets(folder, part);
+    for (const [label, { key }] of classes.entries()) {
+      const { name, path } = found(key);
+      const isWanted = Array.from(
+        { length: tiles.data },
+        (_, tile) => !exclusions.excludes(part, `${name}#${tile}`),
+      );
+      sheets.push({ label, part, name, path, tiles: tiles.data, columns: index.columns[part]!, isWanted });
+    }
+  }
+  return { split, classes, sheets, side: index.tile, excluded: exclusions.counts() };
+}
+
 /** A sheet that cannot be read is the error of each of its tiles. */
-async function readSheet({ path, name }: Sheet, grid: Parameters<typeof cutTiles>[1]) {
+async function readSheet({ path, name, columns, tiles }: Sheet, side: number) {
   if (path === undefined) return new EidosError('not_found', `The sheet ${name} is not there.`);
   try {
-    return await cutTiles(await readFile(path), grid, path);
+    return await cutTiles(await readFile(path), { side, columns, tiles }, path);
   } catch (error) {
     if (error instanceof EidosError) return error;
     throw error;

@@ -1,0 +1,69 @@
+/** A way in which pictures with words lie on disk: how it is recognised, and what is found there. */
+import type { Words } from '../captions.ts';
+import type { ColumnsConfig } from '../config.ts';
+import type { PicturePlace } from '../places.ts';
+
+/** A picture of a source, not read yet. */
+export interface FoundPicture {
+  /** By which messages call it. */
+  name: string;
+  place: PicturePlace;
+  captions: Words;
+  /** The source's own name of its class. */
+  label?: string;
+  /** What the source itself calls the class in English. @default the label with spaces for underscores */
+  labelWords?: string;
+  /** Its line in the index, counted over all parts of the source. */
+  row: number;
+}
+
+/** A sample that cannot be trained on, and why. */
+export interface BrokenSample {
+  name: string;
+  reason: string;
+}
+
+export interface FoundSource {
+  pictures: FoundPicture[];
+  broken: BrokenSample[];
+}
+
+export interface FormRequest {
+  /** Absolute paths and patterns. */
+  paths: readonly string[];
+  split?: string | undefined;
+  columns?: ColumnsConfig | undefined;
+  /** Languages whose captions are wanted. */
+  languages: readonly string[];
+}
+
+export interface FormReader {
+  /** What has to be there, in the words of an error message. */
+  description: string;
+  /** Whether a path is of this form, told from what lies there. */
+  recognise(path: string): Promise<boolean>;
+  /**
+   * Finds the pictures with their words, and reads none.
+   * @throws EidosError `not_found` for parts and files that are missing, `invalid_option` for what is malformed
+   */
+  find(request: FormRequest): Promise<FoundSource>;
+}
+
+/** Captions of a record whose fields are languages, each with a sentence or several. */
+export function captionsIn(record: Readonly<Record<string, unknown>>, languages: readonly string[]): Words {
+  const captions: Record<string, string[]> = {};
+  for (const language of languages) {
+    const sentences = [record[language] ?? []]
+      .flat()
+      .filter((sentence) => typeof sentence === 'string')
+      .map((sentence) => sentence.trim())
+      .filter((sentence) => sentence !== '');
+    if (sentences.length > 0) captions[language] = sentences;
+  }
+  return captions;
+}
+
+/** Whether a path from a list stays below the folder that the list lies in. */
+export function isBelow(path: string): boolean {
+  return !path.split(/[/\\]/).includes('..') && !/^([/\\]|\w:)/.test(path);
+}

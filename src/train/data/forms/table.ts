@@ -1,0 +1,172 @@
+/** A table of pictures and words: `.csv` or `.tsv` with a header, or `.jsonl`; paths begin at the table's folder. */
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { EidosError } from '../../../errors.ts';
+import { isInSplit } from '../../../evaluate/splits.ts';
+import type { Words } from '../captions.ts';
+import type { ColumnsConfig } from '../config.ts';
+import { tableRecords } from '../separated-values.ts';
+import { chooseTrainingSplit } from '../splits.ts';
+import { textLines } from '../text-lines.ts';
+import { type BrokenSample, captionsIn, type FormReader, type FoundPicture } from './form.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+const usualColumns = {
+  file: ['file', 'path', 'image', 'picture', 'filename', 'file_name', 'filepath', 'url'],
+  label: ['label', 'class', 'wnid'],
+  split: ['split'],
+};
+const englishColumns = ['en', 'caption', 'captions', 'text', 'title'];
+
+const extensions = /\.(csv|tsv|jsonl)(\.gz)?$/i;
+
+export const table: FormReader = {
+  description: "a .csv, .tsv or .jsonl file with a picture's path and its caption or class a line",
+
+  async recognise(path) {
+    return extensions.test(path) && (await stat(path).catch(() => undefined))?.isFile() === true;
+  },
+
+  async find({ paths, split: wanted, columns, languages }) {
+    const pictures: FoundPicture[] = [];
+    const broken: BrokenSample[] = [];
+    for (const path of paths) {
+      const { rows, names } = await readRows(path, broken);
+      const columnOf = chooseColumns(path, names, columns, languages);
+      const parts = columnOf.split === undefined ? [] : rows.map(({ row }) => textOf(row[columnOf.split!]));
+      const split = chooseTrainingSplit(
+        wanted,
+        parts.filter((part) => part !== ''),
+        path,
+      );
+      for (const { row, place } of rows) {
+        if (!isInSplit(columnOf.split === undefined ? undefined : textOf(row[columnOf.split]), split))
+          continue;
+        const file = textOf(row[columnOf.file]);
+        if (file === '') {
+          broken.push({ name: place, reason: `its "${columnOf.file}" is empty` });
+          continue;
+        }
+        const label = columnOf.label === undefined ? '' : textOf(row[columnOf.label]);
+        pictures.push({
+          name: `${file} (${place})`,
+          place: { kind: 'file', path: resolve(dirname(path), file) },
+          captions: captionsOf(row, columnOf.captions),
+          ...(label === '' ? {} : { label }),
+          row: pictures.length,
+        });
+      }
+    }
+    return { pictures, broken };
+  },
+};
+
+interface ChosenColumns {
+  file: string;
+  label: string | undefined;
+  split: string | undefined;
+  captions: Readonly<Record<string, string>>;
+}
+
+/** The columns that the configuration names, or those with the usual names. */
+function chooseColumns(
+  path: string,
+  names: ReadonlySet<string>,
+  columns: ColumnsConfig = {},
+  languages: readonly string[],
+): ChosenColumns {
+  const named = (column: string | undefined): string | undefined => {
+    if (column === undefined || names.has(column)) return column;
+    throw new EidosError('invalid_option', `${path} has no column "${column}", but ${listed(names)}.`);
+  };
+  const choose = (key: 'file' | 'label' | 'split') =>
+    named(columns[key]) ?? usualColumns[key].find((column) => names.has(column));
+  const file = choose('file');
+  if (file === undefined) {
+    throw new EidosError(
+      'invalid_option',
+      `${path} has the columns ${listed(names)}: name the one with the pictures' paths as columns.file.`,
+    );
+  }
+  const captions: Record<string, string> = {};
+  for (const language of languages) {
+    const usual = language === 'en' ? englishColumns : [language];
+    const column = named(columns.captions?.[language]) ?? usual.find((name) => names.has(name));
+    if (column !== undefined) captions[language] = column;
+  }
+  const label = choose('label');
+  if (label === undefined && Object.keys(captions).length === 0) {
+    throw new EidosError(
+      'invalid_option',
+      `${path} has the columns ${listed(names)}: name the one with captions as columns.captions.en, or with classes as columns.label.`,
+    );
+  }
+  return { file, label, split: choose('split'), captions };
+}
+
+function captionsOf(row: Row, columns: Readonly<Record<string, string>>): Words {
+  const byLanguage = Object.entries(columns).map(([language, column]) => [language, row[column]]);
+  return captionsIn(Object.fromEntries(byLanguage), Object.keys(columns));
+}
+
+async function readRows(path: string, broken: BrokenSample[]) {
+  const rows: { row: Row; place: string }[] = [];
+  const names = new Set<string>();
+  for await (const { line, row } of /\.jsonl(\.gz)?$/i.test(path) ? jsonRows(path) : separatedRows(path)) {
+    const place = `${path}, line ${line}`;
+    if (typeof row === 'string') broken.push({ name: place, reason: row });
+    else rows.push({ row, place });
+    if (typeof row !== 'string') for (const name of Object.keys(row)) names.add(name);
+  }
+  if (rows.length + broken.length > 0) return { rows, names };
+  throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
+}
+
+/** Rows, or what is wrong with them. */
+async function* jsonRows(path: string): AsyncGenerator<{ line: number; row: Row | string }> {
+  for await (const { number: line, text } of textLines(path)) {
+    if (text?.trim() === '') continue;
+    if (text === undefined) yield { line, row: 'it is no UTF-8' };
+    else {
+      let value: unknown;
+      try {
+        value = JSON.parse(text);
+      } catch {
+        value = undefined;
+      }
+      yield {
+        line,
+        row: typeof value === 'object' && value !== null ? (value as Row) : 'it is no JSON object',
+      };
+    }
+  }
+}
+
+async function* separatedRows(path: string): AsyncGenerator<{ line: number; row: Row | string }> {
+  const separator = /\.tsv(\.gz)?$/i.test(path) ? '\t' : ',';
+  let header: string[] | undefined;
+  for await (const { line, fields } of tableRecords(textLines(path), separator)) {
+    if (header === undefined) {
+      if (fields === undefined) {
+        throw new EidosError(
+          'invalid_option',
+          `${path}: its first line is no UTF-8 text with names of columns.`,
+        );
+      }
+      header = fields.map((name) => name.trim());
+    } else if (fields === undefined) yield { line, row: 'it is no UTF-8, or a quote in it never ends' };
+    else if (fields.length > header.length) {
+      yield { line, row: `it has ${fields.length} fields, and there are ${header.length} columns` };
+    } else yield { line, row: Object.fromEntries(header.map((name, at) => [name, fields[at] ?? ''])) };
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
+}
+
+function listed(names: ReadonlySet<string>): string {
+  const shown = [...names].slice(0, 8).map((name) => `"${name}"`);
+  return shown.length === 0 ? 'none' : shown.join(', ');
+}

@@ -1,0 +1,65 @@
+/** Tar shards without an index, as webdataset writes them: the files of a sample share a name, see samples.ts. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EidosError } from '../../../errors.ts';
+import { isNamedLikePicture } from '../../../image/paths.ts';
+import { createPartReader } from '../places.ts';
+import { readTarIndex } from '../tar-index.ts';
+import type { BrokenSample, FormReader, FoundPicture } from './form.ts';
+import { isPartOfSample, readSample, type SampleFiles, splitSampleName } from './samples.ts';
+
+export const tarShards: FormReader = {
+  description:
+    'tar shards of KEY.jpg with KEY.txt, KEY.json or KEY.cls (a folder of them, or a pattern like train-{000..015}.tar)',
+
+  async recognise(path) {
+    const status = await stat(path).catch(() => undefined);
+    if (status?.isDirectory()) return (await readdir(path)).some((file) => file.endsWith('.tar'));
+    return path.endsWith('.tar');
+  },
+
+  async find({ paths, split, languages }) {
+    if (split !== undefined) {
+      throw new EidosError(
+        'invalid_option',
+        `Tar shards without an index have no parts: leave out split "${split}" and name the shards of that part.`,
+      );
+    }
+    const pictures: FoundPicture[] = [];
+    const broken: BrokenSample[] = [];
+    const reader = createPartReader();
+    try {
+      for (const shard of (await Promise.all(paths.map(shardsOf))).flat()) {
+        const { members, cutOffAt } = await readTarIndex(shard);
+        if (cutOffAt !== undefined) broken.push({ name: shard, reason: `it is cut off at byte ${cutOffAt}` });
+        const samples = new Map<string, SampleFiles>();
+        for (const { name, ...part } of members) {
+          if (!isPartOfSample(name)) continue;
+          const place = { kind: 'part' as const, path: shard, ...part };
+          const { key, extension } = splitSampleName(name);
+          const sample: SampleFiles = samples.get(key) ?? { name: `${key} in ${shard}`, texts: new Map() };
+          samples.set(key, sample);
+          if (isNamedLikePicture(name)) sample.picture = place;
+          else sample.texts.set(extension, () => reader.read(place));
+        }
+        for (const sample of samples.values()) {
+          const found = await readSample(sample, pictures.length, languages);
+          if ('reason' in found) broken.push(found);
+          else pictures.push(found);
+        }
+      }
+    } finally {
+      await reader.close();
+    }
+    return { pictures, broken };
+  },
+};
+
+async function shardsOf(path: string): Promise<string[]> {
+  const status = await stat(path).catch(() => undefined);
+  if (status?.isDirectory() !== true) return [path];
+  return (await readdir(path))
+    .filter((file) => file.endsWith('.tar'))
+    .sort()
+    .map((file) => join(path, file));
+}

@@ -1,0 +1,203 @@
+/**
+ * Batches of pictures with captions, made ahead of the network. Batch k is a pure function of the data, the seed and k:
+ * a run that goes on in the middle gets what it would have got.
+ */
+import type { RuntimeTensor } from '../../engine/engine.ts';
+import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import { createCaptioner, keysOf } from './captions.ts';
+import { randomAt, seedAt } from './chance.ts';
+import { createDraws, type Draw } from './draws.ts';
+import type { BrokenSample } from './forms/form.ts';
+import { type PixelThreads, startPixelThreads } from './pixel-threads.ts';
+import type { SourcePicture } from './source.ts';
+import { matchingTargets } from './targets.ts';
+import { requireFewBroken, type TrainingData } from './training-data.ts';
+
+/** What a training step reads. */
+export interface Batch {
+  /** [batch, 3, side, side], normalised; left out where the caller wants none. */
+  pixels?: RuntimeTensor;
+  /** [batch, context length]. */
+  tokens: RuntimeTensor;
+  /** [batch, batch]: which caption belongs to which picture; rows and columns sum to one. */
+  targets: RuntimeTensor;
+  /** What a teacher sees in the view, [batch, width], rows of unit length. */
+  features?: RuntimeTensor;
+  /** [batch, classes]: one at the class of the picture; a row of zeros where it has none. */
+  class_targets?: RuntimeTensor;
+}
+
+export interface BatchOptions {
+  preprocessing: ImagePreprocessing;
+  tokenizer: Tokenizer;
+  /** Pairs in a batch. */
+  batch: number;
+  seed: number;
+  /** The batch that next() gives first. @default 0 */
+  firstStep?: number;
+  /** Threads that read and augment pictures; with 0 the caller's own does. @default 1 */
+  threads?: number;
+  /** Whether pictures are read at all; a tower over a teacher's features needs none. @default true */
+  pixels?: boolean;
+}
+
+export interface BatchLoader {
+  /**
+   * The next batch.
+   * @throws EidosError `invalid_image` where too many pictures have turned out broken; `closed`
+   */
+  next(): Promise<Batch>;
+  /** Seconds that callers of next() have waited so far. */
+  readonly waited: number;
+  /** Samples that could not be trained on, so far. */
+  readonly broken: { count: number; examples: string[] };
+  /** The names of a batch's pictures; those that turned out broken are replaced once that is known. */
+  namesOf(step: number): string[];
+  close(): Promise<void>;
+}
+
+/** Draws for one place of a batch after which a picture is taken for sound: the share of broken ones is small. */
+const mostAttempts = 1000;
+const [ofCaptions, ofViews] = [11, 12];
+const mostExamples = 5;
+
+/** @throws EidosError `invalid_option` */
+export async function openBatches(data: TrainingData, options: BatchOptions): Promise<BatchLoader> {
+  const { preprocessing, tokenizer, batch, seed, firstStep = 0, threads = 1, pixels = true } = options;
+  const { sources, config } = data;
+  const captionOf = createCaptioner(config.captions);
+  const classIndex = new Map(data.classes.map(({ key }, index) => [key, index]));
+  const draw = createDraws(
+    sources.map(({ pictures, weight }) => ({ size: pictures.length, weight })),
+    seed,
+  );
+  const total = data.size + data.broken.length;
+  const broken: BrokenSample[] = [...data.broken];
+  const brokenKeys = new Set<string>();
+  const settings = { preprocessing, augmentation: config.augmentation, side: data.side };
+  const readers: PixelThreads | undefined = pixels ? startPixelThreads(settings, threads) : undefined;
+
+  /** The picture for a place of a batch; those known to be broken are replaced by others of their source. */
+  const choose = (number: number): { at: Draw; picture: SourcePicture } => {
+    for (let attempt = 0; ; attempt++) {
+      const at = draw({ number, attempt });
+      if (brokenKeys.has(keyOf(at)) && attempt < mostAttempts) continue;
+      return { at, picture: sources[at.source]!.pictures[at.picture]! };
+    }
+  };
+
+  /** Reads the pixels of rows, and of their replacements, until all are sound. */
+  const readRows = async (
+    readers: PixelThreads,
+    numbers: readonly number[],
+    chosen: { at: Draw; picture: SourcePicture }[],
+  ): Promise<Float32Array<ArrayBuffer>> => {
+    const request = (row: number) => {
+      const { place, name } = chosen[row]!.picture;
+      return { place, name, seed: seedAt(seed, ofViews, numbers[row]!) };
+    };
+    const { data: all, broken: failed } = await readers.read(numbers.map((_, row) => request(row)));
+    const length = all.length / numbers.length;
+    let rows = failed;
+    while (rows.length > 0) {
+      for (const { row, reason } of rows) {
+        const { at, picture } = chosen[row]!;
+        if (brokenKeys.has(keyOf(at))) continue;
+        brokenKeys.add(keyOf(at));
+        broken.push({ name: picture.name, reason });
+        requireFewBroken(broken, total, config.maxBrokenShare);
+      }
+      for (const { row } of rows) chosen[row] = choose(numbers[row]!);
+      const again = await readers.read(rows.map(({ row }) => request(row)));
+      for (const [at, { row }] of rows.entries()) {
+        all.set(again.data.subarray(at * length, (at + 1) * length), row * length);
+      }
+      rows = again.broken.map(({ row, reason }) => ({ row: rows[row]!.row, reason }));
+    }
+    return all;
+  };
+
+  const make = async (step: number): Promise<Batch> => {
+    const numbers = Array.from({ length: batch }, (_, row) => step * batch + row);
+    const chosen = numbers.map(choose);
+    const values = readers === undefined ? undefined : await readRows(readers, numbers, chosen);
+    const captions = chosen.map(({ at, picture }, row) =>
+      captionOf(picture.description, keyOf(at), randomAt(seed, ofCaptions, numbers[row]!)),
+    );
+    const shown = chosen.map(({ at, picture }) => keysOf(keyOf(at), picture.description));
+    const tokens = tokenizer.tokenize(captions.map(({ text }) => text));
+    const targets = matchingTargets(
+      shown,
+      captions.map(({ key }) => key),
+    );
+    const { size } = preprocessing;
+    return {
+      ...(values === undefined ? {} : { pixels: float32(values, [batch, 3, size, size]) }),
+      tokens: { type: 'int64', data: tokens.data, shape: tokens.shape },
+      targets: float32(targets, [batch, batch]),
+      ...(config.classTargets && classIndex.size > 0
+        ? {
+            class_targets: classTargets(
+              chosen.map(({ picture }) => classIndex.get(picture.concept?.key ?? '')),
+            ),
+          }
+        : {}),
+    };
+  };
+
+  const classTargets = (labels: readonly (number | undefined)[]): RuntimeTensor => {
+    const rows = new Float32Array(batch * classIndex.size);
+    for (const [row, label] of labels.entries()) {
+      if (label !== undefined) rows[row * classIndex.size + label] = 1;
+    }
+    return float32(rows, [batch, classIndex.size]);
+  };
+
+  const ahead = (readers?.count ?? 1) + 1;
+  const queue: Promise<Batch>[] = [];
+  let upcoming = firstStep;
+  let waited = 0;
+  const fill = (): void => {
+    while (queue.length < ahead) {
+      const made = make(upcoming++);
+      // Whoever asks for it gets the error; until then it is nobody's.
+      made.catch(() => {});
+      queue.push(made);
+    }
+  };
+  fill();
+
+  return {
+    async next() {
+      const first = queue.shift()!;
+      fill();
+      const start = performance.now();
+      try {
+        return await first;
+      } finally {
+        waited += (performance.now() - start) / 1000;
+      }
+    },
+    get waited() {
+      return waited;
+    },
+    get broken() {
+      const examples = broken.slice(0, mostExamples).map(({ name, reason }) => `${name}: ${reason}`);
+      return { count: broken.length, examples };
+    },
+    namesOf: (step) => Array.from({ length: batch }, (_, row) => choose(step * batch + row).picture.name),
+    async close() {
+      await readers?.close();
+    },
+  };
+}
+
+/** A key that no other picture has. */
+function keyOf({ source, picture }: Draw): string {
+  return `#${source}/${picture}`;
+}
+
+function float32(data: Float32Array<ArrayBuffer>, shape: readonly number[]): RuntimeTensor {
+  return { type: 'float32', data, shape };
+}

@@ -1,0 +1,122 @@
+/**
+ * Decoded pictures in a file, one square of RGB bytes after the other, so that no epoch decodes again. Pictures are read
+ * from it one by one: the system's file cache keeps what fits into memory.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EidosError } from '../../errors.ts';
+import type { SquareReader } from './pixels.ts';
+import type { Source, SourcePicture } from './source.ts';
+
+export interface PackOptions {
+  /** Where packed pictures are kept. */
+  folder: string;
+  /** Side of the squares; tiles keep their own. */
+  side: number;
+  reader: SquareReader;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** What stands beside the squares. */
+interface PackNotes {
+  side: number;
+  pictures: number;
+  broken: { picture: number; reason: string }[];
+}
+
+/** Pictures that are read before they are written together. */
+const pieceLength = 64;
+
+/**
+ * The source with its pictures packed: from the folder, or decoded now and kept there. Broken ones become `broken`.
+ * The pack is known by names and places of the pictures; delete it where pictures change under the same names.
+ * @throws EidosError `write_failed` where the folder takes no more, `invalid_option` where no picture is sound
+ */
+export async function packSource(source: Source, options: PackOptions): Promise<Source> {
+  const first = source.pictures[0]!.place;
+  const side = first.kind === 'tile' ? first.side : options.side;
+  const path = join(options.folder, `${source.name}-${side}-${identityOf(source.pictures)}.u8`);
+  const notes =
+    (await readNotes(path, side, source.pictures.length)) ?? (await pack(source, path, { ...options, side }));
+  const brokenAt = new Map(notes.broken.map(({ picture, reason }) => [picture, reason]));
+  const pictures: SourcePicture[] = [];
+  const broken = [...source.broken];
+  for (const [at, picture] of source.pictures.entries()) {
+    const reason = brokenAt.get(at);
+    if (reason !== undefined) broken.push({ name: picture.name, reason });
+    else pictures.push({ ...picture, place: { kind: 'square', path, offset: at * side * side * 3, side } });
+  }
+  if (pictures.length > 0) return { ...source, pictures, broken };
+  throw new EidosError(
+    'invalid_option',
+    `No picture of the source "${source.name}" can be read, such as ${broken[0]!.name}: ${broken[0]!.reason}`,
+  );
+}
+
+/** Names and places as a short text that another set of pictures does not have. */
+export function identityOf(pictures: readonly SourcePicture[]): string {
+  const hash = createHash('sha256');
+  for (const { name, place } of pictures) {
+    const part = place.kind === 'part' || place.kind === 'square' ? `${place.offset}` : '';
+    const tile = place.kind === 'tile' ? `${place.tile}` : '';
+    hash.update(`${name}\0${place.kind === 'part' ? place.length : ''}\0${part}\0${tile}\n`);
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
+async function readNotes(path: string, side: number, pictures: number): Promise<PackNotes | undefined> {
+  const size = (await stat(path).catch(() => undefined))?.size;
+  if (size !== pictures * side * side * 3) return undefined;
+  const text = await readFile(`${path}.json`, 'utf8').catch(() => undefined);
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as PackNotes);
+  } catch {
+    return undefined;
+  }
+}
+
+async function pack(
+  source: Source,
+  path: string,
+  { folder, side, reader, onProgress }: PackOptions,
+): Promise<PackNotes> {
+  const { pictures } = source;
+  const broken: PackNotes['broken'] = [];
+  try {
+    await mkdir(folder, { recursive: true });
+    const file = await open(`${path}.part`, 'w');
+    try {
+      for (let start = 0; start < pictures.length; start += pieceLength) {
+        const piece = pictures.slice(start, start + pieceLength);
+        const bytes = new Uint8Array(piece.length * side * side * 3);
+        const read = async ({ place, name }: SourcePicture, at: number): Promise<void> => {
+          try {
+            bytes.set((await reader.read(place, name, side)).data, at * side * side * 3);
+          } catch (error) {
+            if (!(error instanceof EidosError)) throw error;
+            broken.push({ picture: start + at, reason: error.message });
+          }
+        };
+        await Promise.all(piece.map(read));
+        await file.write(bytes);
+        onProgress?.(start + piece.length, pictures.length);
+      }
+    } finally {
+      await file.close();
+    }
+    const notes: PackNotes = { side, pictures: pictures.length, broken };
+    await writeFile(`${path}.json`, `${JSON.stringify(notes)}\n`);
+    await rename(`${path}.part`, path);
+    return notes;
+  } catch (cause) {
+    if (cause instanceof EidosError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
+    throw new EidosError(
+      'write_failed',
+      `Packed pictures of "${source.name}" cannot be kept in ${folder}: ${message}. Name another folder as data.cache.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,48 @@
+/** The files and folders that a source's path means: as it stands, by a range of numbers, or by a glob. */
+import { stat } from 'node:fs/promises';
+import { EidosError } from '../../errors.ts';
+
+/** Ranges of more numbers are a slip of the hand. */
+const mostNumbers = 100_000;
+
+/**
+ * Expands `{000..015}` to all its numbers (each must be there) and globs to what they match.
+ * @throws EidosError `not_found` for what is not there, `invalid_option` for impossible ranges
+ */
+export async function expandSourcePaths(paths: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of paths.flatMap(expandRanges)) {
+    if ((await stat(path).catch(() => undefined)) !== undefined) {
+      found.push(path);
+      continue;
+    }
+    const { glob, isDynamicPattern } = await import('tinyglobby');
+    const pattern = process.platform === 'win32' ? path.replaceAll('\\', '/') : path;
+    const matches = isDynamicPattern(pattern)
+      ? await glob(pattern, { absolute: true, expandDirectories: false, onlyFiles: false })
+      : [];
+    if (matches.length === 0) {
+      throw new EidosError('not_found', `The source ${path} is not there: no file, folder or match.`);
+    }
+    found.push(...matches.sort());
+  }
+  return found;
+}
+
+/** `a-{08..11}` is a-08, a-09, a-10, a-11; as many digits as the first number has. */
+export function expandRanges(pattern: string): string[] {
+  const match = /^(.*?)\{(\d+)\.\.(\d+)\}(.*)$/s.exec(pattern);
+  if (match === null) return [pattern];
+  const [, before = '', first = '', last = '', after = ''] = match;
+  const count = Number(last) - Number(first) + 1;
+  if (!(count >= 1 && count <= mostNumbers)) {
+    throw new EidosError(
+      'invalid_option',
+      `{${first}..${last}} in ${pattern} must count upwards, ${mostNumbers} numbers at most.`,
+    );
+  }
+  const rests = expandRanges(after);
+  return Array.from({ length: count }, (_, at) =>
+    String(Number(first) + at).padStart(first.length, '0'),
+  ).flatMap((number) => rests.map((rest) => `${before}${number}${rest}`));
+}

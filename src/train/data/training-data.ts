@@ -1,0 +1,109 @@
+/** Everything that a configuration names as data, opened: sources with their words, packed pictures, classes. */
+import { defaultCacheFolder } from '../../engine/cache-folder.ts';
+import { EidosError } from '../../errors.ts';
+import type { Concept } from './captions.ts';
+import type { DataConfig } from './config.ts';
+import type { BrokenSample } from './forms/form.ts';
+import { packSource } from './packed.ts';
+import { createSquareReader } from './pixels.ts';
+import { openSource, type Source } from './source.ts';
+
+export interface TrainingData {
+  config: DataConfig;
+  sources: Source[];
+  /** Pictures of all sources together. */
+  size: number;
+  /** Side of the squares that pictures become before a view of them is taken. */
+  side: number;
+  /** Every class that a picture belongs to, in order of appearance; none where sources have captions only. */
+  classes: Concept[];
+  /** What was found but cannot be trained on. */
+  broken: BrokenSample[];
+}
+
+export interface OpenDataOptions {
+  /** Side of the pictures that the network sees. */
+  imageSize: number;
+  onProgress?: (progress: DataProgress) => void;
+}
+
+/** How far opening has come. */
+export interface DataProgress {
+  stage: 'packing' | 'teaching';
+  source: string;
+  done: number;
+  total: number;
+}
+
+/**
+ * Opens the data; paths in the configuration are absolute or begin at the working folder (see resolveDataPaths).
+ * @throws EidosError `not_found`, `invalid_option` for sources that are missing, malformed, empty or too broken;
+ * `write_failed` for a cache that takes no more
+ */
+export async function openData(
+  config: DataConfig,
+  { imageSize, onProgress }: OpenDataOptions,
+): Promise<TrainingData> {
+  const languages = Object.keys(config.captions.languages);
+  const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
+  const sources: Source[] = [];
+  const reader = createSquareReader();
+  try {
+    for (const source of config.sources) {
+      const opened = await openSource(source, languages);
+      requireOneName(opened.name, sources);
+      // A tile alone costs as much as its sheet, so these are packed in any case.
+      const isPacked =
+        config.cache !== undefined || opened.pictures.some(({ place }) => place.kind === 'tile');
+      const folder = config.cache ?? defaultCacheFolder('pictures');
+      sources.push(
+        isPacked
+          ? await packSource(opened, {
+              folder,
+              side,
+              reader,
+              onProgress: (done, total) =>
+                onProgress?.({ stage: 'packing', source: opened.name, done, total }),
+            })
+          : opened,
+      );
+    }
+  } finally {
+    await reader.close();
+  }
+  const broken = sources.flatMap((source) => source.broken);
+  const size = sources.reduce((sum, { pictures }) => sum + pictures.length, 0);
+  requireFewBroken(broken, size + broken.length, config.maxBrokenShare);
+  if (sources.every(({ weight }) => weight === 0)) {
+    throw new EidosError('invalid_option', 'Every source has the weight 0: one must be drawn from.');
+  }
+  return { config, sources, size, side, classes: classesOf(sources), broken };
+}
+
+/**
+ * @param total samples, the broken ones among them
+ * @throws EidosError `invalid_image` where more are broken than may be
+ */
+export function requireFewBroken(broken: readonly BrokenSample[], total: number, mostShare: number): void {
+  const allowed = Math.min(total - 1, Math.floor(mostShare * total));
+  if (broken.length <= allowed) return;
+  const some = broken.slice(0, 3).map(({ name, reason }) => `${name} (${reason.replace(/\.$/, '')})`);
+  throw new EidosError(
+    'invalid_image',
+    `${broken.length} of ${total} samples are broken, and ${allowed} may be (maxBrokenShare ${mostShare}), such as ${some.join('; ')}.`,
+  );
+}
+
+function classesOf(sources: readonly Source[]): Concept[] {
+  const classes = new Map<string, Concept>();
+  for (const { concept } of sources.flatMap(({ pictures }) => pictures)) {
+    if (concept !== undefined && !classes.has(concept.key)) classes.set(concept.key, concept);
+  }
+  return [...classes.values()];
+}
+
+/** Names tell sources apart in the cache and in messages. */
+function requireOneName(name: string, sources: readonly Source[]): void {
+  if (sources.every((other) => other.name !== name)) return;
+  throw new EidosError('invalid_option', `Two sources are called "${name}": give one of them another name.`);
+}
