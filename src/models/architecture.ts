@@ -73,6 +73,25 @@ export interface BasicResNetArchitecture {
   blocks: readonly number[];
 }
 
+/**
+ * A ConvNeXt (Liu et al. 2022): patches, then blocks of a depthwise convolution and an MLP on each place; from stage to
+ * stage the sides of the maps are halved.
+ */
+export interface ConvNextArchitecture {
+  kind: 'convnext';
+  /** Side of the square input in pixels; a multiple of what one place of the last map covers. */
+  imageSize: number;
+  patchSize: number;
+  /** Channels of the maps of each stage. */
+  widths: readonly number[];
+  /** Blocks of each stage. */
+  blocks: readonly number[];
+  /** Side of the depthwise kernels; odd. */
+  kernelSize: number;
+  activation: Activation;
+  normEpsilon: number;
+}
+
 /** A text Transformer. */
 export interface TextArchitecture extends TransformerArchitecture {
   contextLength: number;
@@ -97,7 +116,11 @@ export type TextPool =
   | { kind: 'attention'; heads: number; padToken: number };
 
 /** The image towers. */
-export type ImageArchitecture = VitArchitecture | ResNetArchitecture | BasicResNetArchitecture;
+export type ImageArchitecture =
+  | VitArchitecture
+  | ResNetArchitecture
+  | BasicResNetArchitecture
+  | ConvNextArchitecture;
 
 /** Two towers and what compares them. */
 export interface ClipArchitecture {

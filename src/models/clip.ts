@@ -4,6 +4,7 @@ import { exp, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from './architecture.ts';
 import { basicResNet } from './basic-resnet.ts';
+import { convNext } from './convnext.ts';
 import { modifiedResNet, type ResNetOptions } from './resnet.ts';
 import { textTransformer } from './text.ts';
 import type { TowerHooks } from './transformer.ts';
@@ -25,6 +26,8 @@ export function imageEncoder(
       return modifiedResNet(image, embeddingSize, pixels, options);
     case 'basic_resnet':
       return basicResNet(image, embeddingSize, pixels, options);
+    case 'convnext':
+      return convNext(image, embeddingSize, pixels, options);
   }
 }
 

@@ -48,6 +48,16 @@ const image = z.discriminatedUnion('kind', [
     widths: z.array(size).min(1).max(8),
     blocks: z.array(size).min(1).max(8),
   }),
+  z.object({
+    kind: z.literal('convnext'),
+    imageSize: size,
+    patchSize: size,
+    widths: z.array(size).min(1).max(8),
+    blocks: z.array(size).min(1).max(8),
+    kernelSize: size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd'),
+    activation,
+    normEpsilon: epsilon,
+  }),
 ]);
 
 const token = z.int().nonnegative().max(1_000_000);
@@ -75,7 +85,7 @@ const architecture = z
       projection,
     }),
   })
-  .refine(({ image: { kind, ...tower } }) => kind !== 'basic_resnet' || stagesAgree(tower), {
+  .refine(({ image: tower }) => !('widths' in tower) || stagesAgree(tower), {
     path: ['image', 'blocks'],
     message:
       'widths and blocks need one number a stage, and imageSize a multiple of patchSize · 2^(stages − 1)',
@@ -104,12 +114,12 @@ export function eidosConfig(clip: ClipArchitecture): Record<string, unknown> {
   return { model_type: 'eidos', architecture: clip };
 }
 
-function stagesAgree(tower: object): boolean {
-  const { imageSize, patchSize, widths, blocks } = tower as {
-    imageSize: number;
-    patchSize: number;
-    widths: number[];
-    blocks: number[];
-  };
+function stagesAgree(tower: {
+  imageSize: number;
+  patchSize: number;
+  widths: readonly number[];
+  blocks: readonly number[];
+}): boolean {
+  const { imageSize, patchSize, widths, blocks } = tower;
   return widths.length === blocks.length && imageSize % (patchSize * 2 ** (widths.length - 1)) === 0;
 }

@@ -88,6 +88,8 @@ function imageWidths(image: ImageArchitecture): readonly number[] {
       return [image.width];
     case 'basic_resnet':
       return image.widths;
+    case 'convnext':
+      return image.widths.map((width) => 4 * width);
   }
 }
 

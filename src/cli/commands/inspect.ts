@@ -69,6 +69,9 @@ function describeImage(image: Inspection['architecture']['image']): string {
   if (image.kind === 'basic_resnet') {
     return `residual net of basic blocks, ${image.blocks.join('-')} of widths ${image.widths.join('-')}, patches of ${image.patchSize} on ${image.imageSize} pixels`;
   }
+  if (image.kind === 'convnext') {
+    return `ConvNeXt, blocks ${image.blocks.join('-')} of widths ${image.widths.join('-')}, kernels of ${image.kernelSize}, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}`;
+  }
   return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
 }
 

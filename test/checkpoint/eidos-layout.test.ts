@@ -1,0 +1,89 @@
+/** eidos' own layout: what is written is read again, and configurations that cannot be true are refused. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  canonicalShapes,
+  openCheckpoint,
+  type ParameterValue,
+  readParameter,
+  writeModel,
+} from '../../src/checkpoint/index.ts';
+import { elementCount } from '../../src/graph/tensor.ts';
+import type { ClipArchitecture } from '../../src/models/architecture.ts';
+import { clipPreprocessing } from '../../src/models/preprocessing.ts';
+
+const architecture: ClipArchitecture = {
+  embeddingSize: 8,
+  probability: 'softmax',
+  logitBias: false,
+  image: { kind: 'basic_resnet', imageSize: 16, patchSize: 4, widths: [4, 6], blocks: [1, 1] },
+  text: {
+    width: 16,
+    layers: 1,
+    heads: 2,
+    mlpWidth: 32,
+    activation: 'quick_gelu',
+    normEpsilon: 1e-5,
+    contextLength: 6,
+    vocabularySize: 20,
+    causal: true,
+    positions: 'learned',
+    pool: { kind: 'end', endToken: 19 },
+    projection: 'linear',
+  },
+};
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'eidos-layout-'));
+  const parameters = new Map<string, ParameterValue>();
+  for (const [name, shape] of canonicalShapes(architecture)) {
+    parameters.set(name, {
+      shape,
+      data: Float32Array.from({ length: elementCount(shape) }, (_, i) => i % 7),
+    });
+  }
+  const preprocessing = { ...clipPreprocessing, size: 16, mean: [0.1, 0.2, 0.3] as [number, number, number] };
+  await writeModel(folder, architecture, parameters, { type: 'float16', preprocessing });
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test('a model comes back as it was written', async () => {
+  const checkpoint = await openCheckpoint(folder);
+  expect(checkpoint.layout).toBe('eidos');
+  expect(checkpoint.architecture).toEqual(architecture);
+  expect(checkpoint.preprocessing).toMatchObject({ size: 16, mean: [0.1, 0.2, 0.3] });
+  expect(checkpoint.unused).toEqual([]);
+  const kernel = await readParameter(checkpoint.parameters.get('image.stages.1.0.conv_2.weight')!);
+  expect([...kernel.slice(0, 8)]).toEqual([0, 1, 2, 3, 4, 5, 6, 0]);
+});
+
+test.each([
+  ['no configuration', undefined, /config\.json/],
+  [
+    'another width',
+    (config: string) => config.replace('"widths": [\n        4,', '"widths": [\n        5,'),
+    /image\.stem/,
+  ],
+  ['a stage without blocks', (config: string) => config.replace('1,\n        1', '1'), /blocks/],
+  [
+    'a size that the maps do not fit',
+    (config: string) => config.replace('"imageSize": 16', '"imageSize": 20'),
+    /imageSize/,
+  ],
+  ['an unknown tower', (config: string) => config.replace('basic_resnet', 'capsule'), /kind/],
+])('%s is refused by name', async (_, change, message) => {
+  const path = join(folder, 'config.json');
+  const config = await readFile(path, 'utf8');
+  const changed = change?.(config);
+  expect(changed).not.toBe(config);
+  if (changed === undefined) await rm(path);
+  else await writeFile(path, changed);
+  try {
+    await expect(openCheckpoint(folder)).rejects.toThrow(message);
+  } finally {
+    await writeFile(path, config);
+  }
+});
