@@ -57,7 +57,7 @@ function setUp(
   const embeddings = Array.from({ length: pictures }, (_, i) =>
     all.slice(i * embeddingSize, (i + 1) * embeddingSize),
   );
-  return { embeddings, weights, pixels: data };
+  return { embeddings, weights, pixels: [...data] };
 }
 
 test('basic blocks follow the formula', () => {
@@ -172,7 +172,7 @@ function reader(weights: ReadonlyMap<string, Doubles>): Weight {
   };
 }
 
-function picture(pixels: Float64Array, i: number): Maps {
+function picture(pixels: readonly number[], i: number): Maps {
   const at = (c: number, y: number, x: number): number => pixels[((i * 3 + c) * side + y) * side + x]!;
   return Array.from({ length: side }, (_, y) =>
     Array.from({ length: side }, (_, x) => [0, 1, 2].map((c) => at(c, y, x))),
