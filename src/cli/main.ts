@@ -8,6 +8,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { modelsCommand } from './commands/models.ts';
+import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nothingDone, reportFailure } from './failure.ts';
 
@@ -28,6 +29,7 @@ for (const command of [
   classifyCommand,
   embedCommand,
   evaluateCommand,
+  trainCommand,
   inspectCommand,
   modelsCommand,
   exportCommand,

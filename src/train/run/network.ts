@@ -1,18 +1,12 @@
-/** The network that learns, in the engine's thread: state in, batches through, state out. */
-import { createEngine, type Engine, type RuntimeTensor, type Session } from '../../engine/engine.ts';
-import { lower } from '../../engine/onnx/lower.ts';
+/** The network that learns, in the engine's thread: its first state, and what each step tells of itself. */
+import { createEngine, type RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import { initialValues } from '../../graph/initialise.ts';
 import { elementCount, type FloatTensor } from '../../graph/tensor.ts';
-import { inputsOf } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import {
-  type StepMoment,
-  type StepParameter,
-  type TrainingStep,
-  type TrainingStepOptions,
-  trainingStep,
-} from '../step/step.ts';
+import { type OpenStep, type OpenStepOptions, openStep } from '../step/open-step.ts';
+import type { StepParameter } from '../step/parameters.ts';
+import type { StepMoment } from '../step/step.ts';
 
 /** What a step tells of itself. */
 export interface StepFigures {
@@ -31,69 +25,49 @@ export interface StepFigures {
 export interface Network {
   /** Names of the state: parameters, moments, averages. */
   readonly stateNames: readonly string[];
-  /** Names and shapes that the program reads besides the state. */
-  readonly inputNames: ReadonlySet<string>;
-  /** Begins with these values; parameters without one at random, moments at zero, averages at their parameter. */
-  setState(values: ReadonlyMap<string, FloatTensor>, seed: number): Promise<void>;
+  /** How many numbers training changes. */
+  readonly trainedCount: number;
   /** One step. The batch's memory goes to the engine. */
   run(batch: Readonly<Record<string, RuntimeTensor>>, moment: StepMoment): Promise<StepFigures>;
   getState(names?: readonly string[]): Promise<Record<string, RuntimeTensor>>;
   close(): Promise<void>;
 }
 
-/**
- * @param constants inputs that are the same in every step, such as the tokens of classes
- * @throws EidosError `invalid_option` for options that contradict each other, `engine_failed`
- */
+export interface NetworkOptions {
+  /** Values to begin with by name of the state: parameters without one begin at random, moments at zero, averages at their parameter. */
+  values: ReadonlyMap<string, FloatTensor>;
+  /** Of random values. */
+  seed: number;
+  threads?: number | undefined;
+  /** Inputs that are the same in every step, such as the tokens of classes. */
+  constants?: Readonly<Record<string, RuntimeTensor>>;
+}
+
+/** @throws EidosError `invalid_option` for options that contradict each other, `config_mismatch`, `engine_failed` */
 export async function openNetwork(
   architecture: ClipArchitecture,
-  options: TrainingStepOptions,
-  { threads, constants = {} }: { threads?: number | undefined; constants?: Record<string, RuntimeTensor> },
+  options: OpenStepOptions,
+  { values, seed, threads, constants = {} }: NetworkOptions,
 ): Promise<Network> {
-  const step = trainingStep(architecture, options);
   const engine = createEngine(threads === undefined ? {} : { threads });
   try {
-    const session = await engine.compile(lower(step.results));
-    return createNetwork(engine, session, step, constants);
+    const step = await openStep(engine, architecture, options);
+    await step.setState(firstState(step, values, seed));
+    const trained = step.parameters.filter((parameter) => parameter.trained);
+    return {
+      stateNames: step.stateNames,
+      trainedCount: trained.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      async run(batch, moment) {
+        const moved = Object.keys(batch);
+        return figuresOf(await step.run({ ...constants, ...batch }, moment, moved), step.trained);
+      },
+      getState: (names) => step.getState(names),
+      close: () => engine.close(),
+    };
   } catch (error) {
     await engine.close();
     throw error;
   }
-}
-
-function createNetwork(
-  engine: Engine,
-  session: Session,
-  step: TrainingStep,
-  constants: Record<string, RuntimeTensor>,
-): Network {
-  const stateNames = [
-    ...new Set([...step.parameters.map(({ name }) => name), ...step.feedback.map(([, name]) => name)]),
-  ];
-  const state = new Set(stateNames);
-  const declared = inputsOf(Object.values(step.results)).map(({ attributes }) => attributes.name);
-  const inputNames = new Set(declared.filter((name) => !state.has(name)));
-  const told = Object.keys(step.results).filter((name) => !name.startsWith('next:'));
-  return {
-    stateNames,
-    inputNames,
-    async setState(values, seed) {
-      await session.setState(firstState(step, stateNames, values, seed));
-    },
-    async run(batch, moment) {
-      const read = Object.entries(batch).filter(([name]) => inputNames.has(name));
-      const fixed = Object.entries(constants).filter(([name]) => inputNames.has(name));
-      const feeds = { ...Object.fromEntries([...fixed, ...read]), ...step.inputs(moment) };
-      const outputs = await session.run(feeds, {
-        fetches: told,
-        feedback: step.feedback,
-        transfer: read.map(([name]) => name),
-      });
-      return figuresOf(outputs, step.trained);
-    },
-    getState: (names = stateNames) => session.getState(names),
-    close: () => engine.close(),
-  };
 }
 
 function figuresOf(outputs: Record<string, RuntimeTensor>, trained: readonly string[]): StepFigures {
@@ -112,8 +86,7 @@ function figuresOf(outputs: Record<string, RuntimeTensor>, trained: readonly str
 }
 
 function firstState(
-  { parameters }: TrainingStep,
-  stateNames: readonly string[],
+  { parameters, stateNames }: OpenStep,
   values: ReadonlyMap<string, FloatTensor>,
   seed: number,
 ): Record<string, RuntimeTensor> {
@@ -121,8 +94,9 @@ function firstState(
   const first = (name: string): RuntimeTensor => {
     const [, kind, owner = name] = /^(mean|square|ema):(.*)$/.exec(name) ?? [];
     const parameter = byName.get(owner);
-    if (parameter === undefined)
+    if (parameter === undefined) {
       throw new EidosError('invalid_graph', `The state '${name}' belongs to no parameter.`);
+    }
     const { shape } = parameter;
     const given = values.get(name) ?? (kind === 'ema' ? values.get(owner) : undefined);
     if (given !== undefined && given.data.length !== elementCount(shape)) {

@@ -1,9 +1,10 @@
-/** The model of a training as a folder that `loadClip` and Hugging Face's tools open. */
+/** The model of a training as a folder that `loadClip` opens, and Hugging Face's tools where they know its kind. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalShapes, huggingFaceConfig, writeHuggingFace } from '../../checkpoint/index.ts';
+import { canonicalShapes, preprocessorConfig, writeModel } from '../../checkpoint/index.ts';
 import type { RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
+import type { FloatTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import { writeWholeFile, writing } from './whole-file.ts';
@@ -14,14 +15,27 @@ export interface PublishedModel {
   preprocessing: ImagePreprocessing;
   /** Contents of the tokenizer's files by name. */
   tokenizerFiles: Readonly<Record<string, string | Uint8Array>>;
+  /** Weights by canonical name for what the training does not touch, such as an image tower that features stand for. */
+  firstValues: ReadonlyMap<string, FloatTensor>;
 }
 
 /**
  * Finds out before a training begins whether its model can be written.
- * @throws EidosError `invalid_option` naming the field of the architecture that the format cannot express
+ * @throws EidosError `invalid_option` naming the field that the format cannot express
  */
-export function requirePublishable({ architecture, preprocessing }: PublishedModel): void {
-  huggingFaceConfig(architecture, preprocessing);
+export function requirePublishable(
+  { architecture, preprocessing, firstValues }: PublishedModel,
+  stateNames: readonly string[],
+): void {
+  preprocessorConfig(preprocessing);
+  const known = new Set([...stateNames, ...firstValues.keys()]);
+  const missing = [...canonicalShapes(architecture).keys()].find((name) => !known.has(name));
+  if (missing !== undefined) {
+    throw new EidosError(
+      'invalid_option',
+      `The training has no '${missing}', without which there is no model to write: begin with one that has it ("initialise").`,
+    );
+  }
 }
 
 /** The names under which the training's state has the weights to publish: averages where they are kept. */
@@ -52,15 +66,13 @@ export async function publishModel(
   const names = publishedNames(architecture, new Set(Object.keys(state)));
   const parameters = new Map(
     [...names].map(([name, stored]) => {
-      const tensor = state[stored];
-      if (tensor === undefined)
-        throw new EidosError('invalid_checkpoint', `The training has no parameter '${name}'.`);
-      return [name, { shape: [...tensor.shape], data: tensor.data as Float32Array }];
+      const { shape, data } = (state[stored] ?? model.firstValues.get(name))!;
+      return [name, { shape: [...shape], data: data as Float32Array }];
     }),
   );
   await writing(folder, async () => {
     await mkdir(folder, { recursive: true });
-    await writeHuggingFace(folder, architecture, parameters, { preprocessing, metadata: notes });
+    await writeModel(folder, architecture, parameters, { preprocessing, metadata: notes });
   });
   for (const [name, content] of Object.entries(tokenizerFiles))
     await writeWholeFile(join(folder, name), content);

@@ -1,0 +1,160 @@
+/** What a training begins with: the architecture, its first weights, its tokenizer and how pictures are prepared. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Checkpoint, canonicalShapes, openCheckpoint, readParameter } from '../../checkpoint/index.ts';
+import { bundledModel, findModel } from '../../clip/load.ts';
+import { EidosError } from '../../errors.ts';
+import type { FloatTensor } from '../../graph/tensor.ts';
+import type { ClipArchitecture } from '../../models/architecture.ts';
+import { clipPreprocessing } from '../../models/preprocessing.ts';
+import { loadTokenizer } from '../../text/load-tokenizer.ts';
+import { openAiVocabularyFile } from '../../text/openai-vocabulary.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import type { TrainingConfig } from '../config.ts';
+import type { TokenizerConfig } from '../data/config.ts';
+import { architectureOf, preprocessingOf } from './architecture-config.ts';
+import type { PublishedModel } from './publish.ts';
+
+export interface Beginning extends PublishedModel {
+  tokenizer: Tokenizer;
+}
+
+/** A vocabulary learned from the data, with its files. */
+export interface LearnedTokenizer {
+  tokenizer: Tokenizer;
+  files: Readonly<Record<string, string>>;
+}
+
+/** The model that a configuration begins with; nothing where all of it is new. */
+export async function findFirstModel(config: TrainingConfig): Promise<Checkpoint | undefined> {
+  const source = config.initialise?.from ?? (config.architecture === undefined ? bundledModel : undefined);
+  return source === undefined ? undefined : openCheckpoint(await findModel(source));
+}
+
+/** Side of the pictures that the network will see. */
+export function imageSizeOf({ architecture }: TrainingConfig, model: Checkpoint | undefined): number {
+  return (architecture ?? model!.architecture).image.imageSize;
+}
+
+/**
+ * @param earlier the folder of an earlier part of the training, whose tokenizer it keeps
+ * @param learnTokenizer called where a vocabulary is to be learned
+ * @throws EidosError `invalid_option` where the configuration contradicts the model that it begins with
+ */
+export async function beginTraining(
+  config: TrainingConfig,
+  model: Checkpoint | undefined,
+  earlier: string | undefined,
+  learnTokenizer: (wanted: VocabularyConfig) => Promise<LearnedTokenizer>,
+): Promise<Beginning> {
+  const wanted =
+    config.tokenizer ?? (model === undefined ? { train: defaultVocabulary } : { from: model.folder });
+  const { tokenizer, files } =
+    'from' in wanted
+      ? await readTokenizer(wanted.from, config, model)
+      : earlier === undefined
+        ? await learnTokenizer(wanted.train)
+        : await readTokenizer(earlier, config, undefined);
+  const architecture = architectureFor(config, model, tokenizer);
+  requireFittingTokenizer(architecture, tokenizer);
+  return {
+    architecture,
+    preprocessing: preprocessingOf(
+      config.preprocessing,
+      architecture.image.imageSize,
+      model?.preprocessing ?? clipPreprocessing,
+    ),
+    tokenizer,
+    tokenizerFiles: files,
+    firstValues: model === undefined ? new Map() : await valuesOf(model, architecture, config),
+  };
+}
+
+export type VocabularyConfig = Extract<TokenizerConfig, { train: unknown }>['train'];
+
+const defaultVocabulary = { size: 8192, contextLength: 32, texts: [] };
+
+function architectureFor(
+  config: TrainingConfig,
+  model: Checkpoint | undefined,
+  tokenizer: Tokenizer,
+): ClipArchitecture {
+  if (config.architecture !== undefined) {
+    return architectureOf(config.architecture, tokenizer, config.probability ?? 'softmax');
+  }
+  const { architecture } = model!;
+  const probability = config.probability ?? architecture.probability;
+  return {
+    ...architecture,
+    probability,
+    logitBias: architecture.logitBias || probability === 'sigmoid',
+  };
+}
+
+function requireFittingTokenizer({ text }: ClipArchitecture, tokenizer: Tokenizer): void {
+  const { vocabularySize, contextLength } = tokenizer;
+  if (text.vocabularySize !== vocabularySize || text.contextLength !== contextLength) {
+    throw new EidosError(
+      'invalid_option',
+      `"tokenizer" has ${vocabularySize} tokens and rows of ${contextLength}, the model ${text.vocabularySize} and ${text.contextLength}: leave it out to take the model's own, or give an "architecture" to begin the text tower anew.`,
+    );
+  }
+}
+
+/** Files that a tokenizer may consist of. */
+const tokenizerFileNames = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'vocab.json',
+  'merges.txt',
+  openAiVocabularyFile,
+];
+
+async function readTokenizer(
+  folder: string,
+  config: TrainingConfig,
+  model: Checkpoint | undefined,
+): Promise<{ tokenizer: Tokenizer; files: Record<string, Uint8Array> }> {
+  // A model keeps its sizes; for a new architecture those of the files count.
+  const sizes =
+    config.architecture === undefined && model !== undefined
+      ? {
+          contextLength: model.architecture.text.contextLength,
+          vocabularySize: model.architecture.text.vocabularySize,
+        }
+      : {};
+  const tokenizer = await loadTokenizer(folder, sizes);
+  const files: Record<string, Uint8Array> = {};
+  for (const name of tokenizerFileNames) {
+    const content = await readFile(join(folder, name)).catch(() => undefined);
+    if (content !== undefined) files[name] = content;
+  }
+  return { tokenizer, files };
+}
+
+/** The model's weights for the towers that begin with them. */
+async function valuesOf(
+  model: Checkpoint,
+  architecture: ClipArchitecture,
+  { initialise }: TrainingConfig,
+): Promise<Map<string, FloatTensor>> {
+  const only = initialise?.only;
+  const values = new Map<string, FloatTensor>();
+  for (const [name, shape] of canonicalShapes(architecture)) {
+    const tower = name.split('.')[0]!;
+    if (only !== undefined && !only.some((wanted) => wanted === tower)) continue;
+    const stored = model.parameters.get(name);
+    // The bias of the sigmoid loss may be new to the model.
+    if (stored === undefined && name === 'logit_bias') continue;
+    const storedShape = stored?.transposed === true ? stored.shape.toReversed() : stored?.shape;
+    if (stored === undefined || storedShape!.join() !== shape.join()) {
+      throw new EidosError(
+        'invalid_option',
+        `"initialise.from": ${model.folder} has ${stored === undefined ? 'no' : `[${storedShape}] as`} ${name}, the architecture [${shape}]. Give the same "architecture", or name in "initialise.only" the tower that fits.`,
+      );
+    }
+    values.set(name, { data: await readParameter(stored), shape: [...shape] });
+  }
+  return values;
+}

@@ -1,0 +1,98 @@
+/** The data of a training, as the loop and the network want them. */
+import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import { fillTemplate, promptTemplates } from '../../text/templates.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import { trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
+import type { TrainingConfig } from '../config.ts';
+import { openBatches } from '../data/loader.ts';
+import { openData, type TrainingData } from '../data/training-data.ts';
+import type { Tensors } from '../step/program.ts';
+import type { LearnedTokenizer } from './beginning.ts';
+import type { TrainingEvent } from './events.ts';
+import type { BatchSource } from './loop.ts';
+
+/** Opens the sources; a loss that classifies makes the batches tell classes. */
+export async function openTrainingData(
+  config: TrainingConfig,
+  imageSize: number,
+  onEvent: (event: TrainingEvent) => void,
+): Promise<TrainingData> {
+  const classTargets = config.data.classTargets || config.loss.classification !== undefined;
+  return openData(
+    { ...config.data, classTargets },
+    {
+      imageSize,
+      onProgress: ({ stage, source, done, total }) => {
+        const what =
+          stage === 'packing' ? `Packing the pictures of ${source}` : `Asking the teacher about ${source}`;
+        onEvent({ kind: 'preparing', what, done, total });
+      },
+    },
+  );
+}
+
+/** Learns a vocabulary from everything that the data say in words. */
+export async function learnTokenizer(
+  { sources }: TrainingData,
+  { size, contextLength }: { size: number; contextLength: number; texts: string[] },
+): Promise<LearnedTokenizer> {
+  const sentences = sources.flatMap(({ pictures }) =>
+    pictures.flatMap(({ description: { captions, concepts, features, sentences } }) => [
+      ...Object.values(captions).flatMap((all = []) => all),
+      ...concepts.flatMap(({ words }) => Object.values(words).flatMap((all = []) => all)),
+      ...features,
+      ...sentences,
+    ]),
+  );
+  const { tokenizer, files } = trainBytePairVocabulary(sentences, { size, contextLength });
+  return { tokenizer, files };
+}
+
+export interface OpenedBatches extends BatchSource {
+  /** Samples that turned out broken so far. */
+  broken(): { count: number; examples: readonly string[] };
+  close(): Promise<void>;
+}
+
+/** @param firstStep steps that are behind */
+export async function openTrainingBatches(
+  data: TrainingData,
+  config: TrainingConfig,
+  { preprocessing, tokenizer }: { preprocessing: ImagePreprocessing; tokenizer: Tokenizer },
+  firstStep: number,
+): Promise<OpenedBatches> {
+  const loader = await openBatches(data, {
+    preprocessing,
+    tokenizer,
+    batch: config.batch,
+    seed: config.seed,
+    firstStep,
+    threads: config.threads.data,
+    pixels: config.imageTower.kind === 'model',
+  });
+  let step = firstStep;
+  return {
+    async next() {
+      const number = step++;
+      const tensors = { ...(await loader.next()) } as Tensors;
+      return { tensors, samples: () => loader.namesOf(number) };
+    },
+    broken: () => loader.broken,
+    close: () => loader.close(),
+  };
+}
+
+/** The words of every class through the tokenizer, [classes, length], for a loss that embeds them in each step. */
+export function classTokens({ classes }: TrainingData, tokenizer: Tokenizer): Tensors {
+  const { data, shape } = tokenizer.tokenize(classSentences({ classes }));
+  return { class_tokens: { type: 'int64', data, shape } };
+}
+
+/** A sentence for each class. */
+export function classSentences({ classes }: Pick<TrainingData, 'classes'>): string[] {
+  const [template] = promptTemplates.simple;
+  return classes.map(({ words, key }) => {
+    const name = words.en?.[0] ?? Object.values(words)[0]?.[0] ?? key;
+    return fillTemplate(template, name);
+  });
+}

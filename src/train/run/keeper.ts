@@ -1,0 +1,171 @@
+/** What happens between the steps of a training: checkpoints, evaluations, the model's folder, the report. */
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TrainingConfig } from '../config.ts';
+import { listCheckpoints, type TrainingProgress, tidyCheckpoints, writeCheckpoint } from './checkpoints.ts';
+import type { EnergyMeter } from './energy.ts';
+import { evaluateModel, type OpenedSet } from './evaluation.ts';
+import type { TrainingEvent } from './events.ts';
+import { shareDone } from './loop.ts';
+import type { MetricsLog, StepLine } from './metrics-log.ts';
+import type { Network } from './network.ts';
+import type { TrainingPlaces } from './places.ts';
+import { type PublishedModel, publishedNames, publishModel } from './publish.ts';
+import { htmlReport, type ReportFacts } from './report.ts';
+import { syncFolder, writeWholeFile, writing } from './whole-file.ts';
+
+export interface KeeperParts {
+  config: TrainingConfig;
+  /** The configuration in full, as JSON. */
+  configText: string;
+  places: TrainingPlaces;
+  network: Network;
+  model: PublishedModel;
+  sets: readonly OpenedSet[];
+  log: MetricsLog;
+  energy: EnergyMeter;
+  facts: readonly string[];
+  /** The newest checkpoint of an earlier part of the training. */
+  lastCheckpoint: string | undefined;
+  onEvent: (event: TrainingEvent) => void;
+}
+
+export interface Keeper {
+  onLine(line: StepLine): Promise<void>;
+  afterStep(progress: TrainingProgress): Promise<void>;
+  lastCheckpoint(): string | undefined;
+  /**
+   * Saves where the training stands, if that has not been done, and says in the report how it ended.
+   * @returns the checkpoint's path
+   */
+  finish(progress: TrainingProgress, ended: 'done' | 'stopped'): Promise<string>;
+  /** Says in the report what went wrong. The disk may be what it was, so that this may fail in silence. */
+  fail(progress: TrainingProgress, error: unknown): Promise<void>;
+}
+
+/** Milliseconds between two renewals of the report. */
+const reportPause = 10_000;
+
+export function createKeeper(parts: KeeperParts): Keeper {
+  const { config, places, network, log, energy, onEvent } = parts;
+  const { everySteps, everyMinutes, keepLast } = config.checkpoints;
+  let lastPath = parts.lastCheckpoint;
+  let savedStep = -1;
+  let savedMinutes: number | undefined;
+  let evaluatedStep = log.lines.findLast(({ kind }) => kind === 'evaluation')?.step ?? 0;
+  let reported = 0;
+
+  async function save(progress: TrainingProgress): Promise<string> {
+    if (lastPath !== undefined && savedStep === progress.step) return lastPath;
+    const use = await energy.read();
+    progress.kilowattHours = use.kilowattHours;
+    const { step, minutes } = progress;
+    await log.append({ kind: 'energy', step, minutes, ...use });
+    lastPath = await writeCheckpoint(places.checkpoints, await network.getState(), {
+      progress,
+      config: parts.configText,
+    });
+    savedStep = step;
+    savedMinutes = minutes;
+    await tidyCheckpoints(places.checkpoints, { keepLast, best: progress.best?.step });
+    onEvent({ kind: 'checkpoint', step, path: lastPath });
+    if (parts.sets.length === 0) await publish(places.output, progress);
+    return lastPath;
+  }
+
+  async function publish(folder: string, { step, minutes }: TrainingProgress): Promise<void> {
+    const names = publishedNames(parts.model.architecture, new Set(network.stateNames));
+    const wanted = [...names.values()].filter((name) => network.stateNames.includes(name));
+    const notes = { eidos_training: JSON.stringify({ step, minutes }) };
+    await publishModel(folder, parts.model, await network.getState(wanted), notes);
+  }
+
+  async function evaluateNow(progress: TrainingProgress): Promise<void> {
+    if (parts.sets.length === 0 || evaluatedStep === progress.step) return;
+    evaluatedStep = progress.step;
+    await publish(places.candidate, progress);
+    const threads = config.threads.network;
+    const { measurements, score } = await evaluateModel(places.candidate, parts.sets, { threads });
+    const { step, minutes } = progress;
+    const line = { kind: 'evaluation' as const, step, minutes, measurements, score };
+    await log.append(line);
+    const isBest = progress.best === undefined || score > progress.best.score;
+    if (isBest) {
+      progress.best = { step, score };
+      await moveFiles(places.candidate, places.output);
+      // The best one can only be gone back to if it is kept.
+      await save(progress);
+    }
+    await rm(places.candidate, { recursive: true, force: true });
+    onEvent({ ...line, isBest });
+  }
+
+  async function report(progress: TrainingProgress, state: string, running: boolean): Promise<void> {
+    reported = performance.now();
+    const facts: ReportFacts = {
+      name: places.name,
+      config: parts.configText,
+      summary: parts.facts,
+      state,
+      best: progress.best?.step,
+      ...(running ? { reloadSeconds: 30 } : {}),
+    };
+    await writeWholeFile(places.report, htmlReport(log.lines, facts));
+  }
+
+  return {
+    lastCheckpoint: () => lastPath,
+
+    async onLine(line) {
+      await log.append(line);
+      const done = shareDone(line, config.until);
+      const minutesLeft =
+        'minutes' in config.until ? config.until.minutes - line.minutes : remaining(line, done);
+      onEvent({ ...line, done, minutesLeft: Math.max(0, minutesLeft) });
+    },
+
+    async afterStep(progress) {
+      const { step, minutes } = progress;
+      savedMinutes ??= minutes;
+      const isEvaluated = config.evaluation !== undefined && step % config.evaluation.everySteps === 0;
+      if (isEvaluated) await evaluateNow(progress);
+      const isDue =
+        everySteps === undefined ? minutes - savedMinutes >= everyMinutes : step % everySteps === 0;
+      if (isDue) await save(progress);
+      if (isEvaluated || isDue || performance.now() - reported > reportPause) {
+        await report(progress, 'Running', true);
+      }
+    },
+
+    async finish(progress, ended) {
+      if (ended === 'done') await evaluateNow(progress);
+      const checkpoint = await save(progress);
+      // Stopped before the first evaluation there would be no model yet.
+      if (progress.best === undefined && parts.sets.length > 0) await publish(places.output, progress);
+      await report(progress, ended === 'done' ? 'Done' : 'Stopped; --resume goes on', false);
+      return checkpoint;
+    },
+
+    async fail(progress, error) {
+      const message = error instanceof Error ? error.message : String(error);
+      await report(progress, `Ended by an error: ${message}`, false).catch(() => undefined);
+    },
+  };
+}
+
+/** Minutes left at the mean pace so far. */
+function remaining({ minutes }: StepLine, done: number): number {
+  return done > 0 ? (minutes / done) * (1 - done) : Number.NaN;
+}
+
+async function moveFiles(from: string, to: string): Promise<void> {
+  await writing(to, async () => {
+    for (const name of await readdir(from)) await rename(join(from, name), join(to, name));
+  });
+  await syncFolder(to);
+}
+
+/** The newest checkpoint of a folder. */
+export async function newestCheckpoint(folder: string): Promise<string | undefined> {
+  return (await listCheckpoints(folder)).at(-1)?.path;
+}

@@ -1,0 +1,93 @@
+/** Going on with a training: it must be the same one. */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EidosError } from '../../errors.ts';
+import type { TrainingConfig } from '../config.ts';
+import { readCheckpoint, type TrainingCheckpoint } from './checkpoints.ts';
+import type { TrainingEvent } from './events.ts';
+import { newestCheckpoint } from './keeper.ts';
+import type { TrainingPlaces } from './places.ts';
+
+/** Fields that may differ when a training goes on: they change nothing of what the next step does. */
+const free: ReadonlySet<string> = new Set<keyof TrainingConfig>([
+  'output',
+  'until',
+  'threads',
+  'logEverySteps',
+  'checkpoints',
+  'evaluation',
+  'energy',
+]);
+
+/**
+ * The newest checkpoint of an earlier part of the training, or nothing where it begins.
+ * @throws EidosError `invalid_option` where the folder has a training or a model and this is not to go on with it
+ */
+export async function earlierPart(
+  places: TrainingPlaces,
+  config: TrainingConfig,
+  resume: boolean,
+  onEvent: (event: TrainingEvent) => void,
+): Promise<{ checkpoint: TrainingCheckpoint; path: string } | undefined> {
+  const path = await newestCheckpoint(places.checkpoints);
+  if (!resume) {
+    if (path !== undefined) {
+      throw new EidosError(
+        'invalid_option',
+        `${places.output} holds a training already: go on with --resume, or name another "output".`,
+      );
+    }
+    if ((await exists(join(places.output, 'model.safetensors'))) && !(await exists(places.training))) {
+      throw new EidosError(
+        'invalid_option',
+        `${places.output} holds a model already: name another "output" for the new one.`,
+      );
+    }
+    return undefined;
+  }
+  if (path === undefined) {
+    onEvent({ kind: 'warning', message: `${places.checkpoints} holds no checkpoint: the training begins.` });
+    return undefined;
+  }
+  const checkpoint = await readCheckpoint(path);
+  requireSameTraining(JSON.parse(checkpoint.config) as TrainingConfig, config);
+  return { checkpoint, path };
+}
+
+/** @throws EidosError `invalid_option` naming the fields that differ */
+export function requireSameTraining(before: TrainingConfig, now: TrainingConfig): void {
+  const fields = new Set([...Object.keys(before), ...Object.keys(now)] as (keyof TrainingConfig)[]);
+  const differing = [...fields]
+    .filter((field) => !free.has(field))
+    .flatMap((field) => differences(before[field], now[field], field));
+  if (differing.length === 0) return;
+  throw new EidosError(
+    'invalid_option',
+    `--resume goes on with the same training, but the configuration differs: ${differing.slice(0, 5).join('; ')}. Take them back, or begin another training with this one as "initialise.from".`,
+  );
+}
+
+function differences(before: unknown, now: unknown, place: string): string[] {
+  if (JSON.stringify(before) === JSON.stringify(now)) return [];
+  if (!isObject(before) || !isObject(now)) {
+    return [`"${place}" was ${shown(before)} and is ${shown(now)}`];
+  }
+  const keys = new Set([...Object.keys(before), ...Object.keys(now)]);
+  return [...keys].flatMap((key) => differences(before[key], now[key], `${place}.${key}`));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

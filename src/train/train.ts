@@ -1,0 +1,154 @@
+/** A training from its configuration to the model's folder. */
+import { mkdir } from 'node:fs/promises';
+import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } from './config.ts';
+import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
+import type { TrainingProgress } from './run/checkpoints.ts';
+import {
+  classTokens,
+  learnTokenizer,
+  type OpenedBatches,
+  openTrainingBatches,
+  openTrainingData,
+} from './run/data.ts';
+import { type EnergyUse, openEnergyMeter } from './run/energy.ts';
+import { openEvaluatedSets } from './run/evaluation.ts';
+import type { TrainingEvent } from './run/events.ts';
+import { factsOf } from './run/facts.ts';
+import { createKeeper } from './run/keeper.ts';
+import { type LoopEnd, runLoop } from './run/loop.ts';
+import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metrics-log.ts';
+import { type Network, openNetwork } from './run/network.ts';
+import { trainingPlaces } from './run/places.ts';
+import { requirePublishable } from './run/publish.ts';
+import { earlierPart } from './run/resumption.ts';
+import { writeWholeFile, writing } from './run/whole-file.ts';
+
+export interface TrainOptions {
+  /** Whether to go on from the newest checkpoint of the output folder; without one it begins. @default false */
+  resume?: boolean;
+  /** Lets the step that runs end, saves, and returns. */
+  signal?: AbortSignal;
+  /** Threads of the network, over what the configuration says. */
+  threads?: number;
+  /** Where relative paths of a configuration that is an object begin. @default the working directory */
+  folder?: string;
+  onEvent?: (event: TrainingEvent) => void;
+}
+
+export interface TrainingResult {
+  /** `stopped` where the signal came first. */
+  ended: LoopEnd;
+  step: number;
+  minutes: number;
+  /** The folder of the model. */
+  model: string;
+  checkpoint: string;
+  report: string;
+  energy: EnergyUse;
+  /** Samples that could not be trained on. */
+  broken: { count: number; examples: readonly string[] };
+  /** The step whose weights the folder has, where sets were measured. */
+  bestStep?: number;
+  lastEvaluation?: EvaluationLine;
+}
+
+/**
+ * Trains a model. What it writes: the model in `output`, and below `output/training` the configuration, checkpoints,
+ * `metrics.jsonl` and `report.html`.
+ * @param config a JSON file, or the configuration itself
+ * @throws EidosError `invalid_option`, `not_found`, `invalid_image` for what is wrong with configuration or data;
+ * `not_finite`, `write_failed`, `engine_failed`, after which the newest checkpoint is still there
+ */
+export async function train(
+  config: string | TrainingConfigInput,
+  options: TrainOptions = {},
+): Promise<TrainingResult> {
+  const { onEvent = () => undefined, signal, resume = false } = options;
+  const full = await readTrainingConfig(config, options);
+  onEvent({ kind: 'config', config: full });
+  const places = trainingPlaces(full.output);
+  const earlier = await earlierPart(places, full, resume, onEvent);
+  const sets = full.evaluation === undefined ? [] : await openEvaluatedSets(full.evaluation);
+  const progress = earlier?.checkpoint.progress ?? beginningOfAll();
+  const energy = await openEnergyMeter(full.energy, progress.kilowattHours);
+
+  const firstModel = await findFirstModel(full);
+  const data = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent);
+  const model = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
+    learnTokenizer(data, wanted),
+  );
+
+  const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};
+  try {
+    opened.network = await openNetwork(model.architecture, stepOptions(full, data.classes.length), {
+      values: earlier?.checkpoint.state ?? model.firstValues,
+      seed: full.seed,
+      threads: options.threads ?? full.threads.network,
+      constants: full.loss.classification === undefined ? {} : classTokens(data, model.tokenizer),
+    });
+    requirePublishable(model, opened.network.stateNames);
+    const configText = JSON.stringify(full, undefined, 2);
+    await writing(places.training, () => mkdir(places.training, { recursive: true }));
+    await writeWholeFile(places.config, `${configText}\n`);
+    opened.log = await openMetricsLog(places.metrics, progress.step);
+    opened.batches = await openTrainingBatches(data, full, model, progress.step);
+    const facts = factsOf(full, data, model, opened.network);
+    const keeper = createKeeper({
+      config: full,
+      configText,
+      places,
+      network: opened.network,
+      model,
+      sets,
+      log: opened.log,
+      energy,
+      facts,
+      lastCheckpoint: earlier?.path,
+      onEvent,
+    });
+    onEvent({ kind: 'begun', step: progress.step, facts, report: places.report });
+    try {
+      const ended = await runLoop(opened.network, opened.batches, full, progress, keeper, signal);
+      const checkpoint = await keeper.finish(progress, ended);
+      const lastEvaluation = opened.log.lines.findLast((line) => line.kind === 'evaluation');
+      return {
+        ended,
+        step: progress.step,
+        minutes: progress.minutes,
+        model: places.output,
+        checkpoint,
+        report: places.report,
+        energy: await energy.read(),
+        broken: opened.batches.broken(),
+        ...(progress.best === undefined ? {} : { bestStep: progress.best.step }),
+        ...(lastEvaluation === undefined ? {} : { lastEvaluation }),
+      };
+    } catch (error) {
+      await keeper.fail(progress, error);
+      throw error;
+    }
+  } finally {
+    await opened.log?.close();
+    await opened.batches?.close();
+    await opened.network?.close();
+  }
+}
+
+function beginningOfAll(): TrainingProgress {
+  return { step: 0, minutes: 0, kilowattHours: 0, window: { steps: 0, sums: {} } };
+}
+
+function stepOptions(config: TrainingConfig, classes: number) {
+  const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
+  return {
+    batch,
+    chunk,
+    targets: true,
+    classes: classes === 0 ? undefined : classes,
+    loss,
+    optimizer,
+    regularisation,
+    freeze,
+    imageTower,
+  };
+}
