@@ -1,0 +1,29 @@
+/** Starts the page. */
+import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
+import '@mantine/core/styles.css';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { App } from './app.tsx';
+import './design/page.css';
+import { theme } from './design/theme.ts';
+import { LanguageProvider } from './language/language.tsx';
+import { queries } from './server.ts';
+import { SynchronisationProvider } from './shell/synchronisation.tsx';
+
+// The same name is read by public/appearance.js before the first paint.
+const appearance = localStorageColorSchemeManager({ key: 'eidos-appearance' });
+
+createRoot(document.getElementById('page')!).render(
+  <StrictMode>
+    <MantineProvider theme={theme} colorSchemeManager={appearance} defaultColorScheme="auto">
+      <LanguageProvider>
+        <QueryClientProvider client={queries}>
+          <SynchronisationProvider>
+            <App />
+          </SynchronisationProvider>
+        </QueryClientProvider>
+      </LanguageProvider>
+    </MantineProvider>
+  </StrictMode>,
+);

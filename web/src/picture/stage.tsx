@@ -1,0 +1,28 @@
+/** The picture itself, as large as the window allows: the small one at once, the sharp one when it is there. */
+import { useState } from 'react';
+import type { Picture } from '../../../src/client/index.ts';
+import { useMessages } from '../language/language.tsx';
+import { server } from '../server.ts';
+import { fileName } from './file-name.ts';
+import styles from './picture-view.module.css';
+
+export function Stage({ id, picture }: { id: string; picture: Picture | undefined }) {
+  const messages = useMessages();
+  const [state, setState] = useState<'coming' | 'there' | 'broken'>('coming');
+  if (state === 'broken') return <p className={styles.broken}>{messages.picture.broken}</p>;
+  return (
+    <div className={styles.stage}>
+      <img
+        src={server.thumbnailUrl(id, '1280')}
+        alt={picture?.caption ?? (picture === undefined ? '' : messages.picture.of(fileName(picture.image)))}
+        width={picture?.width}
+        height={picture?.height}
+        style={
+          state === 'coming' ? { backgroundImage: `url("${server.thumbnailUrl(id, '320')}")` } : undefined
+        }
+        onLoad={() => setState('there')}
+        onError={() => setState('broken')}
+      />
+    </div>
+  );
+}
