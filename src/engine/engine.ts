@@ -57,6 +57,15 @@ export interface ProgramRecipe {
   build(): Promise<Program>;
 }
 
+/** An input or output of a program. */
+export interface ProgramPort {
+  name: string;
+  /** onnxruntime's name of the element type, such as `float32`. */
+  type: string;
+  /** Numbers, and names for dimensions that a run decides. */
+  shape: readonly (number | string)[];
+}
+
 export interface Session {
   /** Where it runs. */
   readonly device: Device;
@@ -74,6 +83,8 @@ export interface Session {
   /** Arrays that stay in the engine between runs, as the parameters of a training step do. */
   setState(tensors: Readonly<Record<string, RuntimeTensor>>): Promise<void>;
   getState(names: readonly string[]): Promise<Record<string, RuntimeTensor>>;
+  /** What the program reads and writes, as a program from elsewhere says it. */
+  ports(): Promise<{ inputs: ProgramPort[]; outputs: ProgramPort[] }>;
   /** Gives the memory back. */
   release(): Promise<void>;
 }
@@ -239,6 +250,9 @@ function createSession(worker: EngineWorker, session: number, device: Device, lo
     },
     async getState(names) {
       return (await call('getState', { names })) as Record<string, RuntimeTensor>;
+    },
+    async ports() {
+      return (await call('ports', {})) as { inputs: ProgramPort[]; outputs: ProgramPort[] };
     },
     async release() {
       if (released) return;

@@ -85,6 +85,17 @@ const handlers = {
     return answer(wanted, () => false);
   },
 
+  async ports({ session: id }) {
+    const { inputMetadata, outputMetadata } = entry(id).session;
+    const ports = (/** @type {readonly ort.InferenceSession.ValueMetadata[]} */ all) =>
+      all.map((port) => ({
+        name: port.name,
+        type: port.isTensor ? port.type : 'none',
+        shape: port.isTensor ? [...port.shape] : [],
+      }));
+    return { value: { inputs: ports(inputMetadata), outputs: ports(outputMetadata) } };
+  },
+
   async release({ session: id }) {
     const { session } = entry(id);
     entries.delete(id);
