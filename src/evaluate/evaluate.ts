@@ -8,12 +8,14 @@ import { type PromptTemplateSet, promptTemplates, resolveTemplates } from '../te
 import type { Dataset, Language } from './dataset.ts';
 import { type Labels, wordsOfClasses } from './labels.ts';
 import { retrievalRanks, type Share, shareWithin } from './metrics.ts';
-import { type MeasuredPictures, measurePictures, type UnreadablePicture } from './pictures.ts';
+import { type MeasuredPictures, measurePictures } from './pictures.ts';
+import type { UnreadablePicture } from './reading.ts';
 import { type Classifier, createClassifiers, embedSentences } from './sentences.ts';
 
 /** Accuracy: the right class is among the first k. Recall: a right picture or text is among the first k. */
 export type MetricName =
   | `accuracy@${(typeof accuracyPlaces)[number]}`
+  | `linear_probe_accuracy@${(typeof accuracyPlaces)[number]}`
   | `${'text_to_image' | 'image_to_text'}_recall@${(typeof recallPlaces)[number]}`;
 
 /** A figure with everything needed to read it. */

@@ -17,7 +17,15 @@ export {
   type MetricName,
 } from './evaluate.ts';
 export { type Labels, readLabelsFile } from './labels.ts';
+export {
+  fitLinearProbe,
+  type LinearProbe,
+  type LinearProbeOptions,
+  probeProbabilities,
+} from './linear-probe.ts';
 export { type RetrievalRanks, rankOf, retrievalRanks, type Share, shareWithin } from './metrics.ts';
 export { openDataset } from './open.ts';
-export type { UnreadablePicture } from './pictures.ts';
+export { evaluateLinearProbe, type LinearProbeEvaluationOptions } from './probe.ts';
+export type { UnreadablePicture } from './reading.ts';
+export { type Calibration, calibration, type Separation, separation } from './scores.ts';
 export { type Interval, wilsonInterval } from './wilson.ts';

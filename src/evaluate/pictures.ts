@@ -1,16 +1,9 @@
 /** A data set's way through the image encoder: ranks of the right classes, and vectors of pictures with captions. */
 import type { Clip } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/embeddings.ts';
-import { EidosError } from '../errors.ts';
-import type { ImageSource } from '../image/source.ts';
-import type { Dataset, Language, Sample } from './dataset.ts';
+import type { Dataset, Language } from './dataset.ts';
 import { rankOf } from './metrics.ts';
-
-/** A picture that could not be read, by the set's own name for it. */
-export interface UnreadablePicture {
-  image: string;
-  error: EidosError;
-}
+import { countFailures, type FailureOptions, readable, type UnreadablePicture } from './reading.ts';
 
 export interface MeasuredPictures {
   /** Pictures that could be read. */
@@ -26,15 +19,13 @@ export interface MeasuredPictures {
   unreadable: UnreadablePicture[];
 }
 
-export interface PictureOptions {
+export interface PictureOptions extends FailureOptions {
   language: Language;
   /** The class vectors of each classifier, [classes, embeddingSize]. */
   matrices: readonly Embeddings[];
-  maxUnreadableShare?: number;
   batchSize?: number;
   signal?: AbortSignal;
   onProgress?: (progress: { stage: 'pictures'; done: number; total: number }) => void;
-  onUnreadable?: (picture: UnreadablePicture) => void;
 }
 
 /**
@@ -86,56 +77,4 @@ export async function measurePictures(
   const captioned = { data: new Float32Array(rows.length * width), shape: [rows.length, width] };
   for (const [at, row] of rows.entries()) captioned.data.set(row, at * width);
   return { count, ranks, captioned, captions, owner, unreadable: failures.all };
-}
-
-/** The pictures of a set as the encoder takes them; what the set itself could not deliver is a failure. */
-function readable(
-  dataset: Dataset,
-  onFailure: (picture: UnreadablePicture) => void,
-): { images: AsyncIterable<ImageSource>; sampleOf: (index: number) => Sample } {
-  const samples = new Map<number, Sample>();
-  async function* pull(): AsyncGenerator<ImageSource> {
-    let index = 0;
-    for await (const sample of dataset.samples()) {
-      const { image, ...rest } = sample;
-      if (image instanceof EidosError) {
-        onFailure({ image: sample.name, error: image });
-        continue;
-      }
-      // The picture itself is not kept: the encoder has it.
-      samples.set(index++, { ...rest, image: sample.name });
-      yield image;
-    }
-  }
-  return {
-    images: pull(),
-    sampleOf(index) {
-      const sample = samples.get(index)!;
-      samples.delete(index);
-      return sample;
-    },
-  };
-}
-
-/** Gathers failures, and gives up at once where too many pictures have failed for the figures to mean anything. */
-function countFailures(
-  { name, split, size }: Dataset,
-  { maxUnreadableShare = 0.05, onUnreadable }: PictureOptions,
-) {
-  const all: UnreadablePicture[] = [];
-  const allowed = Math.min(size - 1, Math.max(1, Math.floor(maxUnreadableShare * size)));
-  return {
-    all,
-    add(picture: UnreadablePicture): void {
-      all.push(picture);
-      onUnreadable?.(picture);
-      if (all.length <= allowed) return;
-      const some = all.slice(0, 3).map(({ image }) => image);
-      throw new EidosError(
-        'invalid_image',
-        `Too many pictures of ${name} ("${split}") cannot be read, such as ${some.join(', ')}; at most ${allowed} of ${size} may fail. The last one: ${picture.error.message}`,
-        { cause: picture.error },
-      );
-    },
-  };
 }

@@ -6,6 +6,7 @@ import { loadClip } from '../../src/clip/load.ts';
 import type { Measurement } from '../../src/evaluate/evaluate.ts';
 import { evaluate } from '../../src/evaluate/evaluate.ts';
 import { openDataset } from '../../src/evaluate/open.ts';
+import { evaluateLinearProbe } from '../../src/evaluate/probe.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 import { type Colour, colourModel, jsonLines, sheet, square, tar, writeFiles } from './tiny-sets.ts';
 
@@ -337,4 +338,28 @@ test('a real model is measured by the cosines of its embeddings', async () => {
     await clip.close();
     await rm(path, { recursive: true });
   }
+});
+
+describe('a linear probe', () => {
+  test('learns from one part what it is measured by on the other', async () => {
+    await writeFiles(folder, {
+      'train/red/1.png': pictures.red,
+      'train/green/2.png': pictures.green,
+      'train/blue/3.png': pictures.blue,
+      'test/red/4.png': pictures.red,
+      'test/green/5.png': pictures.blue,
+      'test/blue/6.png': pictures.blue,
+    });
+    const train = await openDataset(folder, { split: 'train' });
+    const evaluation = await evaluateLinearProbe(colourModel(), train, await openDataset(folder));
+    expect(figures(evaluation.measurements)).toEqual({ 'linear_probe_accuracy@1': [2 / 3, 3] });
+  });
+
+  test('refuses parts of different classes', async () => {
+    await writeFiles(folder, { 'red/1.png': pictures.red, 'green/2.png': pictures.green });
+    const other = `${folder}-other`;
+    await writeFiles(other, { 'red/1.png': pictures.red, 'blue/2.png': pictures.blue });
+    const run = evaluateLinearProbe(colourModel(), await openDataset(other), await openDataset(folder));
+    await expect(run).rejects.toThrow(/same classes/);
+  });
 });

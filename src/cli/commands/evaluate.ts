@@ -12,6 +12,7 @@ interface Options extends ModelOptions, TemplateOptions {
   where?: string[];
   labelsFile?: string;
   eachTemplate?: boolean;
+  linearProbe?: string | true;
   language: Language;
 }
 
@@ -29,6 +30,10 @@ export function evaluateCommand(): Command {
         )
         .option('--labels-file <file>', 'words for classes: a line a class, "name<TAB>words | synonym"')
         .option('--each-template', 'accuracy for each sentence alone, too')
+        .option(
+          '--linear-probe [part]',
+          'instead: a linear classifier on the embeddings, fitted to this part (default: train)',
+        )
         .addOption(
           new Option('--language <code>', 'of captions, templates and labels')
             .choices(['en', 'de'])
@@ -56,6 +61,8 @@ of five classes, are left out.
 Classes are called by the set's own names (underscores as spaces; the first of WordNet's names) where no labels file
 has words for them. A class is the mean of all its sentences: every template with every synonym. The template is
 "a photo of a {}." or "ein Foto von: {}." where none is given.
+--linear-probe fits multinomial logistic regression (C = 1, as scikit-learn's) to the embeddings of one part and measures
+linear_probe_accuracy@1 and @5 on the other; no words are used.
 Intervals are Wilson's (1927). They take trials as independent, which captions of one picture are not quite.
 Pictures that cannot be read are named and left out; more than one in twenty are an error.
 
@@ -72,19 +79,29 @@ Exit status: 0, 1 when a picture could not be read (the others are measured), 2 
 async function run(options: Options): Promise<void> {
   const templates = templatesOf(options);
   const where = fieldsOf(options.where);
-  const { evaluate, openDataset, readLabelsFile } = await import('../../evaluate/index.ts');
+  const { evaluate, evaluateLinearProbe, openDataset, readLabelsFile } = await import(
+    '../../evaluate/index.ts'
+  );
   const dataset = await openDataset(options.dataset, { split: options.split, where });
+  const part = options.linearProbe === true ? 'train' : options.linearProbe;
+  const learned = part === undefined ? undefined : await openDataset(options.dataset, { split: part, where });
   const labels = options.labelsFile === undefined ? undefined : await readLabelsFile(options.labelsFile);
   const clip = await openModel(options);
   const progress = options.quiet || !process.stderr.isTTY ? undefined : await progressBar();
   try {
+    const shown = progress === undefined ? {} : { onProgress: progress.update };
+    if (learned !== undefined) {
+      const evaluation = await evaluateLinearProbe(clip, learned, dataset, shown);
+      progress?.stop();
+      return print(dataset, evaluation, options);
+    }
     const evaluation = await evaluate(clip, dataset, {
       language: options.language,
       ...templates,
       ...(labels === undefined ? {} : { labels }),
       eachTemplate: options.eachTemplate ?? false,
       onWarning: warn(options),
-      ...(progress === undefined ? {} : { onProgress: progress.update }),
+      ...shown,
     });
     progress?.stop();
     print(dataset, evaluation, options);
