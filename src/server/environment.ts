@@ -1,0 +1,39 @@
+/** What a request carries through the server, and what the routes stand on. */
+import type { IncomingMessage } from 'node:http';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { SearchIndex } from '../tasks/search/types.ts';
+import type { BatchingClip } from './batching/batching-clip.ts';
+import type { Access } from './guards/access.ts';
+import type { Metrics } from './metrics.ts';
+import type { Limits } from './options.ts';
+import type { PictureReader } from './pictures/received.ts';
+
+export interface ServerEnvironment {
+  /** Missing where requests come from memory and not from a socket. */
+  Bindings: { incoming?: IncomingMessage };
+  Variables: {
+    /** Names the request in the log and in problems. */
+    requestId: string;
+    /** Comes when nobody waits for the answer any more. */
+    signal: AbortSignal;
+  };
+}
+
+export type Api = OpenAPIHono<ServerEnvironment>;
+
+/** Made once a server. */
+export interface ServerParts {
+  clip: BatchingClip;
+  index: SearchIndex | undefined;
+  limits: Limits;
+  access: Access;
+  readPicture: PictureReader;
+  metrics: Metrics;
+  pageFolder: string | undefined;
+  /** When the server was made, in seconds since 1970. */
+  startedAt: number;
+  /** Comes when what still runs is given up. */
+  closing: AbortSignal;
+  /** Whether new requests should go elsewhere. */
+  isShuttingDown(): boolean;
+}
