@@ -32,7 +32,7 @@ async function lossOf(
   const shape = [rows.length, rows[0]!.length];
   const x = input('x', shape);
   const value = loss(x);
-  const feeds = { x: { type: 'float32' as const, shape, data: rows.flat() } };
+  const feeds = { x: { type: 'float32' as const, shape, data: Float64Array.from(rows.flat()) } };
   const [found, gradient] = await run(engine, [value, ...differentiate(value, [x])], feeds);
   expect(found!.shape).toEqual([]);
   return { value: Number(found!.data[0]), gradient: Array.from(gradient!.data as Float32Array) };

@@ -27,9 +27,9 @@ export function layerFactors(names: readonly string[], decay: number): Map<strin
 /** What a tower does once its blocks are through. */
 const afterBlocks = /^(image|text)\.(norm_after|pool|projection|attention_pool|head)\b/;
 
-/** A tower's block by the beginning of its name: `image.blocks.3`, `image.stages.1.0`. */
+/** A tower's block by the beginning of its name: `image.blocks.3`, `image.stages.1.0` or `image.stages.1.downsample`. */
 function placeOf(name: string): { tower: 'image' | 'text' | undefined; block: string | undefined } {
   const [, tower] = /^(image|text)\./.exec(name) ?? [];
-  const [block] = /^(image|text)\.(blocks\.\d+|stages\.\d+\.\d+)\b/.exec(name) ?? [];
+  const [block] = /^(image|text)\.(blocks\.\d+|stages\.\d+\.\w+)\b/.exec(name) ?? [];
   return { tower: tower as 'image' | 'text' | undefined, block };
 }

@@ -33,6 +33,7 @@ export const toy: ClipArchitecture = {
   },
   text: {
     ...tower,
+    layers: 1,
     contextLength: 4,
     vocabularySize: 12,
     causal: true,

@@ -1,0 +1,77 @@
+/** What is left out at random: by seed and step alone, with the right shares, and with the right scale. */
+import { describe, expect, test } from 'vitest';
+import { input } from '../../../src/graph/operations.ts';
+import { regularisationSchema } from '../../../src/train/step/config.ts';
+import { declareInputs } from '../../../src/train/step/inputs.ts';
+import { type Noise, noise } from '../../../src/train/step/noise.ts';
+import { toy } from './toy.ts';
+
+const branches = ['a', 'b', 'c', 'd'];
+
+function towerNoise(options: object, images = 64): Noise {
+  const made = noise(toy, declareInputs(), regularisationSchema.parse(options), { images, texts: 8 });
+  for (const name of branches) made.branch.image?.(name, input(name, [images * 5, 16]));
+  return made;
+}
+
+describe('patches', () => {
+  test('are a given number of different ones for each picture, in their order', () => {
+    const made = towerNoise({ patchDropout: 0.75 });
+    const { data, shape } = made.draw({ seed: 1, step: 1 }).kept_patches!;
+    expect(shape).toEqual([64, 4]);
+    expect(made.keptPatches?.shape).toEqual([64, 4]);
+    const chosen = Array.from({ length: 64 }, (_, row) =>
+      Array.from(data.subarray(4 * row, 4 * row + 4), Number),
+    );
+    for (const row of chosen) {
+      expect(new Set(row).size).toBe(4);
+      expect([...row].sort((a, b) => a - b)).toEqual(row);
+      expect(Math.min(...row)).toBeGreaterThanOrEqual(0);
+      expect(Math.max(...row)).toBeLessThan(16);
+    }
+    // Each patch has its turn: 256 choices of 16 patches.
+    const counts = Array.from({ length: 16 }, (_, patch) => chosen.flat().filter((x) => x === patch).length);
+    expect(Math.min(...counts)).toBeGreaterThan(4);
+    expect(Math.max(...counts)).toBeLessThan(32);
+  });
+
+  test('are all there where none is to be dropped', () => {
+    const made = towerNoise({});
+    expect(made.keptPatches).toBeUndefined();
+    expect(made.branch).toEqual({ image: undefined, text: undefined });
+    expect(made.draw({ seed: 1, step: 1 })).toEqual({});
+  });
+});
+
+describe('branches', () => {
+  test('are passed by more often the later they are, and weigh more where they are not', () => {
+    const made = towerNoise({ stochasticDepth: { image: 0.5 } }, 4000);
+    const drawn = made.draw({ seed: 3, step: 9 });
+    branches.forEach((name, i) => {
+      const dropped = (0.5 * (i + 1)) / 4;
+      const mask = drawn[`keep:${name}`]!.data as Float32Array;
+      const zeros = mask.filter((x) => x === 0).length / 4000;
+      expect(zeros).toBeGreaterThan(dropped - 0.03);
+      expect(zeros).toBeLessThan(dropped + 0.03);
+      expect(mask.reduce((largest, x) => Math.max(largest, x), 0)).toBeCloseTo(1 / (1 - dropped), 5);
+    });
+  });
+});
+
+test('draws depend on seed, step and part, and on nothing else', () => {
+  const options = { patchDropout: 0.5, stochasticDepth: { image: 0.5 } };
+  const made = towerNoise(options);
+  const first = made.draw({ seed: 1, step: 2, part: 3 });
+  made.draw({ seed: 9, step: 9 });
+  expect(made.draw({ seed: 1, step: 2, part: 3 })).toEqual(first);
+  expect(towerNoise(options).draw({ seed: 1, step: 2, part: 3 })).toEqual(first);
+  for (const other of [
+    { seed: 2, step: 2, part: 3 },
+    { seed: 1, step: 3, part: 3 },
+    { seed: 1, step: 2, part: 4 },
+  ]) {
+    const drawn = made.draw(other);
+    expect(drawn.kept_patches!.data).not.toEqual(first.kept_patches!.data);
+    expect(drawn['keep:d']!.data).not.toEqual(first['keep:d']!.data);
+  }
+});
