@@ -1,4 +1,7 @@
 /** `eidos/search`: a folder of pictures, found by words or by a picture. */
+
+export { openIndex } from './open.ts';
+export { parseQuery } from './query/parse.ts';
 export type {
   BrowseOptions,
   DuplicateGroup,

@@ -15,6 +15,11 @@ export interface OpenIndexOptions {
    * with; for a new index the bundled model
    */
   model?: string | undefined;
+  /**
+   * Opens a model by its name in another way than `loadClip(name)`, on another device for example; the index closes
+   * it. @default loadClip
+   */
+  loadModel?: ((name: string) => Promise<Clip>) | undefined;
   /** Makes the index where there is none; without it that is the error `not_found`. @default false */
   create?: boolean | undefined;
   /**
@@ -22,13 +27,18 @@ export interface OpenIndexOptions {
    * @default a folder inside of a local index, $XDG_CACHE_HOME/eidos/search (~/.cache without it) for others
    */
   cacheFolder?: string | undefined;
+  /**
+   * Up to so many pictures every query is compared with every one; beyond, the store's own approximate index over
+   * vectors answers. @default 1,000,000
+   */
+  exactUpTo?: number | undefined;
   /** What the store wants to know for `s3://` and `db://`: keys, region, endpoint. @default the environment */
   storageOptions?: Readonly<Record<string, string>> | undefined;
   /** Told what is worth knowing and no error. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
-/** A folder of pictures with an index of their embeddings. Close it: a thread and a store stand behind it. */
+/** Pictures of some folders with their embeddings. Close it: a thread and a store stand behind it. */
 export interface SearchIndex {
   /** Where the index lies: a folder, `s3://…` or `db://…`. */
   readonly path: string;

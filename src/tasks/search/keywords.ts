@@ -1,0 +1,83 @@
+/** The reverse way: a picture finds the words of a vocabulary that fit it (Radford et al. 2021, section 3.1.4). */
+import type { Clip } from '../../clip/clip.ts';
+import { type Embeddings, meanOfGroups, normalizeRows } from '../../clip/embeddings.ts';
+import { EidosError } from '../../errors.ts';
+import { fillTemplate } from '../../text/templates.ts';
+import type { Keyword, KeywordOptions } from './types.ts';
+import { bestRows } from './vectors/best.ts';
+import { vocabularies } from './vocabulary.ts';
+
+/** Sentences around a word: an average of them is steadier than each of them. */
+const templates = {
+  en: ['a photo of {}', 'a picture with {} in it'],
+  de: ['ein Foto von {}', 'ein Bild mit {}'],
+} as const;
+
+/**
+ * @param image the embedding of a picture, [1, embeddingSize]
+ * @throws EidosError `invalid_option` for an empty vocabulary or a wrong number
+ */
+export async function findKeywords(
+  clip: Clip,
+  image: Embeddings,
+  { vocabulary, language = 'en', topK = 10 }: KeywordOptions,
+): Promise<Keyword[]> {
+  if (!Object.hasOwn(vocabularies, language)) {
+    throw new EidosError('invalid_option', `There are no keywords in "${language}": en and de are there.`);
+  }
+  if (!Number.isInteger(topK) || topK < 1) {
+    throw new EidosError('invalid_option', `topK is ${topK}: it must be a whole number from 1 on.`);
+  }
+  const words = [...new Set((vocabulary ?? vocabularies[language]).map((word) => word.trim()))].filter(
+    Boolean,
+  );
+  if (words.length === 0) {
+    throw new EidosError('invalid_option', 'The vocabulary is empty: name the words to choose from.');
+  }
+  const matrix = await wordMatrix(clip, words, templates[language]);
+  const cosines = clip.similarity(image, matrix).data;
+  const probabilities = judge(clip, cosines);
+  return bestRows(cosines, topK).rows.map((row) => ({
+    keyword: words[row]!,
+    similarity: cosines[row]!,
+    probability: probabilities[row]!,
+  }));
+}
+
+/** Matrices of vocabularies that were asked for, as long as their model lives. */
+const known = new WeakMap<Clip, Map<string, Promise<Embeddings>>>();
+
+/** One unit vector a word, [words, embeddingSize]. */
+function wordMatrix(clip: Clip, words: readonly string[], sentences: readonly string[]): Promise<Embeddings> {
+  const own = known.get(clip) ?? new Map<string, Promise<Embeddings>>();
+  known.set(clip, own);
+  const key = JSON.stringify([words, sentences]);
+  const before = own.get(key);
+  if (before !== undefined) return before;
+  const made = embedWords(clip, words, sentences);
+  made.catch(() => own.delete(key));
+  own.set(key, made);
+  return made;
+}
+
+async function embedWords(
+  clip: Clip,
+  words: readonly string[],
+  sentences: readonly string[],
+): Promise<Embeddings> {
+  const each = await clip.embedTexts(
+    words.flatMap((word) => sentences.map((sentence) => fillTemplate(sentence, word))),
+  );
+  const owner = words.flatMap((_, i) => sentences.map(() => i));
+  return normalizeRows(meanOfGroups(each, owner, words.length));
+}
+
+/** Softmax over the words, or for models that were trained with one a sigmoid for each. */
+function judge({ logitScale, logitBias, config }: Clip, cosines: Float32Array): number[] {
+  const logits = Array.from(cosines, (cosine) => logitScale * cosine + logitBias);
+  if (config.architecture.probability !== 'softmax') return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+  const largest = logits.reduce((a, b) => Math.max(a, b));
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}

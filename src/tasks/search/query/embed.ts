@@ -1,0 +1,68 @@
+/** A query as one vector: the weighted sum of its parts, each of unit length. */
+import type { Clip } from '../../../clip/clip.ts';
+import { normalizeRows } from '../../../clip/embeddings.ts';
+import { EidosError } from '../../../errors.ts';
+import type { QueryKind } from '../relevance/calibration.ts';
+import type { QueryPart, SearchQuery } from '../types.ts';
+import { checkParts, parseQuery } from './parse.ts';
+
+/** Vectors of pictures that are in the index already. */
+export type VectorOf = (id: string) => Promise<Float32Array>;
+
+export interface EmbeddedQuery {
+  /** [embeddingSize], of unit length. */
+  vector: Float32Array;
+  /** `image` as soon as a picture is wanted. */
+  kind: QueryKind;
+  /** The words that are wanted, for the full-text index. */
+  words: string;
+}
+
+/** The parts of a query, whichever way it was written. */
+export function partsOf(query: string | SearchQuery): QueryPart[] {
+  if (typeof query === 'string') return partsOf(parseQuery(query));
+  const { text, image, parts = [] } = query;
+  const all: QueryPart[] = [
+    ...(text === undefined || text.trim() === '' ? [] : [{ text }]),
+    ...(image === undefined ? [] : [{ image }]),
+    ...parts,
+  ];
+  checkParts(all);
+  return all;
+}
+
+/** @throws EidosError `invalid_option` for a query that wants nothing; what reading its pictures throws */
+export async function embedQuery(
+  parts: readonly QueryPart[],
+  clip: () => Promise<Clip>,
+  vectorOf: VectorOf,
+  signal: AbortSignal | undefined,
+): Promise<EmbeddedQuery> {
+  let sum: Float32Array | undefined;
+  for (const part of parts) {
+    const vector = await embedPart(part, clip, vectorOf, signal);
+    sum ??= new Float32Array(vector.length);
+    for (let i = 0; i < vector.length; i++) sum[i]! += (part.weight ?? 1) * vector[i]!;
+  }
+  if (sum === undefined || Math.hypot(...sum) < 1e-6) {
+    throw new EidosError('invalid_option', 'The parts of the query cancel each other: change their weights.');
+  }
+  const wanted = parts.filter(({ weight = 1 }) => weight > 0);
+  return {
+    vector: normalizeRows({ data: sum, shape: [1, sum.length] }).data,
+    kind: wanted.some((part) => !('text' in part)) ? 'image' : 'text',
+    words: wanted.flatMap((part) => ('text' in part ? [part.text] : [])).join(' '),
+  };
+}
+
+async function embedPart(
+  part: QueryPart,
+  clip: () => Promise<Clip>,
+  vectorOf: VectorOf,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  if ('id' in part) return vectorOf(part.id);
+  const model = await clip();
+  if ('text' in part) return (await model.embedTexts(part.text)).data;
+  return (await model.embedImages(part.image, { signal })).data;
+}

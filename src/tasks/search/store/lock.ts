@@ -1,0 +1,99 @@
+/** One writer at a time for an index in a folder: a lock file that names its holder. */
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EidosError } from '../../../errors.ts';
+
+/** The holder touches the file this often; where its process cannot be asked, three times as long means that it died. */
+const heartbeat = 10_000;
+const pollPause = 50;
+
+export interface LockOptions {
+  signal?: AbortSignal | undefined;
+  /** Told once when another process has to be waited for. */
+  onWait?: (() => void) | undefined;
+}
+
+/**
+ * Runs an action while nobody else holds the lock; waits for it. A holder that died, whenever and however, holds
+ * nothing up: its process is asked for, or its silence counts.
+ * @throws EidosError `aborted` while waiting; `write_failed` where the folder cannot be written
+ */
+export async function withIndexLock<T>(
+  path: string,
+  { signal, onWait }: LockOptions,
+  action: () => Promise<T>,
+): Promise<T> {
+  const mark = `${hostname()} ${process.pid} ${randomBytes(6).toString('hex')}`;
+  for (let waited = false; !(await acquire(path, mark)); ) {
+    if (signal?.aborted) throw new EidosError('aborted', 'Waiting for another process was aborted.');
+    if (!waited) onWait?.();
+    waited = true;
+    await delay(pollPause);
+  }
+  const timer = setInterval(() => void touch(path), heartbeat);
+  timer.unref();
+  try {
+    return await action();
+  } finally {
+    clearInterval(timer);
+    // Only what is still ours: who was thought dead (a machine that slept) must not take away another's lock.
+    if ((await readFile(path, 'utf8').catch(() => '')) === mark) await rm(path, { force: true });
+  }
+}
+
+async function acquire(path: string, mark: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'wx');
+    try {
+      await file.writeFile(mark);
+    } finally {
+      await file.close();
+    }
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw new EidosError('write_failed', `${path} cannot be written: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+  await removeIfAbandoned(path);
+  return false;
+}
+
+async function removeIfAbandoned(path: string): Promise<void> {
+  const mark = await readFile(path, 'utf8').catch(() => undefined);
+  if (mark === undefined || !(await isAbandoned(path, mark))) return;
+  // Renaming is what only one of several waiting processes can do; who moved a fresh lock away puts it back.
+  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) === mark) await rm(aside, { force: true });
+    else await rename(aside, path);
+  } catch {
+    // Another process was faster.
+  }
+}
+
+async function isAbandoned(path: string, mark: string): Promise<boolean> {
+  const [host, id] = mark.split(' ');
+  if (host === hostname() && id !== undefined) return !isAlive(Number(id));
+  const status = await stat(path).catch(() => undefined);
+  return status !== undefined && Date.now() - status.mtimeMs > 3 * heartbeat;
+}
+
+function isAlive(id: number): boolean {
+  try {
+    process.kill(id, 0); // asks, and sends nothing
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => undefined);
+}

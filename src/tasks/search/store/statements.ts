@@ -1,0 +1,40 @@
+/** Calls to LanceDB: its failures in the words of eidos, and texts inside of SQL. */
+import { EidosError } from '../../../errors.ts';
+
+/**
+ * Runs an action on the store.
+ * @throws EidosError `write_failed` where the disk or the bucket refuses; `invalid_index` for everything else that
+ * LanceDB finds wrong, which is damage
+ */
+export async function inStore<T>(path: string, kind: 'read' | 'write', action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (cause instanceof EidosError) throw cause;
+    const reason = firstLine(cause);
+    if (kind === 'write' && refusal.test(reason)) {
+      throw new EidosError('write_failed', `The index ${path} cannot be written: ${reason}`, { cause });
+    }
+    if (refusal.test(reason)) {
+      throw new EidosError('not_found', `The index ${path} cannot be reached: ${reason}`, { cause });
+    }
+    throw new EidosError(
+      'invalid_index',
+      `The index ${path} is damaged: ${reason}. Bring it back from a copy, or delete it and index the folders again.`,
+      { cause },
+    );
+  }
+}
+
+const refusal =
+  /no space|disk full|storage ?full|quota|permission denied|read-only|os error (13|28|30|122)\b|credential|forbidden|access ?denied|connection refused|error sending request|timed out/i;
+
+function firstLine(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.split('\n')[0]!.trim().replace(/[.:]$/, '').slice(0, 400);
+}
+
+/** A text as SQL writes it. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,62 @@
+/** Compares what the store knows with what lies in the folders, and says what has to be done. Pure. */
+import type { PictureRow, UnreadableRow } from '../store/rows.ts';
+import type { FoundFile } from './scan.ts';
+
+export interface Plan {
+  /** Rows whose file has the size and time that are stored. */
+  unchanged: number;
+  /** Files that have to be read: new ones, and those whose size or time is another. */
+  toRead: { file: FoundFile; known: PictureRow | undefined }[];
+  /** Rows whose file is gone. One of the files to be read may be it, moved. */
+  gone: PictureRow[];
+  /** Rows that stand for a file that another row stands for already. */
+  doubled: PictureRow[];
+  /** Unreadable files that stay so, as nothing changed. */
+  stillUnreadable: UnreadableRow[];
+  /** Paths of unreadable files that are gone, or will be tried again. */
+  forgetUnreadable: string[];
+}
+
+export function planSync(
+  rows: readonly PictureRow[],
+  unreadable: readonly UnreadableRow[],
+  files: readonly FoundFile[],
+): Plan {
+  const plan: Plan = {
+    unchanged: 0,
+    toRead: [],
+    gone: [],
+    doubled: [],
+    stillUnreadable: [],
+    forgetUnreadable: [],
+  };
+  const known = new Map<string, PictureRow>();
+  // Two processes on a store without locks may both have added a file: the smaller id stays, everywhere.
+  for (const row of [...rows].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    if (known.has(row.path)) plan.doubled.push(row);
+    else known.set(row.path, row);
+  }
+  const broken = new Map(unreadable.map((row) => [row.path, row]));
+  for (const file of files) {
+    const row = known.get(file.path);
+    const failure = broken.get(file.path);
+    known.delete(file.path);
+    if (row !== undefined && isSame(row, file)) {
+      plan.unchanged += 1;
+      continue; // a note of failure beside a sound row is forgotten below
+    }
+    if (row === undefined && failure !== undefined && isSame(failure, file)) {
+      plan.stillUnreadable.push(failure);
+      broken.delete(file.path);
+      continue;
+    }
+    plan.toRead.push({ file, known: row });
+  }
+  plan.gone.push(...known.values());
+  plan.forgetUnreadable.push(...broken.keys());
+  return plan;
+}
+
+function isSame(stored: { size: number; modified: number }, file: FoundFile): boolean {
+  return stored.size === file.size && stored.modified === file.modified;
+}

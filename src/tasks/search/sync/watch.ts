@@ -1,0 +1,53 @@
+/** Watches folders: when something has changed and all has been quiet for a moment, it says so. */
+import type { IndexedFolder } from '../store/about.ts';
+import type { Watcher } from '../types.ts';
+
+/**
+ * @param settle milliseconds of quiet
+ * @param onQuiet is not called again before it has ended
+ */
+export async function watchFolders(
+  folders: readonly IndexedFolder[],
+  onQuiet: () => Promise<void>,
+  settle: number,
+): Promise<Watcher> {
+  const { watch } = await import('chokidar');
+  const watcher = watch(
+    folders.map(({ path }) => path),
+    {
+      ignoreInitial: true,
+      followSymlinks: folders.some(({ followLinks }) => followLinks),
+      // Hidden files change all the time, an index inside of its own folder among them.
+      ignored: (path) =>
+        !folders.some(({ hidden }) => hidden) &&
+        folders.some((folder) =>
+          /[/\\]\./.test(path.startsWith(folder.path) ? path.slice(folder.path.length) : ''),
+        ),
+    },
+  );
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let isClosed = false;
+
+  const run = async (): Promise<void> => {
+    await running;
+    if (isClosed) return;
+    running = onQuiet();
+    await running;
+  };
+  watcher.on('all', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void run(), settle);
+  });
+  watcher.on('error', () => {}); // a folder that vanished is found missing by the next sync
+  await new Promise<void>((resolve) => watcher.once('ready', resolve));
+
+  return {
+    async close() {
+      isClosed = true;
+      clearTimeout(timer);
+      await watcher.close();
+      await running;
+    },
+  };
+}
