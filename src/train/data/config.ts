@@ -131,21 +131,21 @@ export const augmentationSchema = z.strictObject({
 
 /** The net whose features the image tower has to foretell. */
 export const teacherSchema = z.strictObject({
-  /** An ONNX file, or the folder of a CLIP model. */
-  model: path,
+  /** An ONNX file, or the folder of a CLIP model. @default none; then every source names its `features` */
+  model: path.optional(),
   /** Where its features are kept. @default `teacher` below the data's cache */
   cache: path.optional(),
   /** Fixed random crops of each picture whose features are measured besides the whole. @default 0 */
   crops: z.int().min(0).max(64).default(0),
   /** Share of the picture's area that such a crop keeps. @default [0.25, 0.8] */
   cropArea: range(0.05, 1).default([0.25, 0.8]),
-  /** Features a picture that are expected; another number is an error. */
+  /** Features a picture that are expected; another number is an error. Needed where there is no model. */
   width: z.int().positive().optional(),
   /** ONNX: the input for pixels. @default its only input with four dimensions */
   input: z.string().optional(),
   /** ONNX: the output with a row of features a picture. @default `features`, `embeddings`, …, else its only output */
   output: z.string().optional(),
-  /** ONNX: side of the square that it sees. @default what the model says; else twice the picture's, 224 at most */
+  /** ONNX: side of the square that it sees. @default what the model says; else 192, for tiles twice theirs and 224 at most */
   size: z.int().min(8).max(1024).optional(),
   /** ONNX: per channel, of values between 0 and 1: (value − mean) / deviation. @default [0.5, 0.5, 0.5] */
   mean: triple.default([0.5, 0.5, 0.5]),
@@ -220,7 +220,7 @@ export function resolveDataPaths(config: DataConfig, folder: string): DataConfig
       : {
           teacher: {
             ...config.teacher,
-            model: at(config.teacher.model),
+            ...defined('model', config.teacher.model),
             ...defined('cache', config.teacher.cache),
           },
         }),

@@ -3,6 +3,7 @@
  * a run that goes on in the middle gets what it would have got.
  */
 import type { RuntimeTensor } from '../../engine/engine.ts';
+import { EidosError } from '../../errors.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { createCaptioner, keysOf } from './captions.ts';
@@ -12,6 +13,9 @@ import type { BrokenSample } from './forms/form.ts';
 import { type PixelThreads, startPixelThreads } from './pixel-threads.ts';
 import type { SourcePicture } from './source.ts';
 import { matchingTargets } from './targets.ts';
+import { type Crop, fixedCrop } from './teacher/crops.ts';
+import { createFeatureReader, type FeatureReader } from './teacher/features.ts';
+import type { Lessons } from './teacher/lessons.ts';
 import { requireFewBroken, type TrainingData } from './training-data.ts';
 
 /** What a training step reads. */
@@ -59,7 +63,7 @@ export interface BatchLoader {
 
 /** Draws for one place of a batch after which a picture is taken for sound: the share of broken ones is small. */
 const mostAttempts = 1000;
-const [ofCaptions, ofViews] = [11, 12];
+const [ofCaptions, ofViews, ofCrops] = [11, 12, 13];
 const mostExamples = 5;
 
 /** @throws EidosError `invalid_option` */
@@ -76,6 +80,8 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
   const broken: BrokenSample[] = [...data.broken];
   const brokenKeys = new Set<string>();
   const settings = { preprocessing, augmentation: config.augmentation, side: data.side };
+  const { lessons } = data;
+  const featureReader = lessons === undefined ? undefined : createFeatureReader(lessons.transform);
   const readers: PixelThreads | undefined = pixels ? startPixelThreads(settings, threads) : undefined;
 
   /** The picture for a place of a batch; those known to be broken are replaced by others of their source. */
@@ -87,6 +93,32 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     }
   };
 
+  /** Which of a picture's views with features is drawn: 0 is the whole. */
+  const viewOf = ({ source }: Draw, number: number): number => {
+    const { views = 1 } = lessons?.files[source] ?? {};
+    return views === 1 ? 0 : Math.floor(randomAt(seed, ofCrops, number)() * views);
+  };
+  const cropOf = (at: Draw, number: number): Crop | undefined => {
+    const view = viewOf(at, number);
+    if (view === 0 || lessons === undefined) return undefined;
+    return fixedCrop(sources[at.source]!.pictures[at.picture]!.row, view, lessons.cropArea);
+  };
+
+  const readFeatures = async (
+    { width, files }: Lessons,
+    reader: FeatureReader,
+    numbers: readonly number[],
+    chosen: readonly { at: Draw }[],
+  ): Promise<RuntimeTensor> => {
+    const rows = new Float32Array(batch * width);
+    await Promise.all(
+      chosen.map(({ at }, row) =>
+        reader.write(files[at.source]!, at.picture, viewOf(at, numbers[row]!), rows, row),
+      ),
+    );
+    return float32(rows, [batch, width]);
+  };
+
   /** Reads the pixels of rows, and of their replacements, until all are sound. */
   const readRows = async (
     readers: PixelThreads,
@@ -94,8 +126,15 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     chosen: { at: Draw; picture: SourcePicture }[],
   ): Promise<Float32Array<ArrayBuffer>> => {
     const request = (row: number) => {
-      const { place, name } = chosen[row]!.picture;
-      return { place, name, seed: seedAt(seed, ofViews, numbers[row]!) };
+      const { at, picture } = chosen[row]!;
+      const { place, name } = picture;
+      const crop = cropOf(at, numbers[row]!);
+      return {
+        place,
+        name,
+        seed: seedAt(seed, ofViews, numbers[row]!),
+        ...(crop === undefined ? {} : { crop }),
+      };
     };
     const { data: all, broken: failed } = await readers.read(numbers.map((_, row) => request(row)));
     const length = all.length / numbers.length;
@@ -122,6 +161,10 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     const numbers = Array.from({ length: batch }, (_, row) => step * batch + row);
     const chosen = numbers.map(choose);
     const values = readers === undefined ? undefined : await readRows(readers, numbers, chosen);
+    const features =
+      lessons === undefined || featureReader === undefined
+        ? {}
+        : { features: await readFeatures(lessons, featureReader, numbers, chosen) };
     const captions = chosen.map(({ at, picture }, row) =>
       captionOf(picture.description, keyOf(at), randomAt(seed, ofCaptions, numbers[row]!)),
     );
@@ -136,6 +179,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       ...(values === undefined ? {} : { pixels: float32(values, [batch, 3, size, size]) }),
       tokens: { type: 'int64', data: tokens.data, shape: tokens.shape },
       targets: float32(targets, [batch, batch]),
+      ...features,
       ...(config.classTargets && classIndex.size > 0
         ? {
             class_targets: classTargets(
@@ -158,6 +202,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
   const queue: Promise<Batch>[] = [];
   let upcoming = firstStep;
   let waited = 0;
+  let closed = false;
   const fill = (): void => {
     while (queue.length < ahead) {
       const made = make(upcoming++);
@@ -170,6 +215,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
 
   return {
     async next() {
+      if (closed) throw new EidosError('closed', 'The batches have been closed.');
       const first = queue.shift()!;
       fill();
       const start = performance.now();
@@ -188,7 +234,10 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     },
     namesOf: (step) => Array.from({ length: batch }, (_, row) => choose(step * batch + row).picture.name),
     async close() {
+      closed = true;
       await readers?.close();
+      await Promise.allSettled(queue);
+      await featureReader?.close();
     },
   };
 }

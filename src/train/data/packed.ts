@@ -45,7 +45,15 @@ export async function packSource(source: Source, options: PackOptions): Promise<
   for (const [at, picture] of source.pictures.entries()) {
     const reason = brokenAt.get(at);
     if (reason !== undefined) broken.push({ name: picture.name, reason });
-    else pictures.push({ ...picture, place: { kind: 'square', path, offset: at * side * side * 3, side } });
+    else {
+      // Larger than the square, the picture itself may still be wanted.
+      const origin = picture.place.kind === 'tile' ? {} : { origin: picture.place };
+      pictures.push({
+        ...picture,
+        ...origin,
+        place: { kind: 'square', path, offset: at * side * side * 3, side },
+      });
+    }
   }
   if (pictures.length > 0) return { ...source, pictures, broken };
   throw new EidosError(
@@ -54,13 +62,12 @@ export async function packSource(source: Source, options: PackOptions): Promise<
   );
 }
 
-/** Names and places as a short text that another set of pictures does not have. */
+/** Names, and places in archives, as a short text that another set of pictures does not have. */
 export function identityOf(pictures: readonly SourcePicture[]): string {
   const hash = createHash('sha256');
-  for (const { name, place } of pictures) {
-    const part = place.kind === 'part' || place.kind === 'square' ? `${place.offset}` : '';
-    const tile = place.kind === 'tile' ? `${place.tile}` : '';
-    hash.update(`${name}\0${place.kind === 'part' ? place.length : ''}\0${part}\0${tile}\n`);
+  for (const { name, origin, place } of pictures) {
+    const own = origin ?? place;
+    hash.update(`${name}\0${own.kind === 'part' ? `${own.offset}+${own.length}` : ''}\n`);
   }
   return hash.digest('hex').slice(0, 12);
 }

@@ -28,6 +28,8 @@ export interface SourcePicture {
   /** By which messages call it. */
   name: string;
   place: PicturePlace;
+  /** Where the picture itself lies, if `place` is a packed copy of it. */
+  origin?: PicturePlace;
   description: Description;
   /** Its class, whether captions name it or not. */
   concept?: Concept;

@@ -7,6 +7,7 @@ import type { BrokenSample } from './forms/form.ts';
 import { packSource } from './packed.ts';
 import { createSquareReader } from './pixels.ts';
 import { openSource, type Source } from './source.ts';
+import { type Lessons, openLessons } from './teacher/lessons.ts';
 
 export interface TrainingData {
   config: DataConfig;
@@ -17,6 +18,8 @@ export interface TrainingData {
   side: number;
   /** Every class that a picture belongs to, in order of appearance; none where sources have captions only. */
   classes: Concept[];
+  /** What a teacher says, where there is one. */
+  lessons?: Lessons;
   /** What was found but cannot be trained on. */
   broken: BrokenSample[];
 }
@@ -38,7 +41,7 @@ export interface DataProgress {
 /**
  * Opens the data; paths in the configuration are absolute or begin at the working folder (see resolveDataPaths).
  * @throws EidosError `not_found`, `invalid_option` for sources that are missing, malformed, empty or too broken;
- * `write_failed` for a cache that takes no more
+ * `write_failed` for a cache that takes no more; `config_mismatch` and `engine_failed` for a teacher that does not fit
  */
 export async function openData(
   config: DataConfig,
@@ -46,7 +49,8 @@ export async function openData(
 ): Promise<TrainingData> {
   const languages = Object.keys(config.captions.languages);
   const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
-  const sources: Source[] = [];
+  let sources: Source[] = [];
+  let lessons: Lessons | undefined;
   const reader = createSquareReader();
   try {
     for (const source of config.sources) {
@@ -68,6 +72,13 @@ export async function openData(
           : opened,
       );
     }
+    const { teacher } = config;
+    if (teacher !== undefined) {
+      ({ lessons, sources } = await openLessons({ ...config, teacher }, sources, {
+        reader,
+        onProgress: (source, done, total) => onProgress?.({ stage: 'teaching', source, done, total }),
+      }));
+    }
   } finally {
     await reader.close();
   }
@@ -77,7 +88,15 @@ export async function openData(
   if (sources.every(({ weight }) => weight === 0)) {
     throw new EidosError('invalid_option', 'Every source has the weight 0: one must be drawn from.');
   }
-  return { config, sources, size, side, classes: classesOf(sources), broken };
+  return {
+    config,
+    sources,
+    size,
+    side,
+    classes: classesOf(sources),
+    ...(lessons === undefined ? {} : { lessons }),
+    broken,
+  };
 }
 
 /**

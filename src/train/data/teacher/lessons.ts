@@ -1,0 +1,113 @@
+/** What a teacher has to say about all sources: measured or read, with the mean that is taken away. */
+import { join } from 'node:path';
+import { defaultCacheFolder } from '../../../engine/cache-folder.ts';
+import { EidosError } from '../../../errors.ts';
+import type { DataConfig, TeacherConfig } from '../config.ts';
+import type { BrokenSample } from '../forms/form.ts';
+import type { SquareReader } from '../pixels.ts';
+import type { Source } from '../source.ts';
+import { type FeatureFile, type FeatureTransform, meanFeatures, openMeasuredFeatures } from './features.ts';
+import { measureFeatures } from './measure.ts';
+import { openTeacher } from './open-teacher.ts';
+import type { Teacher } from './teacher.ts';
+
+export interface Lessons {
+  /** Features a picture. */
+  width: number;
+  /** One file a source. */
+  files: FeatureFile[];
+  transform: FeatureTransform;
+  cropArea: readonly [number, number];
+}
+
+export interface LessonOptions {
+  reader: SquareReader;
+  onProgress?: (source: string, done: number, total: number) => void;
+}
+
+/**
+ * Measures what is not measured yet.
+ * @returns the lessons, and the sources without pictures that the teacher could not read
+ * @throws EidosError `not_found`, `config_mismatch`, `invalid_option`, `write_failed`, `engine_failed`
+ */
+export async function openLessons(
+  config: DataConfig & { teacher: TeacherConfig },
+  sources: readonly Source[],
+  { reader, onProgress }: LessonOptions,
+): Promise<{ lessons: Lessons; sources: Source[] }> {
+  const own = config.teacher;
+  const { model } = own;
+  const teacher = model === undefined ? undefined : await openTeacher({ ...own, model });
+  try {
+    const width = teacher?.width ?? own.width;
+    if (width === undefined) {
+      throw new EidosError(
+        'invalid_option',
+        'teacher.width is missing: without teacher.model it says how wide features are.',
+      );
+    }
+    const folder =
+      own.cache ??
+      (config.cache === undefined ? defaultCacheFolder('pictures') : join(config.cache, 'teacher'));
+    const files: FeatureFile[] = [];
+    const readable: Source[] = [];
+    for (const [at, source] of sources.entries()) {
+      const path = config.sources[at]!.features;
+      if (path !== undefined) {
+        files.push(
+          await openMeasuredFeatures(
+            path,
+            width,
+            source.pictures.map(({ row }) => row),
+          ),
+        );
+        readable.push(source);
+        continue;
+      }
+      const { file, broken } = await measureFeatures(source, requireTeacher(teacher, source.name), {
+        folder,
+        config: own,
+        reader,
+        onProgress: (done, total) => onProgress?.(source.name, done, total),
+      });
+      const left = withoutBroken(source, new Set(broken));
+      readable.push(left.source);
+      files.push({ ...file, places: left.places });
+    }
+    const root = own.root ?? teacher?.root ?? true;
+    const centre = own.centre ?? teacher?.centre ?? true;
+    const mean = centre ? await meanFeatures(files, root) : undefined;
+    return {
+      lessons: { width, files, transform: { root, mean }, cropArea: own.cropArea },
+      sources: readable,
+    };
+  } finally {
+    await teacher?.close();
+  }
+}
+
+function requireTeacher(teacher: Teacher | undefined, source: string): Teacher {
+  if (teacher !== undefined) return teacher;
+  throw new EidosError(
+    'invalid_option',
+    `The source "${source}" has no features: name their file as its "features", or a teacher.model that measures them.`,
+  );
+}
+
+/** The source without pictures that cannot be read, and the places of the others among all. */
+function withoutBroken(source: Source, unread: ReadonlySet<number>): { source: Source; places: number[] } {
+  const places = [...source.pictures.keys()].filter((at) => !unread.has(at));
+  if (unread.size === 0) return { source, places };
+  const broken: BrokenSample[] = [...unread].map((at) => ({
+    name: source.pictures[at]!.name,
+    reason: 'the teacher could not read it',
+  }));
+  if (places.length === 0) {
+    throw new EidosError(
+      'invalid_option',
+      `No picture of the source "${source.name}" can be read, such as ${broken[0]!.name}.`,
+    );
+  }
+  const pictures = places.map((at) => source.pictures[at]!);
+  return { source: { ...source, pictures, broken: [...source.broken, ...broken] }, places };
+}

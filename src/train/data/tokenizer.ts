@@ -1,0 +1,113 @@
+/** The tokenizer of a training: learned from the words of its data, or taken from a folder. */
+import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EidosError } from '../../errors.ts';
+import { loadTokenizer } from '../../text/load-tokenizer.ts';
+import { fillTemplate, promptTemplates, resolveTemplates } from '../../text/templates.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import { trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
+import type { Concept, Description } from './captions.ts';
+import type { CaptionsConfig, TokenizerConfig } from './config.ts';
+import { textLines } from './text-lines.ts';
+import type { TrainingData } from './training-data.ts';
+
+/** The files that a tokenizer may consist of. */
+const tokenizerFiles = [
+  'tokenizer.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+];
+
+/** A name counts a few times, or the captions' everyday words would leave no token to the rare ones. */
+const timesOfName = 3;
+/** Templates stand around every name, so their words are as frequent as any. */
+const timesOfTemplate = 20;
+
+/**
+ * Learns or copies a tokenizer and writes its files into the folder, as Hugging Face's tools read them.
+ * @throws EidosError `invalid_tokenizer`, `not_found`, `invalid_option`, `write_failed`
+ */
+export async function prepareTokenizer(
+  config: TokenizerConfig,
+  data: TrainingData,
+  folder: string,
+): Promise<Tokenizer> {
+  try {
+    await mkdir(folder, { recursive: true });
+    if ('from' in config) {
+      const tokenizer = await loadTokenizer(config.from);
+      for (const name of tokenizerFiles) {
+        const path = join(config.from, name);
+        if ((await stat(path).catch(() => undefined)) !== undefined) await copyFile(path, join(folder, name));
+      }
+      return tokenizer;
+    }
+    const { size, contextLength, texts } = config.train;
+    const sentences = [...wordsOf(data), ...(await readTexts(texts))];
+    const { tokenizer, files } = trainBytePairVocabulary(sentences, { size, contextLength });
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+    return tokenizer;
+  } catch (cause) {
+    if (cause instanceof EidosError || (cause as NodeJS.ErrnoException).code === undefined) throw cause;
+    throw new EidosError(
+      'write_failed',
+      `The tokenizer cannot be written into ${folder}: ${(cause as Error).message}.`,
+      { cause },
+    );
+  }
+}
+
+/** Every sentence that may be said of a picture of the data, captions once, names and templates as often as they weigh. */
+export function wordsOf({ sources, config }: TrainingData): string[] {
+  const sentences: string[] = [];
+  const classes = new Set<Description>();
+  const concepts = new Set<Concept>();
+  for (const { description } of sources.flatMap(({ pictures }) => pictures)) {
+    for (const own of Object.values(description.captions)) sentences.push(...(own ?? []));
+    if (description.concepts.length > 0) classes.add(description);
+    for (const concept of description.concepts) concepts.add(concept);
+  }
+  for (const { features, sentences: about } of classes) sentences.push(...features, ...about);
+  for (const { words } of concepts) {
+    const names = Object.values(words).flatMap((all) => all ?? []);
+    for (let time = 0; time < timesOfName; time++) sentences.push(...names);
+  }
+  if (concepts.size > 0) {
+    const around = templatesOf(config.captions).map((template) => fillTemplate(template, ''));
+    for (let time = 0; time < timesOfTemplate; time++) sentences.push(...around);
+  }
+  return sentences;
+}
+
+/** The configured templates, and those that users ask with. */
+function templatesOf({ templates }: CaptionsConfig): string[] {
+  const configured = Object.values(templates).flatMap((given) => resolveTemplates(given!));
+  return [...configured, ...Object.values(promptTemplates).flat()];
+}
+
+/** A sentence a line, or a column where the file is a table or JSON lines; lines in broken encodings are passed over. */
+async function readTexts(paths: readonly string[]): Promise<string[]> {
+  const sentences: string[] = [];
+  for (const path of paths) {
+    const isJson = /\.jsonl(\.gz)?$/i.test(path);
+    for await (const { number, text } of textLines(path)) {
+      if (text === undefined || text.trim() === '') continue;
+      if (!isJson) sentences.push(...text.split('\t'));
+      else sentences.push(...stringsIn(text, `${path}, line ${number}`));
+    }
+  }
+  return sentences;
+}
+
+/** All texts of an object's fields. */
+function stringsIn(line: string, place: string): string[] {
+  try {
+    return Object.values(JSON.parse(line) as object)
+      .flat()
+      .filter((value): value is string => typeof value === 'string');
+  } catch (cause) {
+    throw new EidosError('invalid_option', `${place} is no JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
