@@ -14,16 +14,22 @@ export function checked<Schema extends z.ZodType>(
   value: unknown,
   origin: string,
 ): z.output<Schema> {
-  const { data, error } = schema.safeParse(value, { error: listKnownFields, reportInput: true });
+  const { data, error } = schema.safeParse(value, { error: listKnown, reportInput: true });
   if (error === undefined) return data;
   const faults = describeAll(error.issues, []);
   throw new EidosError('invalid_option', `${origin}: ${[...new Set(faults)].join(' ')}`);
 }
 
-/** Only the schema itself knows which fields there are: they travel in the message of an unknown one. */
-function listKnownFields(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.code !== 'unrecognized_keys' || !(issue.inst instanceof z.ZodObject)) return undefined;
-  return Object.keys(issue.inst.shape).join(' ');
+/** Only the schema itself knows which fields and kinds there are: they travel in the message of an unknown one. */
+function listKnown(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject) {
+    return Object.keys(issue.inst.shape).join(' ');
+  }
+  if (issue.code === 'invalid_union' && issue.inst instanceof z.ZodDiscriminatedUnion) {
+    const { propValues, def } = issue.inst._zod;
+    return [...(propValues[def.discriminator] ?? [])].join(' ');
+  }
+  return undefined;
 }
 
 function describeAll(issues: readonly Issue[], above: readonly PropertyKey[]): string[] {
@@ -49,12 +55,8 @@ function describe(issue: Issue, path: readonly PropertyKey[]): string {
     }
     case 'invalid_union':
       return describeUnion(issue, path, place);
-    case 'invalid_value': {
-      const values = issue.values.map((value) => JSON.stringify(value) ?? String(value));
-      const meant = nearest(String(issue.input), issue.values.map(String));
-      const list = `${place} must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}`;
-      return meant === undefined ? `${list}.` : `${list}; did you mean "${meant}"?`;
-    }
+    case 'invalid_value':
+      return mustBeOneOf(place, issue.values, issue.input);
     case 'invalid_type':
       return isMissing(issue)
         ? `${place} is missing; it is ${withArticle(issue.expected)}.`
@@ -62,6 +64,28 @@ function describe(issue: Issue, path: readonly PropertyKey[]): string {
     default:
       return `${place}: ${/[.?!]$/.test(issue.message) ? issue.message : `${issue.message}.`}`;
   }
+}
+
+function mustBeOneOf(place: string, values: readonly unknown[], given: unknown): string {
+  const shown = values.map((value) => JSON.stringify(value) ?? String(value));
+  const meant = nearest(String(given), values.map(String));
+  const list = `${place} must be ${shown.length > 1 ? 'one of ' : ''}${shown.join(', ')}`;
+  return meant === undefined ? `${list}.` : `${list}; did you mean "${meant}"?`;
+}
+
+/** A field that no variant has, with those that any of them has. */
+function unknownEverywhere(
+  variants: readonly (readonly Issue[])[],
+): { key: string; known: string[] } | undefined {
+  const unknown = variants.map((issues) =>
+    issues.find((inner) => inner.code === 'unrecognized_keys' && inner.path.length === 0),
+  );
+  const key = unknown[0]?.code === 'unrecognized_keys' ? unknown[0].keys[0] : undefined;
+  const isEverywhere = unknown.every(
+    (inner) => inner?.code === 'unrecognized_keys' && inner.keys.includes(key ?? ''),
+  );
+  if (key === undefined || !isEverywhere) return undefined;
+  return { key, known: [...new Set(unknown.flatMap((inner) => inner!.message.split(' ')))] };
 }
 
 function describeUnknown(key: string, known: readonly string[], path: readonly PropertyKey[]): string {
@@ -72,12 +96,19 @@ function describeUnknown(key: string, known: readonly string[], path: readonly P
     : `"${place}" is no field; did you mean "${meant}"?`;
 }
 
-/** The faults of the variant that the value comes nearest to: the one with the fewest, a misspelling before others. */
+/** The faults of the variant that the value comes nearest to: the one with the fewest. */
 function describeUnion(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   path: readonly PropertyKey[],
   place: string,
 ): string {
+  if (issue.errors.length === 0) {
+    const { input } = issue;
+    const given = typeof input === 'object' && input !== null ? Reflect.get(input, path.at(-1) ?? '') : input;
+    return mustBeOneOf(place, issue.message.split(' '), given);
+  }
+  const nowhere = unknownEverywhere(issue.errors);
+  if (nowhere !== undefined) return describeUnknown(nowhere.key, nowhere.known, path);
   const inside = issue.errors
     .filter((issues) => issues.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
     .map((issues) => describeAll(issues, path));

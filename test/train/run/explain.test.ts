@@ -9,6 +9,12 @@ const schema = z.strictObject({
   ]),
   schedule: z.enum(['cosine', 'constant']).default('cosine'),
   optimizer: z.strictObject({ learningRate: z.number(), epsilon: z.number().optional() }),
+  tower: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('vit'), width: z.int() }),
+      z.strictObject({ kind: z.literal('resnet') }),
+    ])
+    .optional(),
   names: z.array(z.strictObject({ path: z.string() })).default([]),
 });
 
@@ -21,7 +27,7 @@ test('defaults are filled in', () => {
 describe('an error names the field and what it may be', () => {
   test.each([
     [{ ...good, shedule: 'cosine' }, '"shedule" is no field; did you mean "schedule"?'],
-    [{ ...good, seed: 3 }, '"seed" is no field; there are until, schedule, optimizer, names.'],
+    [{ ...good, seed: 3 }, '"seed" is no field; there are until, schedule, optimizer, tower, names.'],
     [
       { ...good, optimizer: { learningrate: 3 } },
       '"optimizer.learningrate" is no field; did you mean "learningRate"?',
@@ -34,6 +40,13 @@ describe('an error names the field and what it may be', () => {
     ],
     [{ ...good, until: { step: 3 } }, '"until.step" is no field; did you mean "steps"?'],
     [{ ...good, until: { steps: 2.5 } }, '"until.steps" must be a whole number.'],
+    [{ ...good, until: { epochs: 3 } }, '"until.epochs" is no field; there are steps, minutes.'],
+    [{ ...good, until: { minuts: 3 } }, '"until.minuts" is no field; did you mean "minutes"?'],
+    [
+      { ...good, tower: { kind: 'vitt', width: 3 } },
+      '"tower.kind" must be one of "vit", "resnet"; did you mean "vit"?',
+    ],
+    [{ ...good, tower: { kind: 'vit' } }, '"tower.width" is missing; it is a number.'],
     [{ ...good, until: 12 }, '"until" must be an object.'],
     [{ ...good, names: [{ path: 'a' }, { path: 3 }] }, '"names.1.path" must be a string.'],
     [[], 'the whole must be an object.'],

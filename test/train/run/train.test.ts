@@ -1,0 +1,328 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadClip } from '../../../src/clip/load.ts';
+import { createZeroShotClassifier } from '../../../src/tasks/classify/classify.ts';
+import {
+  type EvaluationLine,
+  readMetricsLog,
+  readTrainingConfig,
+  type StepLine,
+  type TrainingConfigInput,
+  type TrainingEvent,
+  train,
+} from '../../../src/train/index.ts';
+import { listCheckpoints, readCheckpoint } from '../../../src/train/run/checkpoints.ts';
+import { tinyTraining, writeColourFolders } from './tiny-training.ts';
+
+let folder: string;
+let pictures: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'eidos-train-'));
+  pictures = join(folder, 'colours');
+  await writeColourFolders(pictures);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const config = (name: string, changes: Partial<TrainingConfigInput> = {}) =>
+  tinyTraining(pictures, join(folder, name), changes);
+const steps = async (name: string): Promise<StepLine[]> =>
+  (await readMetricsLog(join(folder, name, 'training/metrics.jsonl'))).filter((line) => line.kind === 'step');
+const checkpointsOf = (name: string) => listCheckpoints(join(folder, name, 'training/checkpoints'));
+
+/** Trains and stops after a step, as Ctrl-C would. */
+async function trainUntil(wanted: TrainingConfigInput, step: number) {
+  const controller = new AbortController();
+  return train(wanted, {
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.kind === 'step' && event.step === step) controller.abort();
+    },
+  });
+}
+
+describe('a training', () => {
+  test('makes a folder of pictures a model that tells them apart, and measures it meanwhile', async () => {
+    const events: TrainingEvent[] = [];
+    const result = await train(
+      config('whole', {
+        until: { steps: 60 },
+        regularisation: {},
+        evaluation: { everySteps: 20, sets: [{ dataset: pictures, templates: ['a {} square'] }] },
+      }),
+      { onEvent: (event) => events.push(event) },
+    );
+    expect(result).toMatchObject({ ended: 'done', step: 60, broken: { count: 0 } });
+    const lines = await steps('whole');
+    expect(lines).toHaveLength(60);
+    expect(lines.at(-1)!.loss).toBeLessThan(lines[0]!.loss - 0.3);
+    expect(lines[0]).toMatchObject({ step: 1, steps: 1, parts: { contrastive: lines[0]!.loss } });
+
+    const evaluations = events.filter((event) => event.kind === 'evaluation');
+    expect(evaluations.map(({ step }) => step)).toEqual([20, 40, 60]);
+    const best = Math.max(...evaluations.map(({ score }) => score));
+    expect(best).toBeGreaterThan(0.9);
+    const firstBest = evaluations.find(({ score }) => score === best)!;
+    expect(result.bestStep).toBe(firstBest.step);
+    expect((await checkpointsOf('whole')).map(({ step }) => step)).toContain(firstBest.step);
+
+    const clip = await loadClip(result.model, { threads: 1 });
+    try {
+      const classifier = await createZeroShotClassifier(clip, ['red', 'green', 'blue', 'yellow'], {
+        templates: ['a {} square'],
+      });
+      const answers = await classifier.classify([join(pictures, 'blue/3.png'), join(pictures, 'red/1.png')]);
+      expect(answers.map((answer) => 'results' in answer && answer.results[0]?.label)).toEqual([
+        'blue',
+        'red',
+      ]);
+    } finally {
+      await clip.close();
+    }
+    const saved = JSON.parse(await readFile(join(result.model, 'training/config.json'), 'utf8'));
+    expect(saved).toMatchObject({
+      batch: 8,
+      seed: 1,
+      energy: { wattsPerCore: 12 },
+      data: { maxBrokenShare: 0.01 },
+    });
+    const html = await readFile(result.report, 'utf8');
+    expect(html).toContain('24 pictures from colours (24); 4 classes');
+    expect(html).toContain('<strong>Done</strong> at step 60');
+    expect(await readdir(join(result.model, 'training'))).not.toContain('candidate');
+    expect(result.energy.kilowattHours).toBeGreaterThan(0);
+  });
+
+  test('that was stopped goes on exactly: the same losses, the same weights', async () => {
+    await train(config('straight'));
+    const stopped = await trainUntil(config('halting'), 5);
+    expect(stopped).toMatchObject({ ended: 'stopped', step: 5 });
+    await loadClip(stopped.model).then((clip) => clip.close());
+    await trainUntil({ ...config('halting') }, 9).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'invalid_option', message: expect.stringContaining('--resume') });
+    });
+    const result = await train(config('halting'), { resume: true });
+    expect(result).toMatchObject({ ended: 'done', step: 12 });
+
+    const figures = (lines: StepLine[]) =>
+      lines.map(({ step, loss, gradientNorm, temperature, learningRate }) => ({
+        step,
+        loss,
+        gradientNorm,
+        temperature,
+        learningRate,
+      }));
+    expect(figures(await steps('halting'))).toEqual(figures(await steps('straight')));
+    const [one, other] = await Promise.all(
+      ['straight', 'halting'].map(async (name) => readCheckpoint((await checkpointsOf(name)).at(-1)!.path)),
+    );
+    expect(other!.state).toEqual(one!.state);
+    expect([...one!.state.keys()].filter((name) => name.startsWith('ema:')).length).toBeGreaterThan(10);
+    const weights = (name: string) => readFile(join(folder, name, 'model.safetensors'));
+    // Behind the notes in the header the numbers are the same.
+    expect((await weights('halting')).subarray(-2000)).toEqual((await weights('straight')).subarray(-2000));
+  });
+
+  test('has lines over several steps that do not change by a stop between', async () => {
+    const every = { logEverySteps: 4 };
+    await train(config('lines', every));
+    const controller = new AbortController();
+    let checked = 0;
+    // Asked before every step: true from the third time on stops after two steps.
+    const signal = new Proxy(controller.signal, {
+      get: (target, key) => (key === 'aborted' ? ++checked > 2 : Reflect.get(target, key)),
+    });
+    const stopped = await train(config('cut lines', every), { signal });
+    expect(stopped).toMatchObject({ ended: 'stopped', step: 2 });
+    await train(config('cut lines', every), { resume: true });
+    const losses = async (name: string) =>
+      (await steps(name)).map(({ step, steps, loss }) => [step, steps, loss]);
+    expect(await losses('cut lines')).toEqual(await losses('lines'));
+  });
+
+  test('is another one when its configuration is: what differs is named', async () => {
+    await cp(join(folder, 'straight'), join(folder, 'other'), { recursive: true });
+    const resume = (changes: Partial<TrainingConfigInput>) =>
+      train(config('other', changes), { resume: true });
+    await expect(resume({ seed: 2, batch: 4 })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(/"batch" was 8 and is 4; "seed" was 1 and is 2/),
+    });
+    await expect(resume({ regularisation: { patchDropout: 0.5 } })).rejects.toThrow(
+      '"regularisation.patchDropout" was 0.25 and is 0.5',
+    );
+    expect(await resume({ until: { steps: 14 }, logEverySteps: 2 })).toMatchObject({
+      ended: 'done',
+      step: 14,
+    });
+  });
+
+  test('does not write over a model, nor over another training', async () => {
+    await expect(train(config('straight'))).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('holds a training already'),
+    });
+    await cp(join(folder, 'straight'), join(folder, 'model'), { recursive: true });
+    await rm(join(folder, 'model/training'), { recursive: true });
+    await expect(train(config('model'))).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('holds a model already'),
+    });
+  });
+
+  test('begins with a model, of which a tower may stay as it is', async () => {
+    const {
+      architecture: _,
+      tokenizer: __,
+      ...rest
+    } = config('tuned', {
+      initialise: { from: join(folder, 'straight') },
+      freeze: ['text'],
+      until: { steps: 2 },
+    });
+    await train(rest);
+    const before = await readCheckpoint((await checkpointsOf('straight')).at(-1)!.path);
+    const after = await readCheckpoint((await checkpointsOf('tuned')).at(-1)!.path);
+    const name = 'text.blocks.0.mlp.up.weight';
+    const text = [...after.state.keys()].filter((key) => key.startsWith('text.'));
+    expect(text).toContain(name);
+    // The folder has the averages, which were published.
+    for (const key of text)
+      expect(after.state.get(key)?.data, key).toEqual(before.state.get(`ema:${key}`)?.data);
+    expect([...after.state.keys()].filter((key) => key.startsWith('mean:text.'))).toEqual([]);
+    const image = 'image.blocks.0.mlp.up.weight';
+    expect(after.state.get(image)?.data).not.toEqual(before.state.get(`ema:${image}`)?.data);
+  });
+
+  test('whose model is larger than its memory goes chunk by chunk', async () => {
+    const noise = { regularisation: {} };
+    await train(config('at once', { ...noise, until: { steps: 3 } }));
+    await train(config('chunks', { ...noise, until: { steps: 3 }, chunk: 4 }));
+    const [whole, chunks] = [await steps('at once'), await steps('chunks')];
+    for (const [at, { loss }] of whole.entries()) expect(chunks[at]!.loss).toBeCloseTo(loss, 4);
+  });
+});
+
+describe('a training that goes wrong', () => {
+  test('by a loss that is no number ends with step, batch and gradients named, and keeps the last checkpoint', async () => {
+    const wild = config('wild', {
+      optimizer: { learningRate: 1e30, schedule: { kind: 'constant', warmupSteps: 0 } },
+      checkpoints: { everySteps: 1 },
+    });
+    const error = await train(wild).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'not_finite' });
+    const { message } = error as Error;
+    expect(message).toMatch(/The loss of step \d+ is (NaN|-?Infinity)/);
+    expect(message).toMatch(/Its batch: .*(red|green|blue|yellow)\/\d\.png/);
+    expect(message).toMatch(/image\.|text\./);
+    const [last] = (await checkpointsOf('wild')).slice(-1);
+    expect(message).toContain(last!.path);
+    expect(await readFile(join(folder, 'wild/training/report.html'), 'utf8')).toContain('Ended by an error');
+  });
+
+  test('for want of data says so', async () => {
+    await expect(
+      train(config('none', { data: { sources: [{ path: join(folder, 'nowhere') }] } })),
+    ).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('nowhere'),
+    });
+    const empty = await mkdtemp(join(folder, 'empty-'));
+    await expect(train(config('none', { data: { sources: [{ path: empty }] } }))).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining(empty),
+    });
+    await expect(
+      train(config('none', { evaluation: { everySteps: 5, sets: [{ dataset: empty }] } })),
+    ).rejects.toMatchObject({ message: expect.stringContaining(empty) });
+    await expect(readdir(join(folder, 'none'))).rejects.toThrow('ENOENT');
+  });
+
+  test('for a tokenizer that is not the model’s names both', async () => {
+    const { architecture: _, ...rest } = config('alien', { initialise: { from: join(folder, 'straight') } });
+    await expect(
+      train({ ...rest, tokenizer: { train: { size: 600, contextLength: 10 } } }),
+    ).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(/"tokenizer" has \d+ tokens and rows of 10/),
+    });
+  });
+});
+
+describe('a configuration', () => {
+  test('comes from a file, with paths from its folder and all defaults', async () => {
+    await writeFile(
+      join(folder, 'train.json'),
+      JSON.stringify({
+        output: 'out/model',
+        data: { sources: [{ path: 'colours' }] },
+        until: { minutes: 3 },
+        initialise: { from: 'straight' },
+        evaluation: { everySteps: 5, sets: [{ dataset: '../sets/cifar10' }] },
+      }),
+    );
+    const full = await readTrainingConfig(join(folder, 'train.json'));
+    expect(full.output).toBe(join(folder, 'out/model'));
+    expect(full.data.sources[0]?.path).toBe(pictures);
+    expect(full.initialise?.from).toBe(join(folder, 'straight'));
+    expect(full.evaluation?.sets[0]?.dataset).toBe(join(folder, '../sets/cifar10'));
+    expect(full).toMatchObject({
+      batch: 64,
+      loss: { contrastive: { weight: 1 } },
+      optimizer: { beta2: 0.98, schedule: { kind: 'cosine' } },
+      checkpoints: { keepLast: 2, everyMinutes: 5 },
+    });
+    // What was completed is complete: it comes back as it is.
+    expect(await readTrainingConfig(full)).toEqual(full);
+    const named = await readTrainingConfig({
+      ...config('x'),
+      initialise: { from: 'openai/clip-vit-base-patch32' },
+    });
+    expect(named.initialise?.from).toBe('openai/clip-vit-base-patch32');
+  });
+
+  test.each([
+    [{ bach: 3 }, '"bach" is no field; did you mean "batch"?'],
+    [{ optimizer: { learnRate: 3 } }, '"optimizer.learnRate" is no field; did you mean "learningRate"?'],
+    [{ until: { epochs: 3 } }, '"until.epochs" is no field; there are steps, minutes.'],
+    [
+      { architecture: { image: { kind: 'vitt' } } },
+      '"architecture.image.kind" must be one of "vit", "resnet",',
+    ],
+    [{ data: { sources: [] } }, '"data.sources"'],
+    [
+      { data: { sources: [{ path: 'x', wieght: 2 }] } },
+      '"data.sources.0.wieght" is no field; did you mean "weight"?',
+    ],
+    [
+      { evaluation: { everySteps: 5, sets: [{ dataset: 'x', language: 'fr' }] } },
+      '"evaluation.sets.0.language" must be one of "en", "de"',
+    ],
+  ])('with a fault is refused: %j', async (changes, message) => {
+    const wanted = { ...config('faulty'), ...changes } as TrainingConfigInput;
+    await expect(readTrainingConfig(wanted)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test('that is no JSON, or not there, is refused by its path', async () => {
+    await writeFile(join(folder, 'broken.json'), '{ "batch": ');
+    await expect(readTrainingConfig(join(folder, 'broken.json'))).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('broken.json is no JSON'),
+    });
+    await expect(readTrainingConfig(join(folder, 'none.json'))).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('none.json'),
+    });
+  });
+});
+
+test('evaluations say what they are of', async () => {
+  const lines = await readMetricsLog(join(folder, 'whole/training/metrics.jsonl'));
+  const evaluation = lines.find((line): line is EvaluationLine => line.kind === 'evaluation');
+  expect(evaluation?.measurements[0]).toMatchObject({ dataset: 'colours', metric: 'accuracy@1', n: 24 });
+  expect(lines.some(({ kind }) => kind === 'energy')).toBe(true);
+});
