@@ -16,12 +16,17 @@ import { roomGuard, sizeGuard, timeGuard } from './guards/room.ts';
 import { createLog, type Log, type RequestLine } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { resolveLimits, type ServerOptions } from './options.ts';
+import { createPage } from './page.ts';
 import { createPictureReader } from './pictures/received.ts';
 import { problemOf, RequestError, withOpenAiError } from './problems.ts';
 import { addClassify } from './routes/classify.ts';
+import { addDocuments } from './routes/documents.ts';
 import { addEmbeddings } from './routes/embeddings.ts';
 import { addHealth } from './routes/health.ts';
 import { addModels } from './routes/models.ts';
+import { addIndex } from './routes/picture-index.ts';
+import { addPictures } from './routes/pictures.ts';
+import { addSearch } from './routes/search.ts';
 import { addSession } from './routes/session.ts';
 
 /** A server without a socket. */
@@ -30,12 +35,12 @@ export interface ServerApp {
   fetch(request: Request, bindings?: ServerEnvironment['Bindings']): Promise<Response>;
   /** From now on `/readyz` says that requests should go elsewhere. */
   drain(): void;
-  /** Gives up what still runs: it is answered with `closed`. */
-  abandon(): void;
+  /** Gives up what still runs: it is answered with `closed`. Then the index is closed. */
+  close(): Promise<void>;
 }
 
-/** @throws EidosError `invalid_option` for a limit that is none */
-export function createApp(options: ServerOptions): ServerApp {
+/** @throws EidosError `invalid_option` for a limit that is none; what opening the index throws */
+export async function createApp(options: ServerOptions): Promise<ServerApp> {
   const limits = resolveLimits(options.limits);
   const log = createLog(options);
   const metrics = createMetrics({ withProcess: true });
@@ -43,14 +48,14 @@ export function createApp(options: ServerOptions): ServerApp {
   const closing = new AbortController();
   let isShuttingDown = false;
   const clip = createBatchingClip(options.clip, { limits, onRun: metrics.countRun });
+  const index = await options.openIndex?.(clip.forIndex);
   const parts: ServerParts = {
     clip,
-    index: options.index,
+    index,
     limits,
     access,
     readPicture: createPictureReader(limits, { allowUrls: options.allowUrls ?? false }),
     metrics,
-    pageFolder: options.pageFolder,
     startedAt: Math.floor(Date.now() / 1000),
     closing: closing.signal,
     isShuttingDown: () => isShuttingDown,
@@ -75,17 +80,24 @@ export function createApp(options: ServerOptions): ServerApp {
 
   addEmbeddings(api, parts);
   addClassify(api, parts);
+  addSearch(api, parts);
+  addPictures(api, parts);
+  addIndex(api, parts);
   addModels(api, parts);
   addHealth(api, parts);
   addSession(api, parts);
+  addDocuments(api, parts);
 
-  api.notFound((c) =>
-    answerProblem(
-      c,
-      new EidosError('not_found', `There is nothing at ${c.req.path}: see /docs.`),
-      log,
-      metrics,
-    ),
+  const page = createPage(options.pageFolder);
+  api.notFound(
+    async (c) =>
+      (await page.answer(c)) ??
+      answerProblem(
+        c,
+        new EidosError('not_found', `There is nothing at ${c.req.path}: see /docs.`),
+        log,
+        metrics,
+      ),
   );
   api.onError((error, c) => answerProblem(c, causeOf(error, c), log, metrics));
 
@@ -94,9 +106,10 @@ export function createApp(options: ServerOptions): ServerApp {
     drain() {
       isShuttingDown = true;
     },
-    abandon() {
+    async close() {
       isShuttingDown = true;
       closing.abort(new EidosError('closed', 'The server is being shut down: try again at once.'));
+      await index?.close();
     },
   };
 }

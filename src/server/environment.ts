@@ -1,5 +1,4 @@
 /** What a request carries through the server, and what the routes stand on. */
-import type { IncomingMessage } from 'node:http';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { SearchIndex } from '../tasks/search/types.ts';
 import type { BatchingClip } from './batching/batching-clip.ts';
@@ -10,7 +9,7 @@ import type { PictureReader } from './pictures/received.ts';
 
 export interface ServerEnvironment {
   /** Missing where requests come from memory and not from a socket. */
-  Bindings: { incoming?: IncomingMessage };
+  Bindings: { incoming?: { socket: { remoteAddress?: string | undefined } } };
   Variables: {
     /** Names the request in the log and in problems. */
     requestId: string;
@@ -29,7 +28,6 @@ export interface ServerParts {
   access: Access;
   readPicture: PictureReader;
   metrics: Metrics;
-  pageFolder: string | undefined;
   /** When the server was made, in seconds since 1970. */
   startedAt: number;
   /** Comes when what still runs is given up. */

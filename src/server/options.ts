@@ -6,8 +6,11 @@ import type { SearchIndex } from '../tasks/search/types.ts';
 export interface ServerOptions {
   /** Answers everything. The server leaves it open when it closes. */
   clip: Clip;
-  /** Without it, searching is answered with `not_found`. The server leaves it open when it closes. */
-  index?: SearchIndex | undefined;
+  /**
+   * Opens the index with a clip whose queries share runs with those of other requests; the server closes it. Without
+   * it, searching is answered with `not_found`.
+   */
+  openIndex?: ((clip: Clip) => Promise<SearchIndex>) | undefined;
   /** Keys of which every request to the API needs one. Demanded where the server listens beyond this machine. */
   apiKeys?: readonly string[] | undefined;
   /**

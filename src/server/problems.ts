@@ -4,39 +4,53 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { EidosError, type ErrorCode } from '../errors.ts';
 import type { Problem } from './schemas.ts';
 
-/** A code without a status does not compile. */
-const statusOf: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
-  invalid_option: 400,
-  not_found: 404,
-  invalid_image: 422,
-  image_too_large: 413,
-  invalid_checkpoint: 500,
-  unsupported_checkpoint: 500,
-  config_mismatch: 500,
-  invalid_tokenizer: 500,
-  text_too_long: 422,
-  device_unavailable: 500,
-  dtype_unavailable: 500,
-  engine_failed: 500,
-  invalid_graph: 500,
-  offline: 403,
-  download_failed: 502,
-  checksum_mismatch: 500,
-  write_failed: 507,
-  model_mismatch: 409,
-  invalid_index: 500,
-  not_installed: 501,
-  not_finite: 500,
-  unauthorized: 401,
-  forbidden: 403,
-  too_many_requests: 429,
-  request_too_large: 413,
-  overloaded: 503,
-  timed_out: 504,
-  server_failed: 500,
-  // The client has left: nobody reads this, but the log does, as nginx writes it.
-  aborted: 499 as ContentfulStatusCode,
-  closed: 503,
+/** Of HTTP, and in words for /docs, where the type of a problem leads. */
+interface Kind {
+  status: ContentfulStatusCode;
+  meaning: string;
+}
+
+const ofModel = 'The model of this server cannot be used; its log says more.';
+
+/** A code without an entry does not compile. */
+export const problemKinds: Readonly<Record<ErrorCode, Kind>> = {
+  invalid_option: { status: 400, meaning: 'The request does not fit; `issues` names the fields.' },
+  not_found: { status: 404, meaning: 'There is no such address, picture, model or index.' },
+  invalid_image: { status: 422, meaning: 'The bytes are no picture of a known format, or a broken one.' },
+  image_too_large: { status: 413, meaning: 'A picture has more bytes or pixels than this server takes.' },
+  invalid_checkpoint: { status: 500, meaning: ofModel },
+  unsupported_checkpoint: { status: 500, meaning: ofModel },
+  config_mismatch: { status: 500, meaning: ofModel },
+  invalid_tokenizer: {
+    status: 500,
+    meaning: 'The model of this server has no tokenizer: it takes pictures only.',
+  },
+  text_too_long: { status: 422, meaning: 'A text has more tokens than the model reads.' },
+  device_unavailable: { status: 500, meaning: ofModel },
+  dtype_unavailable: { status: 500, meaning: ofModel },
+  engine_failed: { status: 500, meaning: 'The network could not be run; the log says why.' },
+  invalid_graph: { status: 500, meaning: ofModel },
+  offline: { status: 403, meaning: 'A picture is named by a URL, and this server fetches none.' },
+  download_failed: { status: 502, meaning: 'A picture could not be fetched from its URL.' },
+  checksum_mismatch: { status: 500, meaning: ofModel },
+  write_failed: { status: 507, meaning: 'The index cannot be written: a full disk, or no permission.' },
+  model_mismatch: { status: 409, meaning: 'The index was made with another model than this server has.' },
+  invalid_index: { status: 500, meaning: 'The index is damaged or of another version.' },
+  not_installed: { status: 501, meaning: 'This server lacks an optional package; the message names it.' },
+  not_finite: { status: 500, meaning: ofModel },
+  unauthorized: { status: 401, meaning: 'The server wants an API key, or another one.' },
+  forbidden: { status: 403, meaning: 'The page, the host name or the address of a picture is not allowed.' },
+  too_many_requests: { status: 429, meaning: 'More requests than one address may send; see Retry-After.' },
+  request_too_large: { status: 413, meaning: 'The request has more bytes than this server takes.' },
+  overloaded: { status: 503, meaning: 'The server has as much work as it takes on; see Retry-After.' },
+  timed_out: { status: 504, meaning: 'The answer was not ready in time: ask for less at once.' },
+  server_failed: {
+    status: 500,
+    meaning: 'The server made a mistake; its log has it under the name in `instance`.',
+  },
+  // Nobody reads this status, but the log has it, as nginx writes it.
+  aborted: { status: 499 as ContentfulStatusCode, meaning: 'The client has left.' },
+  closed: { status: 503, meaning: 'The server is being shut down.' },
 };
 
 const titles: Readonly<Record<number, string>> = {
@@ -88,7 +102,7 @@ export interface ProblemAnswer {
 /** @param requestId stands in the log, too */
 export function problemOf(error: unknown, requestId: string): ProblemAnswer {
   const { code, detail, details } = described(error);
-  const status = details.status ?? statusOf[code];
+  const status = details.status ?? problemKinds[code].status;
   return {
     status,
     headers: {

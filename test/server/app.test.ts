@@ -18,8 +18,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const ask = (path: string, init: Parameters<typeof request>[2] = {}, options: Partial<ServerOptions> = {}) =>
-  request(createApp({ clip, ...options }), path, init);
+const ask = async (
+  path: string,
+  init: Parameters<typeof request>[2] = {},
+  options: Partial<ServerOptions> = {},
+) => request(await createApp({ clip, ...options }), path, init);
 
 const red = plainPicture([255, 0, 0]);
 const blue = plainPicture([0, 0, 255]);
@@ -83,7 +86,7 @@ describe('classification', () => {
   const labels = ['the red square', 'the blue square', 'a cat'];
 
   test('by JSON, by a form, and by the library it is the same', async () => {
-    const app = createApp({ clip });
+    const app = await createApp({ clip });
     const byJson = await request(app, '/v1/classify', {
       json: { images: [dataUri(red), dataUri(blue)], labels },
     });
@@ -215,7 +218,7 @@ describe('refusals', () => {
 
   test('keys: none, a wrong one, the right one, a session', async () => {
     const options = { apiKeys: ['secret', 'other'] };
-    const app = createApp({ clip, ...options });
+    const app = await createApp({ clip, ...options });
     expect(await request(app, '/v1/models')).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
     expect(await request(app, '/metrics')).toMatchObject({ status: 401 });
     expect(await request(app, '/healthz')).toMatchObject({ status: 200 });
@@ -237,7 +240,7 @@ describe('refusals', () => {
   });
 
   test('too many requests of one address', async () => {
-    const app = createApp({ clip, limits: { requestsPerMinute: 3 } });
+    const app = await createApp({ clip, limits: { requestsPerMinute: 3 } });
     const statuses = [];
     for (let i = 0; i < 4; i++) statuses.push((await request(app, '/v1/models')).status);
     expect(statuses).toEqual([200, 200, 200, 429]);
@@ -246,7 +249,7 @@ describe('refusals', () => {
   });
 
   test('more inputs than there is room for, beside others', async () => {
-    const app = createApp({ clip, limits: { waitingInputs: 4 } });
+    const app = await createApp({ clip, limits: { waitingInputs: 4 } });
     const answers = await Promise.all(
       [1, 2, 3].map(() => request(app, '/v1/embeddings', { json: { input: ['a', 'b', 'c'] } })),
     );
@@ -261,12 +264,16 @@ describe('refusals', () => {
 
   test('an answer that is not ready in time, and a client that leaves', async () => {
     const slow = { ...clip, embedTexts: () => new Promise<never>(() => {}) };
-    const late = await request(createApp({ clip: slow, limits: { requestTime: 20 } }), '/v1/embeddings', {
-      json: { input: 'a' },
-    });
+    const late = await request(
+      await createApp({ clip: slow, limits: { requestTime: 20 } }),
+      '/v1/embeddings',
+      {
+        json: { input: 'a' },
+      },
+    );
     expect(late).toMatchObject({ status: 504, body: { code: 'timed_out' } });
     const leaving = new AbortController();
-    const given = request(createApp({ clip: slow }), '/v1/embeddings', {
+    const given = request(await createApp({ clip: slow }), '/v1/embeddings', {
       json: { input: 'a' },
       signal: leaving.signal,
     });
@@ -293,7 +300,7 @@ describe('refusals', () => {
 
 describe('observing', () => {
   test('health, readiness, models', async () => {
-    const app = createApp({ clip });
+    const app = await createApp({ clip });
     expect(await request(app, '/healthz')).toMatchObject({ status: 200, body: { status: 'ok' } });
     expect(await request(app, '/readyz')).toMatchObject({
       status: 200,
@@ -305,7 +312,7 @@ describe('observing', () => {
     app.drain();
     expect(await request(app, '/readyz')).toMatchObject({ status: 503, body: { shuttingDown: true } });
     expect(await request(app, '/v1/embeddings', { json: { input: 'a' } })).toMatchObject({ status: 200 });
-    app.abandon();
+    await app.close();
     expect(await request(app, '/v1/embeddings', { json: { input: 'a' } })).toMatchObject({
       status: 503,
       body: { code: 'closed' },
@@ -313,7 +320,7 @@ describe('observing', () => {
   });
 
   test('metrics count requests by route, and runs', async () => {
-    const app = createApp({ clip });
+    const app = await createApp({ clip });
     await request(app, '/v1/embeddings', { json: { input: ['a', 'b'] } });
     await request(app, '/v1/nowhere');
     const { text } = await request(app, '/metrics');
@@ -327,7 +334,7 @@ describe('observing', () => {
 
   test('the log has no words and no pictures', async () => {
     const lines: string[] = [];
-    const app = createApp({ clip, log: { write: (line) => lines.push(line) }, logLevel: 'debug' });
+    const app = await createApp({ clip, log: { write: (line) => lines.push(line) }, logLevel: 'debug' });
     await request(app, '/v1/embeddings', { json: { input: ['my secret', dataUri(red)] } });
     await request(app, '/v1/search?q=my%20secret');
     expect(lines.length).toBeGreaterThanOrEqual(2);
