@@ -1,6 +1,4 @@
-/** What the page shows, kept in the address, so that going back, reloading and passing a link on work. */
-import { useSyncExternalStore } from 'react';
-
+/** What the page shows, kept in the address so that going back, reloading and passing a link on work. */
 export interface Address {
   view: 'search' | 'classify';
   /** The words looked for; empty for none. */
@@ -31,31 +29,4 @@ export function formatAddress(address: Address): string {
   if (address.picture !== undefined) fields.set('picture', address.picture);
   const text = fields.toString();
   return text === '' ? '' : `?${text}`;
-}
-
-/** The address now; the component is drawn again when it changes. */
-export function useAddress(): Address {
-  return parseAddress(useSyncExternalStore(subscribe, () => location.search));
-}
-
-/**
- * Goes to a changed address.
- * @param how `push` makes a step that the back button undoes; `replace` does not, as while somebody types
- */
-export function go(change: Partial<Address>, how: 'push' | 'replace' = 'push'): void {
-  const next = formatAddress({ ...parseAddress(location.search), ...change });
-  if (next === location.search) return;
-  history[how === 'push' ? 'pushState' : 'replaceState'](null, '', next || location.pathname);
-  for (const listener of listeners) listener();
-}
-
-const listeners = new Set<() => void>();
-
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener);
-  addEventListener('popstate', listener);
-  return () => {
-    listeners.delete(listener);
-    removeEventListener('popstate', listener);
-  };
 }

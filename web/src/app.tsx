@@ -1,10 +1,10 @@
 /** The page as a whole: header, one of two views, and the picture that is open over them. */
 import { useState } from 'react';
-import { go, useAddress } from './address.ts';
 import styles from './app.module.css';
 import { ClassifyPage } from './classify/classify-page.tsx';
 import { useMessages } from './language/language.tsx';
 import type { LocalPicture } from './local-picture.ts';
+import { go, useAddress } from './navigation.ts';
 import { PictureView } from './picture/picture-view.tsx';
 import { SearchPage } from './search/search-page.tsx';
 import { Header } from './shell/header.tsx';

@@ -1,7 +1,7 @@
 /** Classify: pictures from this machine, labels in one's own words, and bars that follow as one writes. */
 import { Button, Textarea } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { useRef, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import { PictureIcon } from '../design/icons.tsx';
 import { FilesDropped } from '../files-dropped.tsx';
 import { useMessages } from '../language/language.tsx';
@@ -23,6 +23,7 @@ interface ClassifyPageProps {
 
 export function ClassifyPage({ pictures, onPictures, labels, onLabels }: ClassifyPageProps) {
   const messages = useMessages();
+  const id = useId();
   const written = labels ?? messages.label.start;
   const [settled] = useDebouncedValue(written, pause);
   const wanted = parseLabels(settled);
@@ -41,10 +42,14 @@ export function ClassifyPage({ pictures, onPictures, labels, onLabels }: Classif
       <FilesDropped invitation={messages.label.drop} onFiles={takeFiles} />
       <main className={styles.main} id="main" tabIndex={-1}>
         <h1 className={styles.hidden}>{messages.classify}</h1>
+        <div className={styles.question}>
+          <label htmlFor={id}>{messages.label.label}</label>
+          <p id={`${id}-hint`}>{messages.label.hint}</p>
+        </div>
         <div className={styles.labels}>
           <Textarea
-            label={messages.label.label}
-            description={messages.label.hint}
+            id={id}
+            aria-describedby={`${id}-hint`}
             placeholder={messages.label.placeholder}
             autosize
             minRows={1}
@@ -52,7 +57,7 @@ export function ClassifyPage({ pictures, onPictures, labels, onLabels }: Classif
             value={written}
             onChange={(event) => onLabels(event.currentTarget.value)}
             spellCheck={false}
-            classNames={{ input: styles.input, label: styles.label, description: styles.hint }}
+            classNames={{ input: styles.input }}
           />
           {pictures.length > 0 && (
             <div className={styles.actions}>

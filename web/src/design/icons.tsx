@@ -65,8 +65,10 @@ export const NextIcon = () => (
 export function Mark() {
   return (
     <svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
-      <rect x="2" y="2" width="28" height="21" rx="3.5" fill="currentColor" />
-      <rect x="2" y="26.5" width="18" height="3.5" rx="1.75" fill="var(--accent)" />
+      <rect x="1" y="1" width="30" height="22" rx="4" fill="currentColor" />
+      <circle cx="9.5" cy="8.5" r="2.75" fill="var(--wall)" />
+      <path d="M4 20l7.5-6.5 3.5 3 6.5-7.5L28 16v1.5q0 2.5-2.5 2.5z" fill="var(--wall)" />
+      <rect x="1" y="26.5" width="20" height="3.5" rx="1.75" fill="var(--accent)" />
     </svg>
   );
 }

@@ -1,7 +1,7 @@
 /** The words that fit a picture best; each is a search. */
 import { useQuery } from '@tanstack/react-query';
-import { go } from '../address.ts';
 import { useLanguage } from '../language/language.tsx';
+import { go } from '../navigation.ts';
 import { server } from '../server.ts';
 import styles from './picture-view.module.css';
 

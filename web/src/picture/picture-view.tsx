@@ -2,9 +2,9 @@
 import { ActionIcon, Modal } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
-import { go } from '../address.ts';
 import { CloseIcon, NextIcon, PreviousIcon } from '../design/icons.tsx';
 import { useMessages } from '../language/language.tsx';
+import { go } from '../navigation.ts';
 import { type Look, neighboursOf, type Result } from '../search/results.ts';
 import { isMissing, server } from '../server.ts';
 import { Quiet } from '../states/quiet.tsx';

@@ -12,17 +12,26 @@ export function Stage({ id, picture }: { id: string; picture: Picture | undefine
   if (state === 'broken') return <p className={styles.broken}>{messages.picture.broken}</p>;
   return (
     <div className={styles.stage}>
-      <img
-        src={server.thumbnailUrl(id, '1280')}
-        alt={picture?.caption ?? (picture === undefined ? '' : messages.picture.of(fileName(picture.image)))}
-        width={picture?.width}
-        height={picture?.height}
-        style={
-          state === 'coming' ? { backgroundImage: `url("${server.thumbnailUrl(id, '320')}")` } : undefined
-        }
-        onLoad={() => setState('there')}
-        onError={() => setState('broken')}
-      />
+      <div className={styles.frame}>
+        <img
+          src={server.thumbnailUrl(id, '1280')}
+          alt={
+            picture?.caption ?? (picture === undefined ? '' : messages.picture.of(fileName(picture.image)))
+          }
+          style={{
+            ...sizeOf(picture),
+            backgroundImage: state === 'coming' ? `url("${server.thumbnailUrl(id, '320')}")` : undefined,
+          }}
+          onLoad={() => setState('there')}
+          onError={() => setState('broken')}
+        />
+      </div>
     </div>
   );
+}
+
+/** What picture-view.module.css computes the size from: the largest that fits, at most twice the pixels. */
+function sizeOf(picture: Picture | undefined): Record<string, string> {
+  if (picture === undefined) return {};
+  return { '--ratio': String(picture.width / picture.height), '--pixels': `${picture.width}px` };
 }

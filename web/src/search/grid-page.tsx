@@ -3,7 +3,8 @@ import { useEffect, useMemo } from 'react';
 import { useMessages } from '../language/language.tsx';
 import styles from './grid.module.css';
 import { guessHeight, justify, type Layout, type Measures } from './justify.ts';
-import { pageSize, type ResultPage, usePage } from './results.ts';
+import { pageSize } from './measures.ts';
+import { type ResultPage, usePage } from './results.ts';
 import { Tile } from './tile.tsx';
 
 interface GridPageProps {

@@ -10,8 +10,8 @@ import { useMessages } from '../language/language.tsx';
 import styles from './grid.module.css';
 import { GridPage } from './grid-page.tsx';
 import { guessHeight } from './justify.ts';
-import { measuresFor } from './measures.ts';
-import { isEverything, pageSize, type ResultPage } from './results.ts';
+import { measuresFor, pageSize } from './measures.ts';
+import { isEverything, type ResultPage } from './results.ts';
 import { useArrowKeys } from './use-arrow-keys.ts';
 import { usePlace } from './use-place.ts';
 

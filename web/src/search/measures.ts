@@ -2,6 +2,9 @@
 import type { ThumbnailSize } from '../../../src/client/index.ts';
 import type { Measures } from './justify.ts';
 
+/** Pictures of a page. Small enough to draw at once, large enough that their rows come out even. */
+export const pageSize = 48;
+
 /** Under a picture that was looked for runs the line that tells how well it fits. */
 export const fitLine = { gap: 4, height: 3 };
 

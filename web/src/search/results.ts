@@ -3,6 +3,7 @@ import { keepPreviousData, type QueryClient, useQuery } from '@tanstack/react-qu
 import type { Hit, Picture } from '../../../src/client/index.ts';
 import type { LocalPicture } from '../local-picture.ts';
 import { server } from '../server.ts';
+import { pageSize } from './measures.ts';
 
 export interface Look {
   /** Trimmed; with `picture` undefined and no words every picture is shown. */
@@ -23,9 +24,6 @@ export interface ResultPage {
   total: number;
   nothingFits: boolean;
 }
-
-/** Pictures of a page. Small enough to draw at once, large enough that their rows come out even. */
-export const pageSize = 48;
 
 export function isEverything({ words, picture }: Look): boolean {
   return words === '' && picture === undefined;

@@ -2,10 +2,11 @@
 import { Button } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useEffect, useState } from 'react';
-import { type Address, go, parseAddress } from '../address.ts';
+import { type Address, parseAddress } from '../address.ts';
 import { FilesDropped } from '../files-dropped.tsx';
 import { useMessages } from '../language/language.tsx';
 import { type LocalPicture, readPicture } from '../local-picture.ts';
+import { go } from '../navigation.ts';
 import { isMissing } from '../server.ts';
 import { Quiet } from '../states/quiet.tsx';
 import { Trouble } from '../states/trouble.tsx';

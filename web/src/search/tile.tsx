@@ -1,7 +1,7 @@
 /** A picture in the grid: a link to its view, and under it the line that tells how well it fits. */
 import { memo, useState } from 'react';
-import { go } from '../address.ts';
 import { useMessages } from '../language/language.tsx';
+import { go } from '../navigation.ts';
 import { fileName } from '../picture/file-name.ts';
 import { server } from '../server.ts';
 import { opensElsewhere } from '../shell/header.tsx';

@@ -1,7 +1,8 @@
 /** The top of the page: the name, the two things one can do here, the index, the settings. */
-import { type Address, go } from '../address.ts';
+import type { Address } from '../address.ts';
 import { Mark } from '../design/icons.tsx';
 import { useMessages } from '../language/language.tsx';
+import { go } from '../navigation.ts';
 import styles from './header.module.css';
 import { IndexPanel } from './index-panel.tsx';
 import { Settings } from './settings.tsx';

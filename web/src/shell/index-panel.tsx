@@ -27,7 +27,12 @@ export function IndexPanel() {
       <Popover.Target>
         <button type="button" className={styles.status} data-running={running || undefined}>
           <span className={styles.light} aria-hidden="true" />
-          {running ? messages.index.updating : messages.index.pictures(index.pictures)}
+          <span className={styles.long}>
+            {running ? messages.index.updating : messages.index.pictures(index.pictures)}
+          </span>
+          <span className={styles.short} aria-hidden="true">
+            {messages.number(index.pictures)}
+          </span>
           {running && (
             <span className={styles.share} style={{ width: `${share * 100}%` }} aria-hidden="true" />
           )}
