@@ -1,5 +1,6 @@
 /** Runs the benchmarks and the tests beside other libraries: builds eidos, installs the peers once, starts what was asked for. */
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from '../scripts/build.mjs';
 import { installIfNeeded } from '../scripts/install.mjs';
@@ -8,6 +9,9 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const programs = {
   bench: ['src/main.mjs'],
   train: ['src/train.mjs'],
+  pack: ['src/train-pack.mjs'],
+  unpack: ['src/train-unpack.mjs'],
+  torch: ['--test', '--test-reporter=spec', 'test/torch.test.mjs'],
   test: ['--test', '--test-reporter=spec', 'test/export.test.mjs'],
 };
 
@@ -18,8 +22,10 @@ if (!Object.hasOwn(programs, name)) {
 }
 installIfNeeded();
 build();
-// Training is compared with PyTorch, which comes from the system; the rest needs the peers.
-if (name !== 'train') installIfNeeded(here);
-const program = programs[/** @type {keyof typeof programs} */ (name)];
-const { status } = spawnSync(process.execPath, [...program, ...rest], { cwd: here, stdio: 'inherit' });
+// PyTorch comes from the system; the rest needs the peers.
+if (name === 'bench' || name === 'test') installIfNeeded(here);
+const program = programs[/** @type {keyof typeof programs} */ (name)].map((part) =>
+  part.startsWith('--') ? part : join(here, part),
+);
+const { status } = spawnSync(process.execPath, [...program, ...rest], { stdio: 'inherit' });
 process.exit(status ?? 1);

@@ -72,3 +72,30 @@ export const updates = () => built('train/step/update.js');
 
 /** @returns {Promise<typeof import('../../src/train/step/config.ts')>} */
 export const stepConfigs = () => built('train/step/config.js');
+
+/** The parts of a training that are put together for other engines. */
+export const trainings = async () => ({
+  .../** @type {typeof import('../../src/train/config.ts')} */ (await built('train/config.js')),
+  beginning: /** @type {typeof import('../../src/train/run/beginning.ts')} */ (
+    await built('train/run/beginning.js')
+  ),
+  data: /** @type {typeof import('../../src/train/run/data.ts')} */ (await built('train/run/data.js')),
+  network: /** @type {typeof import('../../src/train/run/network.ts')} */ (
+    await built('train/run/network.js')
+  ),
+  schedule: /** @type {typeof import('../../src/train/step/schedule.ts')} */ (
+    await built('train/step/schedule.js')
+  ),
+  publishing: /** @type {typeof import('../../src/train/run/publish.ts')} */ (
+    await built('train/run/publish.js')
+  ),
+  saving: {
+    .../** @type {typeof import('../../src/train/run/checkpoints.ts')} */ (
+      await built('train/run/checkpoints.js')
+    ),
+    .../** @type {typeof import('../../src/train/run/whole-file.ts')} */ (
+      await built('train/run/whole-file.js')
+    ),
+  },
+  places: /** @type {typeof import('../../src/train/run/places.ts')} */ (await built('train/run/places.js')),
+});

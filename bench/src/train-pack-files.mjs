@@ -12,7 +12,7 @@ import { checkpoints } from './eidos.mjs';
  * @typedef {{
  *   folder: string, program: Uint8Array, state: Record<string, RuntimeTensor>,
  *   feedback: readonly (readonly [string, string])[], reports: string[],
- *   numbers: Record<string, Float32Array>, batches: AsyncIterable<Record<string, RuntimeTensor>>,
+ *   numbers: Record<string, Float32Array>, batches(): AsyncIterable<Record<string, RuntimeTensor>>,
  *   bytes?: Record<string, ByteCode>, halves?: readonly string[], pieceBytes?: number, about?: object
  * }} Packing
  * `numbers` are inputs of one number a step; `bytes` and `halves` name inputs that are packed in 8 and 16 bits;
@@ -89,7 +89,7 @@ export async function writePack(packing) {
     held = 0;
   };
   let count = 0;
-  for await (const batch of packing.batches) {
+  for await (const batch of packing.batches()) {
     const entries = Object.entries(batch).map(([name, tensor]) => ({
       ...packed(name, tensor, bytes[name], halves.includes(name)),
       name: `${count}/${name}`,

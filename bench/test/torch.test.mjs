@@ -136,9 +136,9 @@ async function packed(/** @type {string} */ name, /** @type {string} */ folder) 
     feedback: step.feedback,
     reports: ['loss', 'gradient_norm'],
     numbers,
-    batches: (async function* () {
+    async *batches() {
       yield* batches;
-    })(),
+    },
     bytes: { pixels: pixelCode(preprocessing) },
     pieceBytes: 100_000,
   });

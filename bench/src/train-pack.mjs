@@ -1,0 +1,100 @@
+/**
+ * `npm run train:pack -- CONFIG.json FOLDER`: packs a training for an engine elsewhere, as PyTorch on a GPU
+ * (docs/torch.md). The configuration is that of `eidos train`.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { lowering, steps, trainings } from './eidos.mjs';
+import { inputsOfSteps, pixelCode, writePack } from './train-pack-files.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    batches: { type: 'string' },
+    'exact-pixels': { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+const [source, folder] = positionals;
+if (values.help || source === undefined || folder === undefined) {
+  console.log(`npm run train:pack -- CONFIG.json FOLDER [options]
+  --batches N      batches that are packed and gone through again and again (default: one a step)
+  --exact-pixels   pixels as single floats, four times as large, in place of bytes`);
+  process.exit(values.help ? 0 : 2);
+}
+
+const { readTrainingConfig, beginning, data, network, schedule, publishing } = await trainings();
+const config = await readTrainingConfig(source);
+if (!('steps' in config.until)) {
+  throw new Error(`${source}: "until" must be by steps, as each step's learning rate is packed.`);
+}
+const { until, batch, loss, optimizer, regularisation, freeze, imageTower, seed } = config;
+const count = Math.min(until.steps, values.batches === undefined ? until.steps : Number(values.batches));
+if (!(Number.isInteger(count) && count > 0))
+  throw new Error(`--batches ${values.batches}: a whole number from 1`);
+
+const firstModel = await beginning.findFirstModel(config);
+const opened = await data.openTrainingData(config, beginning.imageSizeOf(config, firstModel), () => {});
+const model = await beginning.beginTraining(config, firstModel, undefined, (wanted) =>
+  data.learnTokenizer(opened, wanted),
+);
+const constants = loss.classification === undefined ? {} : data.classTokens(opened, model.tokenizer);
+const options = {
+  batch,
+  targets: true,
+  features: opened.lessons?.width,
+  classes: opened.classes.length || undefined,
+  loss,
+  optimizer,
+  regularisation,
+  freeze,
+  imageTower,
+};
+const step = (await steps()).trainingStep(model.architecture, options);
+const program = (await lowering()).lower(step.results);
+const learner = await network.openNetwork(model.architecture, options, {
+  values: model.firstValues,
+  seed,
+  constants,
+});
+const state = await learner.getState();
+await learner.close();
+publishing.requirePublishable(model, Object.keys(state));
+// The model as it begins: what its folder needs besides the weights is then at hand for the way back.
+await publishing.publishModel(join(folder, 'model'), model, state, {});
+
+const { numbers, others } = inputsOfSteps(until.steps, (number) =>
+  step.inputs({
+    step: number,
+    learningRate: schedule.learningRateAt(optimizer, { step: number, minutes: 0 }, until),
+    seed,
+  }),
+);
+const known = new Set(program.inputs.map(({ name }) => name));
+const reports = [
+  'loss',
+  ...Object.keys(step.results).filter((name) => /^(loss:|gradient_norm$|temperature$)/.test(name)),
+];
+const batches = await data.openTrainingBatches(opened, config, model, 0);
+const { batches: files } = await writePack({
+  folder,
+  program: program.model,
+  state: { ...state, ...constants },
+  feedback: step.feedback,
+  reports,
+  numbers,
+  async *batches() {
+    for (let i = 0; i < count; i++) {
+      const { tensors } = await batches.next();
+      const all = Object.entries({ ...tensors, ...others(i) });
+      yield Object.fromEntries(all.filter(([name]) => known.has(name)));
+      process.stderr.write(`\r${i + 1} of ${count} batches`);
+    }
+  },
+  bytes: values['exact-pixels'] ? {} : { pixels: pixelCode(model.preprocessing) },
+  halves: ['features', 'targets'],
+  about: { config },
+});
+await batches.close();
+console.log(`\n${folder}: ${until.steps} steps, ${count} batches in ${files.length} files.
+python3 bench/torch/train.py ${folder} --device cuda --out ${join(folder, 'trained.safetensors')}`);
