@@ -6,8 +6,11 @@ import { classifyCommand } from './commands/classify.ts';
 import { embedCommand } from './commands/embed.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
+import { indexCommand } from './commands/index.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { keywordsCommand } from './commands/keywords.ts';
 import { modelsCommand } from './commands/models.ts';
+import { searchCommand } from './commands/search.ts';
 import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nothingDone, reportFailure } from './failure.ts';
@@ -28,6 +31,9 @@ const program = new Command('eidos')
 for (const command of [
   classifyCommand,
   embedCommand,
+  indexCommand,
+  searchCommand,
+  keywordsCommand,
   evaluateCommand,
   trainCommand,
   inspectCommand,

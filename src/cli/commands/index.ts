@@ -1,0 +1,167 @@
+/** `eidos index`: folders of pictures become searchable, and stay so. */
+import { Command } from 'commander';
+import { EidosError } from '../../errors.ts';
+import type { SearchIndex, SyncOptions, SyncProgress, SyncReport } from '../../tasks/search/types.ts';
+import { failureLine, someFailed } from '../failure.ts';
+import { addIndexOption, type IndexOptions, openNamedIndex } from '../index-options.ts';
+import { addModelOptions, collect, type ModelOptions, warn } from '../model-options.ts';
+
+interface Options extends ModelOptions, IndexOptions {
+  exclude?: string[];
+  hidden?: boolean;
+  followLinks?: boolean;
+  forget?: string[];
+  watch?: boolean;
+}
+
+export function indexCommand(): Command {
+  return addModelOptions(
+    addIndexOption(
+      new Command('index')
+        .description('make folders of pictures searchable, and keep them so')
+        .argument('[folders...]', 'folders of pictures (default: those that the index has)'),
+    )
+      .option(
+        '--exclude <pattern>',
+        'paths that are left out, "drafts" or "**/thumbs/*"; as often as needed',
+        collect,
+      )
+      .option('--hidden', 'look into hidden folders and at hidden files, too')
+      .option('--follow-links', 'follow symbolic links to folders')
+      .option('--forget <folder>', 'take a folder out of the index, as often as needed', collect)
+      .option('--watch', 'stay, and take in what changes'),
+  )
+    .addHelpText(
+      'after',
+      `
+What is unchanged costs nothing; what was moved is recognised; what was deleted leaves. It may be stopped at any moment
+and goes on where it was. --model on an index of another model embeds everything again with this one.
+--exclude, --hidden and --follow-links are remembered.
+
+--json prints {"index", "added", "changed", "moved", "removed", "unchanged", "pictures", "seconds"} and a line
+{"image", "error"} for each file that cannot be read.
+
+Examples:
+  eidos index ~/Pictures
+  eidos index photos/ --index photos.index --exclude "**/raw/*" --watch
+
+Exit status: 0, 1 when a file could not be read (the others are indexed), 2 when nothing could be done.`,
+    )
+    .action(run);
+}
+
+async function run(folders: string[], options: Options): Promise<void> {
+  const index = await openNamedIndex(options, { create: true });
+  const stop = new AbortController();
+  const onInterrupt = () => stop.abort();
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onInterrupt);
+  const display = options.quiet || !process.stderr.isTTY ? undefined : await progressDisplay();
+  const settings: SyncOptions = {
+    signal: stop.signal,
+    ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+    ...(options.hidden === undefined ? {} : { hidden: true }),
+    ...(options.followLinks === undefined ? {} : { followLinks: true }),
+    ...(options.model === undefined ? {} : { model: options.model }),
+    ...(display === undefined ? {} : { onProgress: display.update }),
+  };
+  try {
+    if (options.forget !== undefined) await forget(index, options.forget, options);
+    const known = (await index.info()).folders.length + folders.length;
+    if (known === 0) {
+      if (options.forget !== undefined) return;
+      throw new EidosError(
+        'invalid_option',
+        'Nothing to index: name a folder of pictures, `eidos index FOLDER`.',
+      );
+    }
+    if (options.watch)
+      await watch(index, folders, settings, { stop: stop.signal, options, clear: display?.stop });
+    else {
+      const report = await index.sync(folders, settings);
+      display?.stop();
+      print(index, report, options);
+    }
+  } catch (error) {
+    display?.stop();
+    if (!(error instanceof EidosError && error.code === 'aborted')) throw error;
+    warn(options)('Stopped. What is done is kept; the same command goes on from here.');
+    process.exitCode = someFailed;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onInterrupt);
+    display?.stop();
+    await index.close();
+  }
+}
+
+async function forget(index: SearchIndex, folders: string[], options: Options): Promise<void> {
+  const left = await index.forget(folders);
+  if (options.json) process.stdout.write(`${JSON.stringify({ index: index.path, forgotten: left })}\n`);
+  else process.stdout.write(`${left} pictures left the index\n`);
+}
+
+async function watch(
+  index: SearchIndex,
+  folders: string[],
+  settings: SyncOptions,
+  { stop, options, clear }: { stop: AbortSignal; options: Options; clear: (() => void) | undefined },
+): Promise<void> {
+  const watcher = await index.watch(folders, {
+    ...settings,
+    onSync: (report) => {
+      clear?.();
+      print(index, report, options);
+    },
+    onError: (error) => process.stderr.write(`${error.message}\n`),
+  });
+  warn(options)('Watching; Ctrl+C ends it.');
+  if (!stop.aborted) await new Promise((resolve) => stop.addEventListener('abort', resolve));
+  await watcher.close();
+}
+
+function print(index: SearchIndex, report: SyncReport, { json }: Options): void {
+  const { unreadable, ...rest } = report;
+  process.exitCode = unreadable.length > 0 ? someFailed : 0;
+  if (json) {
+    const { secondsOutsideNetwork: _, ...counts } = rest;
+    process.stdout.write(`${JSON.stringify({ index: index.path, ...counts })}\n`);
+    for (const line of unreadable) process.stdout.write(`${JSON.stringify(line)}\n`);
+    return;
+  }
+  const changes = (['added', 'changed', 'moved', 'removed'] as const)
+    .filter((name) => rest[name] > 0)
+    .map((name) => `${rest[name]} ${name}`);
+  const what = changes.length > 0 ? changes.join(', ') : 'nothing has changed';
+  process.stdout.write(
+    `${rest.pictures} pictures in ${index.path}: ${what} (${rest.seconds.toFixed(1)} s)\n`,
+  );
+  for (const { image, error } of unreadable) {
+    process.stderr.write(failureLine(image, new EidosError(error.code, error.message)));
+  }
+}
+
+async function progressDisplay(): Promise<{ update: (progress: SyncProgress) => void; stop: () => void }> {
+  const { SingleBar, Presets } = await import('cli-progress');
+  const bar = new SingleBar(
+    {
+      format: '{bar} {value} of {total} pictures, {eta_formatted} left',
+      hideCursor: true,
+      clearOnComplete: true,
+    },
+    Presets.shades_classic,
+  );
+  let isShown = false;
+  return {
+    update({ stage, done, total }) {
+      if (stage !== 'embed') return;
+      if (!isShown) bar.start(total, done);
+      isShown = true;
+      bar.update(done);
+    },
+    stop() {
+      if (isShown) bar.stop();
+      isShown = false;
+    },
+  };
+}
