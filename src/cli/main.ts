@@ -11,6 +11,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { keywordsCommand } from './commands/keywords.ts';
 import { modelsCommand } from './commands/models.ts';
 import { searchCommand } from './commands/search.ts';
+import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nothingDone, reportFailure } from './failure.ts';
@@ -34,6 +35,7 @@ for (const command of [
   indexCommand,
   searchCommand,
   keywordsCommand,
+  serveCommand,
   evaluateCommand,
   trainCommand,
   inspectCommand,
