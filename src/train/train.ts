@@ -1,15 +1,10 @@
 /** A training from its configuration to the model's folder. */
 import { mkdir } from 'node:fs/promises';
 import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } from './config.ts';
+import type { TrainingData } from './data/training-data.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
-import {
-  classTokens,
-  learnTokenizer,
-  type OpenedBatches,
-  openTrainingBatches,
-  openTrainingData,
-} from './run/data.ts';
+import { classTokens, type OpenedBatches, openTrainingBatches, openTrainingData } from './run/data.ts';
 import { type EnergyUse, openEnergyMeter } from './run/energy.ts';
 import { openEvaluatedSets } from './run/evaluation.ts';
 import type { TrainingEvent } from './run/events.ts';
@@ -22,6 +17,7 @@ import { trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
 import { earlierPart } from './run/resumption.ts';
 import { writeWholeFile, writing } from './run/whole-file.ts';
+import type { OpenStepOptions } from './step/open-step.ts';
 
 export interface TrainOptions {
   /** Whether to go on from the newest checkpoint of the output folder; without one it begins. @default false */
@@ -80,7 +76,7 @@ export async function train(
 
   const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};
   try {
-    opened.network = await openNetwork(model.architecture, stepOptions(full, data.classes.length), {
+    opened.network = await openNetwork(model.architecture, stepOptions(full, data), {
       values: earlier?.checkpoint.state ?? model.firstValues,
       seed: full.seed,
       threads: options.threads ?? full.threads.network,
@@ -138,13 +134,14 @@ function beginningOfAll(): TrainingProgress {
   return { step: 0, minutes: 0, kilowattHours: 0, window: { steps: 0, sums: {} } };
 }
 
-function stepOptions(config: TrainingConfig, classes: number) {
+function stepOptions(config: TrainingConfig, { classes, lessons }: TrainingData): OpenStepOptions {
   const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
   return {
     batch,
     chunk,
     targets: true,
-    classes: classes === 0 ? undefined : classes,
+    classes: classes.length === 0 ? undefined : classes.length,
+    features: lessons?.width,
     loss,
     optimizer,
     regularisation,

@@ -50,6 +50,17 @@ const basicResnet = z.strictObject({
   blocks: z.array(count).min(1),
 });
 
+const convnext = z.strictObject({
+  kind: z.literal('convnext'),
+  imageSize: count,
+  patchSize: count,
+  widths: z.array(count).min(1),
+  blocks: z.array(count).min(1),
+  kernelSize: count.default(7),
+  activation: transformer.activation,
+  normEpsilon: z.number().positive().default(1e-6),
+});
+
 const text = z.strictObject({
   ...transformer,
   causal: z.boolean().default(true),
@@ -63,7 +74,7 @@ const text = z.strictObject({
 /** Two towers. Length and vocabulary of the text tower follow from the tokenizer. */
 export const architectureSchema = z.strictObject({
   embeddingSize: count,
-  image: z.discriminatedUnion('kind', [vit, resnet, basicResnet]),
+  image: z.discriminatedUnion('kind', [vit, resnet, basicResnet, convnext]),
   text,
 });
 export type ArchitectureConfig = z.infer<typeof architectureSchema>;
@@ -90,12 +101,7 @@ export function architectureOf(
   probability: ClipArchitecture['probability'],
 ): ClipArchitecture {
   const { image } = config;
-  if (image.kind === 'vit' && image.imageSize % image.patchSize !== 0) {
-    throw new EidosError(
-      'invalid_option',
-      `"architecture.image.imageSize" is ${image.imageSize}: no multiple of "patchSize", ${image.patchSize}.`,
-    );
-  }
+  requireWholePatches(image);
   const { heads, mlpWidth, pool, ...tower } = config.text;
   const textTower: TextArchitecture = {
     ...tower,
@@ -111,6 +117,25 @@ export function architectureOf(
     probability,
     logitBias: probability === 'sigmoid',
   };
+}
+
+function requireWholePatches(image: ArchitectureConfig['image']): void {
+  if (image.kind === 'resnet') return;
+  const stages = 'widths' in image ? image.widths.length : 1;
+  if ('blocks' in image && image.blocks.length !== stages) {
+    throw new EidosError(
+      'invalid_option',
+      `"architecture.image.blocks" has ${image.blocks.length} numbers and "widths" ${stages}: one a stage is needed.`,
+    );
+  }
+  // From stage to stage the sides of the maps are halved.
+  const covered = image.patchSize * 2 ** (stages - 1);
+  if (image.imageSize % covered !== 0) {
+    throw new EidosError(
+      'invalid_option',
+      `"architecture.image.imageSize" is ${image.imageSize}: it must be a multiple of ${covered}, which the last stage makes one place of.`,
+    );
+  }
 }
 
 interface Sizes {

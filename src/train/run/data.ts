@@ -1,24 +1,28 @@
 /** The data of a training, as the loop and the network want them. */
+import { EidosError } from '../../errors.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import { fillTemplate, promptTemplates } from '../../text/templates.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
-import { trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
 import type { TrainingConfig } from '../config.ts';
 import { openBatches } from '../data/loader.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
 import type { Tensors } from '../step/program.ts';
-import type { LearnedTokenizer } from './beginning.ts';
 import type { TrainingEvent } from './events.ts';
 import type { BatchSource } from './loop.ts';
 
-/** Opens the sources; a loss that classifies makes the batches tell classes. */
+export { learnTokenizer } from '../data/tokenizer.ts';
+
+/**
+ * Opens the sources; a loss that classifies makes the batches tell classes.
+ * @throws EidosError what openData throws; `config_mismatch` where the image tower is made for other features
+ */
 export async function openTrainingData(
   config: TrainingConfig,
   imageSize: number,
   onEvent: (event: TrainingEvent) => void,
 ): Promise<TrainingData> {
   const classTargets = config.data.classTargets || config.loss.classification !== undefined;
-  return openData(
+  const data = await openData(
     { ...config.data, classTargets },
     {
       imageSize,
@@ -29,23 +33,15 @@ export async function openTrainingData(
       },
     },
   );
-}
-
-/** Learns a vocabulary from everything that the data say in words. */
-export async function learnTokenizer(
-  { sources }: TrainingData,
-  { size, contextLength }: { size: number; contextLength: number; texts: string[] },
-): Promise<LearnedTokenizer> {
-  const sentences = sources.flatMap(({ pictures }) =>
-    pictures.flatMap(({ description: { captions, concepts, features, sentences } }) => [
-      ...Object.values(captions).flatMap((all = []) => all),
-      ...concepts.flatMap(({ words }) => Object.values(words).flatMap((all = []) => all)),
-      ...features,
-      ...sentences,
-    ]),
-  );
-  const { tokenizer, files } = trainBytePairVocabulary(sentences, { size, contextLength });
-  return { tokenizer, files };
+  const { imageTower } = config;
+  const width = data.lessons?.width;
+  if (imageTower.kind === 'features' && imageTower.size !== width) {
+    throw new EidosError(
+      'config_mismatch',
+      `"imageTower.size" is ${imageTower.size}, but the data have ${width === undefined ? 'no features: name a "data.teacher"' : `${width} features a picture`}.`,
+    );
+  }
+  return data;
 }
 
 export interface OpenedBatches extends BatchSource {
