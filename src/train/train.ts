@@ -4,7 +4,13 @@ import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } fro
 import type { TrainingData } from './data/training-data.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
-import { classTokens, type OpenedBatches, openTrainingBatches, openTrainingData } from './run/data.ts';
+import {
+  classTokens,
+  learnTokenizer,
+  type OpenedBatches,
+  openTrainingBatches,
+  openTrainingData,
+} from './run/data.ts';
 import { type EnergyUse, openEnergyMeter } from './run/energy.ts';
 import { openEvaluatedSets } from './run/evaluation.ts';
 import type { TrainingEvent } from './run/events.ts';
