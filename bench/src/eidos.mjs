@@ -99,3 +99,9 @@ export const trainings = async () => ({
   },
   places: /** @type {typeof import('../../src/train/run/places.ts')} */ (await built('train/run/places.js')),
 });
+
+/** @returns {Promise<typeof import('../../src/tasks/search/index.ts')>} */
+export const searching = () => built('tasks/search/index.js');
+
+/** @returns {Promise<typeof import('../../src/evaluate/index.ts')>} */
+export const evaluation = () => built('evaluate/index.js');

@@ -7,6 +7,10 @@ import { parseArgs } from 'node:util';
 import { lowering, steps, trainings } from './eidos.mjs';
 import { inputsOfSteps, pixelCode, writePack } from './train-pack-files.mjs';
 
+process.on('uncaughtException', (error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -8,6 +8,10 @@ import { parseArgs } from 'node:util';
 import { checkpoints, trainings } from './eidos.mjs';
 import { readDescription } from './train-pack-files.mjs';
 
+process.on('uncaughtException', (error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 const { positionals } = parseArgs({ allowPositionals: true });
 const [folder, stateFile, out] = positionals;
 if (folder === undefined || stateFile === undefined || out === undefined) {
