@@ -1,5 +1,5 @@
 /** How the learning rate goes over a training. */
-import type { OptimizerConfig } from './config.ts';
+import type { OptimizerConfig, ScheduleConfig } from './config.ts';
 
 /** When a training ends; the schedule is stretched over it. */
 export type Until = { steps: number } | { minutes: number };
@@ -29,7 +29,7 @@ export function learningRateAt(
 }
 
 /** The schedule's height where `done` of it is behind, both from 0 to 1. */
-function shape(schedule: OptimizerConfig['schedule'], done: number): number {
+function shape(schedule: ScheduleConfig, done: number): number {
   switch (schedule.kind) {
     case 'constant':
       return 1;
