@@ -52,9 +52,6 @@ export const graphs = () => built('graph/value.js');
 /** @returns {Promise<typeof import('../../src/graph/derived.ts')>} */
 export const derived = () => built('graph/derived.js');
 
-/** @returns {Promise<typeof import('../../src/models/transformer.ts')>} */
-export const transformers = () => built('models/transformer.js');
-
 /** @returns {Promise<typeof import('../../src/models/layers.ts')>} */
 export const layers = () => built('models/layers.js');
 

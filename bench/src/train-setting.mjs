@@ -1,16 +1,11 @@
 /** The CLIP-like models that are trained, for both sides: image towers of three kinds beside one text tower. */
 
 /**
- * @typedef {{ kind: 'convnext', imageSize: number, patchSize: number, widths: number[], blocks: number[] }} ConvNextArchitecture
- * @typedef {import('../../src/models/architecture.ts').VitArchitecture} VitArchitecture
- * @typedef {import('../../src/models/architecture.ts').BasicResNetArchitecture} BasicResNetArchitecture
- * @typedef {{
- *   name: string, target: number | undefined, batch: number,
- *   image: VitArchitecture | ConvNextArchitecture | BasicResNetArchitecture
- * }} Training
+ * @typedef {import('../../src/models/architecture.ts').ImageArchitecture} ImageArchitecture
+ * @typedef {{ name: string, target: number, batch: number, image: ImageArchitecture }} Training
  */
 
-/** @type {VitArchitecture} */
+/** @type {import('../../src/models/architecture.ts').VitArchitecture} */
 export const trainedVit = {
   kind: 'vit',
   imageSize: 64,
@@ -29,18 +24,31 @@ export const trainedVit = {
   projection: 'linear',
 };
 
+/** @type {import('../../src/models/architecture.ts').ConvNextArchitecture} */
+const convNext = {
+  kind: 'convnext',
+  imageSize: 64,
+  patchSize: 4,
+  widths: [64, 128, 256],
+  blocks: [2, 4, 2],
+  kernelSize: 7,
+  activation: 'quick_gelu',
+  normEpsilon: 1e-6,
+};
+
 /** @type {{ [key: string]: Training }} */
 export const trainings = {
   vit: { name: 'Vision Transformer', target: 1.1, batch: 32, image: trainedVit },
-  convnext: {
-    name: 'ConvNeXt-like tower',
+  convnext: { name: 'ConvNeXt-like tower', target: 1, batch: 32, image: convNext },
+  'convnext-gelu': {
+    name: 'ConvNeXt-like tower, exact GELU',
     target: 1,
     batch: 32,
-    image: { kind: 'convnext', imageSize: 64, patchSize: 4, widths: [64, 128, 256], blocks: [2, 4, 2] },
+    image: { ...convNext, activation: 'gelu' },
   },
   resnet: {
     name: 'residual net with batch norm',
-    target: undefined,
+    target: 1,
     batch: 32,
     image: { kind: 'basic_resnet', imageSize: 64, patchSize: 4, widths: [64, 128, 256], blocks: [2, 2, 2] },
   },

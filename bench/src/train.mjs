@@ -90,7 +90,7 @@ async function besideTorch(key, { python, version }, threads) {
     metric: `${name} and text: samples/s beside ${theirs.name} ${version}, ${inWords(threads)}`,
     comparison: beside,
     value: beside.wall,
-    target: target ?? 1,
+    target,
     atLeast: true,
     detail: `${rate(beside.ours)} against ${rate(beside.theirs)} samples/s`,
   });

@@ -72,6 +72,22 @@ const architectures = {
     probability: 'sigmoid',
     logitBias: true,
   },
+  'a ConvNeXt': {
+    embeddingSize: 24,
+    image: {
+      kind: 'convnext',
+      imageSize: 64,
+      patchSize: 4,
+      widths: [12, 16, 24],
+      blocks: [1, 2, 1],
+      kernelSize: 7,
+      activation: 'gelu',
+      normEpsilon: 1e-6,
+    },
+    text,
+    probability: 'softmax',
+    logitBias: false,
+  },
   'a residual net that learns from a teacher': {
     embeddingSize: 24,
     image: { kind: 'basic_resnet', imageSize: 32, patchSize: 4, widths: [16, 24], blocks: [1, 1] },

@@ -15,7 +15,6 @@ import {
   stepConfigs,
   updates,
 } from '../eidos.mjs';
-import { convNext } from '../train-convnext.mjs';
 import {
   embeddingSize,
   learningRate,
@@ -52,21 +51,15 @@ async function lossOf(/** @type {import('../train-setting.mjs').Training} */ { i
   const side = image.imageSize;
   const pixels = input('pixels', [batch, 3, side, side]);
   const tokens = input('tokens', [batch, trainedText.contextLength], 'int64');
-  const shared = { embeddingSize, text: trainedText, probability: 'softmax', logitBias: false };
-  const architecture = /** @type {import('../../../src/models/architecture.ts').ClipArchitecture} */ ({
-    ...shared,
-    image: image.kind === 'convnext' ? trainedVit : image,
-  });
+  /** @type {import('../../../src/models/architecture.ts').ClipArchitecture} */
+  const architecture = { embeddingSize, image, text: trainedText, probability: 'softmax', logitBias: false };
   /** @type {Record<string, Value>} */
   const statistics = {};
-  const images =
-    image.kind === 'convnext'
-      ? convNext(image, embeddingSize, pixels)
-      : imageEncoder(architecture, pixels, {
-          onStatistics: (name, next) => {
-            statistics[name] = next;
-          },
-        });
+  const images = imageEncoder(architecture, pixels, {
+    onStatistics: (name, next) => {
+      statistics[name] = next;
+    },
+  });
   const texts = textEncoder(architecture, tokens);
   const { scale } = logitParameters(architecture);
   const logits = similarityLogits(normalize(images), normalize(texts), scale);

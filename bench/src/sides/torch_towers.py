@@ -9,6 +9,9 @@ class QuickGelu(nn.Module):
         return x * torch.sigmoid(1.702 * x)
 
 
+activations = {"quick_gelu": QuickGelu, "gelu": nn.GELU}
+
+
 class AttentionBlock(nn.Module):
     def __init__(self, width, heads, mlp_width):
         super().__init__()
@@ -55,12 +58,14 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class ConvNextBlock(nn.Module):
-    def __init__(self, width):
+    def __init__(self, width, kernel, activation):
         super().__init__()
-        self.depthwise = nn.Conv2d(width, width, 7, padding=3, groups=width)
+        self.depthwise = nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width)
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-        self.scale = nn.Parameter(torch.full([width], 1e-6))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), activations[activation](), nn.Linear(4 * width, width)
+        )
+        self.scale = nn.Parameter(torch.full([width], 1e-2))
 
     def forward(self, x):
         rows = self.depthwise(x).permute(0, 2, 3, 1)
@@ -75,7 +80,7 @@ class ConvNext(nn.Module):
             patch = o["patchSize"] if stage == 0 else 2
             cut = nn.Conv2d(before, width, patch, patch)
             layers += [cut, ChannelNorm(width, 1e-6)] if stage == 0 else [ChannelNorm(before, 1e-6), cut]
-            layers += [ConvNextBlock(width) for _ in range(blocks)]
+            layers += [ConvNextBlock(width, o["kernelSize"], o["activation"]) for _ in range(blocks)]
             before = width
         self.layers = nn.Sequential(*layers)
         self.norm = nn.LayerNorm(before, eps=1e-6)
