@@ -1,5 +1,6 @@
 /** Lines of text files, one by one, where a line that is no UTF-8 is told apart from those that are. */
 import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { EidosError } from '../../errors.ts';
 
@@ -42,9 +43,8 @@ export function decodeText(bytes: Uint8Array): string | undefined {
 
 async function* lineBytes(path: string): AsyncGenerator<Uint8Array, void, undefined> {
   const file = createReadStream(path);
-  const unpacked = createGunzip();
-  const stream = path.endsWith('.gz') ? file.pipe(unpacked) : file;
-  file.on('error', (error) => unpacked.destroy(error));
+  // An error of the file ends the unpacking, whose own error is then that one.
+  const stream = path.endsWith('.gz') ? pipeline(file, createGunzip(), () => {}) : file;
   let rest: Uint8Array[] = [];
   let length = 0;
   try {

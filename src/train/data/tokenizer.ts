@@ -1,24 +1,11 @@
-/** The tokenizer of a training: learned from the words of its data, or taken from a folder. */
-import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+/** The vocabulary of a training: learned from everything that may be said of its pictures. */
 import { EidosError } from '../../errors.ts';
-import { loadTokenizer } from '../../text/load-tokenizer.ts';
 import { fillTemplate, promptTemplates, resolveTemplates } from '../../text/templates.ts';
-import type { Tokenizer } from '../../text/tokenizer.ts';
-import { trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
+import { type TrainedVocabulary, trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
 import type { Concept, Description } from './captions.ts';
-import type { CaptionsConfig, TokenizerConfig } from './config.ts';
+import type { CaptionsConfig } from './config.ts';
 import { textLines } from './text-lines.ts';
 import type { TrainingData } from './training-data.ts';
-
-/** The files that a tokenizer may consist of. */
-const tokenizerFiles = [
-  'tokenizer.json',
-  'vocab.json',
-  'merges.txt',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-];
 
 /** A name counts a few times, or the captions' everyday words would leave no token to the rare ones. */
 const timesOfName = 3;
@@ -26,37 +13,15 @@ const timesOfName = 3;
 const timesOfTemplate = 20;
 
 /**
- * Learns or copies a tokenizer and writes its files into the folder, as Hugging Face's tools read them.
- * @throws EidosError `invalid_tokenizer`, `not_found`, `invalid_option`, `write_failed`
+ * Learns byte pairs from the data's captions, names and descriptions, and from more texts where they are named.
+ * @throws EidosError `not_found`, `invalid_option`
  */
-export async function prepareTokenizer(
-  config: TokenizerConfig,
+export async function learnTokenizer(
   data: TrainingData,
-  folder: string,
-): Promise<Tokenizer> {
-  try {
-    await mkdir(folder, { recursive: true });
-    if ('from' in config) {
-      const tokenizer = await loadTokenizer(config.from);
-      for (const name of tokenizerFiles) {
-        const path = join(config.from, name);
-        if ((await stat(path).catch(() => undefined)) !== undefined) await copyFile(path, join(folder, name));
-      }
-      return tokenizer;
-    }
-    const { size, contextLength, texts } = config.train;
-    const sentences = [...wordsOf(data), ...(await readTexts(texts))];
-    const { tokenizer, files } = trainBytePairVocabulary(sentences, { size, contextLength });
-    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
-    return tokenizer;
-  } catch (cause) {
-    if (cause instanceof EidosError || (cause as NodeJS.ErrnoException).code === undefined) throw cause;
-    throw new EidosError(
-      'write_failed',
-      `The tokenizer cannot be written into ${folder}: ${(cause as Error).message}.`,
-      { cause },
-    );
-  }
+  { size, contextLength, texts }: { size: number; contextLength: number; texts: readonly string[] },
+): Promise<TrainedVocabulary> {
+  const sentences = [...wordsOf(data), ...(await readTexts(texts))];
+  return trainBytePairVocabulary(sentences, { size, contextLength });
 }
 
 /** Every sentence that may be said of a picture of the data, captions once, names and templates as often as they weigh. */

@@ -113,11 +113,15 @@ function captionsOf(row: Row, columns: Readonly<Record<string, string>>): Words 
 async function readRows(path: string, broken: BrokenSample[]) {
   const rows: { row: Row; place: string }[] = [];
   const names = new Set<string>();
-  for await (const { line, row } of /\.jsonl(\.gz)?$/i.test(path) ? jsonRows(path) : separatedRows(path)) {
+  for await (const { line, row } of /\.jsonl(\.gz)?$/i.test(path)
+    ? jsonRows(path)
+    : separatedRows(path, names)) {
     const place = `${path}, line ${line}`;
     if (typeof row === 'string') broken.push({ name: place, reason: row });
-    else rows.push({ row, place });
-    if (typeof row !== 'string') for (const name of Object.keys(row)) names.add(name);
+    else {
+      rows.push({ row, place });
+      for (const name of Object.keys(row)) names.add(name);
+    }
   }
   if (rows.length + broken.length > 0) return { rows, names };
   throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
@@ -143,7 +147,10 @@ async function* jsonRows(path: string): AsyncGenerator<{ line: number; row: Row 
   }
 }
 
-async function* separatedRows(path: string): AsyncGenerator<{ line: number; row: Row | string }> {
+async function* separatedRows(
+  path: string,
+  names: Set<string>,
+): AsyncGenerator<{ line: number; row: Row | string }> {
   const separator = /\.tsv(\.gz)?$/i.test(path) ? '\t' : ',';
   let header: string[] | undefined;
   for await (const { line, fields } of tableRecords(textLines(path), separator)) {
@@ -155,6 +162,7 @@ async function* separatedRows(path: string): AsyncGenerator<{ line: number; row:
         );
       }
       header = fields.map((name) => name.trim());
+      for (const name of header) names.add(name);
     } else if (fields === undefined) yield { line, row: 'it is no UTF-8, or a quote in it never ends' };
     else if (fields.length > header.length) {
       yield { line, row: `it has ${fields.length} fields, and there are ${header.length} columns` };

@@ -1,0 +1,293 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { sourceSchema } from '../../../src/train/data/config.ts';
+import { openSource } from '../../../src/train/data/source.ts';
+import { expandRanges } from '../../../src/train/data/source-paths.ts';
+import { jsonLines, sheet, square, tar, temporaryFolder, writeFiles } from './tiny-data.ts';
+
+const folder = temporaryFolder();
+let red: Buffer;
+let blue: Buffer;
+beforeAll(async () => {
+  red = await square('red');
+  blue = await square('blue');
+});
+
+const write = (files: Record<string, string | Uint8Array>) => writeFiles(folder.path, files);
+const open = (path: string | string[], options: object = {}, languages = ['en', 'de']) => {
+  const at = (one: string) => join(folder.path, one);
+  return openSource(
+    sourceSchema.parse({ path: typeof path === 'string' ? at(path) : path.map(at), ...options }),
+    languages,
+  );
+};
+const words = ({ pictures }: Awaited<ReturnType<typeof open>>) =>
+  pictures.map(({ description: { captions, concepts } }) => [captions, concepts.map(({ key }) => key)]);
+
+describe('class folders', () => {
+  test('are classes in words, and only their part for training is taken', async () => {
+    await write({ 'plain/big_cat/a.png': red, 'plain/dog/b/c.png': blue });
+    const plain = await open('plain');
+    expect(plain.form).toBe('class_folders');
+    expect(words(plain)).toEqual([
+      [{}, ['big cat']],
+      [{}, ['dog']],
+    ]);
+    await write({ 'parts/train/dog/a.png': red, 'parts/test/dog/b.png': red });
+    expect((await open('parts')).pictures.map(({ name }) => name)).toEqual([
+      expect.stringContaining(join('train', 'dog', 'a.png')),
+    ]);
+    expect((await open('parts', { split: 'all' })).pictures).toHaveLength(2);
+  });
+
+  test('with parts for measuring alone are never trained on by accident', async () => {
+    await write({ 'measured/test/dog/a.png': red, 'measured/val/dog/b.png': red });
+    await expect(open('measured')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/test, val|val, test/),
+    });
+    await expect(open('measured', { split: 'train' })).rejects.toMatchObject({ code: 'not_found' });
+    expect((await open('measured', { split: 'test' })).pictures).toHaveLength(1);
+  });
+});
+
+describe('an index file', () => {
+  test('finds pictures in shards and beside them, with captions, labels and lines', async () => {
+    await write({
+      'index/train.tar': await tar({ 'a.png': red, 'c.png': blue }),
+      'index/loose/d.png': blue,
+      'index/index.jsonl': jsonLines([
+        { file: 'a.png', split: 'train', en: [' One . ', ''], de: 'Eins.', fr: 'Un.' },
+        { file: 'b.png', split: 'test', en: 'Two.' },
+        { file: 'c.png', split: 'train', wnid: 'n1', name: 'big_cat' },
+        { file: 'loose/d.png', split: 'train', label: 7 },
+        { file: 'a.png', split: 'train', en: 'Once more.' },
+      ]),
+    });
+    const source = await open('index');
+    expect(words(source)).toEqual([
+      [{ en: ['One .', 'Once more.'], de: ['Eins.'] }, []],
+      [{}, ['big_cat']],
+      [{}, ['7']],
+    ]);
+    expect(source.pictures.map(({ row }) => row)).toEqual([0, 2, 3]);
+    expect(source.pictures.map(({ place }) => place.kind)).toEqual(['part', 'part', 'file']);
+    expect(words(await open('index', {}, ['fr']))[0]).toEqual([{ fr: ['Un.'] }, []]);
+  });
+
+  test('counts lines in broken encodings and shards that are cut off', async () => {
+    const shard = await tar({ 'a.png': red, 'b.png': blue });
+    await write({
+      'cut/train.tar': shard.subarray(0, 1500),
+      'cut/index.jsonl': Buffer.concat([
+        Buffer.from(jsonLines([{ file: 'a.png', en: 'Red.' }])),
+        Buffer.from('{"file": "b.png", "en": "Grün."}\n', 'latin1'),
+        Buffer.from(jsonLines([{ file: 'c.png', en: 'Nobody can read \uFFFD.' }])),
+        Buffer.from(jsonLines([{ file: 'd.png' }])),
+      ]),
+    });
+    const { pictures, broken } = await open('cut');
+    expect(pictures).toHaveLength(1);
+    expect(broken.map(({ reason }) => reason)).toEqual([
+      'it is no UTF-8',
+      'it is no UTF-8',
+      expect.stringContaining('cut off'),
+      expect.stringContaining('neither a caption nor a class'),
+    ]);
+    expect(broken[0]?.name).toContain('index.jsonl, line 2');
+  });
+
+  test.each([
+    ['no JSON', '{"file": \n', /line 1 is no JSON/],
+    ['a path outside', '{"file": "../a.png"}\n', /line 1: "file" must lie below/],
+    ['a field of another type', '\n{"file": 3}\n', /line 2: "file"/],
+    ['nothing', '\n', /is empty/],
+  ])('with %s is refused by its line', async (_, content, message) => {
+    await write({ 'malformed/index.jsonl': content });
+    await expect(open('malformed')).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describe('tile sheets', () => {
+  test('are tiles of the part for training, and missing sheets are broken samples', async () => {
+    await write({
+      'tiles/index.json': JSON.stringify({
+        tile: 4,
+        columns: { train: 2, val: 1 },
+        train: 3,
+        val: 1,
+        classes: [{ wnid: 'n1', names: ['gold_fish', 'Carassius auratus'] }, 'sea'],
+      }),
+      'tiles/train/n1.png': await sheet(4, 2, ['red', 'green', 'blue']),
+    });
+    const { pictures, broken, form } = await open('tiles');
+    expect(form).toBe('tile_sheets');
+    expect(pictures.map(({ place }) => (place.kind === 'tile' ? place.tile : undefined))).toEqual([0, 1, 2]);
+    expect(pictures[2]?.concept?.words.en).toEqual(['gold fish']);
+    expect(broken).toHaveLength(3);
+    expect(broken[0]?.reason).toContain('sea');
+  });
+});
+
+describe('tar shards without an index', () => {
+  test('group files by name, whatever stands between them', async () => {
+    await write({
+      'shards/part-008.tar': await tar({
+        'x/a.png': red,
+        'x/a.txt': Buffer.from('A red square.\nRed!\n'),
+        'b.de.txt': Buffer.from('Ein blaues Quadrat.'),
+        'b.png': blue,
+        'readme.md': Buffer.from('nothing'),
+      }),
+      'shards/part-009.tar': await tar({
+        'a.json': Buffer.from(JSON.stringify({ caption: 'Another.', de: ['Noch eins.'], label: 'square' })),
+        'a.png': red,
+        'c.cls': Buffer.from('circle\n'),
+        'c.png': blue,
+      }),
+      'shards/part-010.tar': await tar({
+        'lonely.txt': Buffer.from('No picture.'),
+        'd.png': blue,
+        'd.txt': Buffer.from('K\xe4se', 'latin1'),
+        'e.json': Buffer.from('{'),
+        'e.png': red,
+        'f.png': red,
+        'f.txt': Buffer.from('Fine.'),
+      }),
+    });
+    const source = await open('shards/part-{008..010}.tar');
+    expect(source.form).toBe('tar_shards');
+    expect(words(source)).toEqual([
+      [{ en: ['A red square.', 'Red!'] }, []],
+      [{ de: ['Ein blaues Quadrat.'] }, []],
+      [{ en: ['Another.'], de: ['Noch eins.'] }, []],
+      [{}, ['circle']],
+      [{ en: ['Fine.'] }, []],
+    ]);
+    expect(source.broken.map(({ reason }) => reason)).toEqual([
+      'it has words but no picture',
+      'its .txt is no UTF-8',
+      expect.stringContaining('malformed'),
+    ]);
+    expect((await open('shards')).pictures).toEqual(source.pictures);
+    expect((await open('shards/part-*.tar')).pictures).toHaveLength(5);
+    expect((await open(['shards/part-008.tar'])).pictures).toHaveLength(2);
+  });
+
+  test('that are missing or no archives are named', async () => {
+    await write({ 'bad/part-0.tar': 'not an archive, but long enough to look like one'.repeat(20) });
+    await expect(open('bad')).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('part-0.tar is no sound tar archive'),
+    });
+    await expect(open('bad/part-{0..3}.tar')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('part-1.tar'),
+    });
+    await expect(open('shards', { split: 'train' })).rejects.toMatchObject({ code: 'invalid_option' });
+  });
+
+  test('take ranges with as many digits as the first number', () => {
+    expect(expandRanges('a{08..11}-{0..1}')).toEqual([
+      'a08-0',
+      'a08-1',
+      'a09-0',
+      'a09-1',
+      'a10-0',
+      'a10-1',
+      'a11-0',
+      'a11-1',
+    ]);
+    expect(expandRanges('plain')).toEqual(['plain']);
+    expect(() => expandRanges('a{3..1}')).toThrow(/upwards/);
+    expect(() => expandRanges('a{0..99999999}')).toThrow(/at most/);
+  });
+});
+
+describe('a folder of captioned pictures', () => {
+  test('needs no more than a text file beside each', async () => {
+    await write({
+      'photos/beach.png': red,
+      'photos/beach.txt': 'A beach.\n\nSand and sea.',
+      'photos/summer/lake.png': blue,
+      'photos/summer/lake.de.txt': 'Ein See.',
+      'photos/summer/alone.png': blue,
+      'photos/notes.txt': 'Buy milk.',
+    });
+    const source = await open('photos');
+    expect(source.form).toBe('caption_files');
+    expect(words(source)).toEqual([
+      [{ en: ['A beach.', 'Sand and sea.'] }, []],
+      [{ de: ['Ein See.'] }, []],
+    ]);
+    expect(source.broken.map(({ name }) => name)).toEqual([expect.stringContaining('alone.png')]);
+  });
+});
+
+describe('a table', () => {
+  test.each([
+    ['list.csv', 'path,caption,de,split\na.png,"Red, or so","Rot",train\nb.png,Blue,,test\n'],
+    ['list.tsv', 'file\ttext\tde\tsplit\na.png\tRed, or so\tRot\ttrain\nb.png\tBlue\t\tval\n'],
+    ['list.jsonl', jsonLines([{ image: 'a.png', title: 'Red, or so', de: ['Rot'] }])],
+    ['list.csv.gz', gzipSync('image,en,de\na.png,"Red, or so",Rot')],
+  ])('%s of usual columns needs no more words', async (name, content) => {
+    await write({ [`tables/${name}`]: content, 'tables/a.png': red });
+    const source = await open(`tables/${name}`);
+    expect(source.form).toBe('table');
+    expect(words(source)).toEqual([[{ en: ['Red, or so'], de: ['Rot'] }, []]]);
+    expect(source.pictures[0]?.place).toEqual({ kind: 'file', path: join(folder.path, 'tables', 'a.png') });
+  });
+
+  test('of other columns takes the names of those', async () => {
+    await write({ 'other.csv': 'Foto,Beschreibung,Art\na.png,Ein Hund,dog\n,Ohne Bild,dog\n' });
+    const columns = { file: 'Foto', captions: { de: 'Beschreibung' }, label: 'Art' };
+    const source = await open('other.csv', { columns, words: 'both' });
+    expect(words(source)).toEqual([[{ de: ['Ein Hund'] }, ['dog']]]);
+    expect(source.broken).toEqual([
+      { name: expect.stringContaining('line 3'), reason: 'its "Foto" is empty' },
+    ]);
+    await expect(open('other.csv')).rejects.toThrow(/columns "Foto", "Beschreibung", "Art".*columns\.file/);
+    await expect(open('other.csv', { columns: { file: 'Foto' } })).rejects.toThrow(/columns\.captions\.en/);
+    await expect(open('other.csv', { columns: { file: 'Photo' } })).rejects.toThrow(/no column "Photo"/);
+  });
+
+  test('with broken lines counts them', async () => {
+    const bytes = Buffer.from('file,caption\na.png,ok\nb.png,Käse\nc.png,a,b\nd.png,"open\n', 'latin1');
+    await write({ 'broken.csv': bytes });
+    const { pictures, broken } = await open('broken.csv');
+    expect(pictures).toHaveLength(1);
+    expect(broken.map(({ name }) => name.slice(-6))).toEqual(['line 3', 'line 4', 'line 5']);
+  });
+});
+
+describe('no data', () => {
+  test.each([
+    ['an empty folder', 'empty'],
+    ['a folder of pictures without words', 'wordless'],
+  ])('%s is an error that says what is needed', async (_, name) => {
+    await write({ 'empty/.keep': '', 'wordless/a.png': red });
+    await expect(open(name)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining(
+        `${name} is empty or no data that eidos knows: it needs a folder with index.jsonl`,
+      ),
+    });
+  });
+
+  test('a path that is not there is named', async () => {
+    await expect(open('nowhere')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('nowhere'),
+    });
+  });
+
+  test('a source whose every sample is broken names the first', async () => {
+    await writeFile(join(folder.path, 'all.csv'), Buffer.from('file,caption\na.png,\xff\n', 'latin1'));
+    await expect(open('all.csv')).rejects.toThrow(/"all".*all\.csv, line 2: it is no UTF-8/);
+  });
+});
