@@ -1,23 +1,37 @@
 /** How large a request may be, how many are answered at a time, and how long one may take. */
 import type { MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { EidosError } from '../../errors.ts';
 import { createAdmission } from '../batching/admission.ts';
 import type { ServerEnvironment } from '../environment.ts';
 import type { Limits } from '../options.ts';
 import { RequestError } from '../problems.ts';
 
-/** Requests over the limit are refused before they are read, as far as they say how large they are. */
+/** Requests over the limit are refused: before they are read where they say how large they are, while they are otherwise. */
 export function sizeGuard({ requestBytes }: Limits): MiddlewareHandler {
-  return bodyLimit({
-    maxSize: requestBytes,
-    onError: () => {
-      throw new RequestError(
-        'request_too_large',
-        `The request has more than ${requestBytes} bytes: send fewer or smaller pictures at a time.`,
-      );
-    },
-  });
+  const tooLarge = () =>
+    new RequestError(
+      'request_too_large',
+      `The request has more than ${requestBytes} bytes: send fewer or smaller pictures at a time.`,
+    );
+  return async function limitSize(c, next) {
+    const { url, method, headers, signal, body } = c.req.raw;
+    if (body === null) return next();
+    const announced = headers.get('content-length');
+    // Node ends a body where its announced length ends.
+    if (announced !== null && !headers.has('transfer-encoding')) {
+      if (Number(announced) > requestBytes) throw tooLarge();
+      return next();
+    }
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+      length += chunk.length;
+      if (length > requestBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+    c.req.raw = new Request(url, { method, headers, signal, body: Buffer.concat(chunks, length) });
+    return next();
+  };
 }
 
 /** Takes on so many requests with so many bytes at a time; the others are told to come again. */
