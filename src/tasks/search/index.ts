@@ -2,6 +2,29 @@
 
 export { openIndex } from './open.ts';
 export { parseQuery } from './query/parse.ts';
+export {
+  type Calibration,
+  calibrationFile,
+  loadCalibration,
+  type RelevanceWeights,
+  saveCalibration,
+} from './relevance/calibration.ts';
+export {
+  type AnswerMeasures,
+  fitRelevance,
+  type JudgedQuery,
+  measureAnswers,
+  measureHits,
+  type RelevanceMeasures,
+} from './relevance/fit.ts';
+export {
+  type CaptionedPicture,
+  captionedPicture,
+  contentWords,
+  fits,
+  wordQueries,
+} from './relevance/judge.ts';
+export { type Moments, momentsOf } from './relevance/moments.ts';
 export type {
   BrowseOptions,
   DuplicateGroup,

@@ -113,6 +113,8 @@ export interface SyncOptions {
   model?: string | undefined;
   /** Pictures of one run of the network. @default 16 */
   batchSize?: number | undefined;
+  /** Pictures that are put into the store together, at most; after ten seconds it is done with fewer. @default 512 */
+  commitEvery?: number | undefined;
 }
 
 export interface SyncProgress {

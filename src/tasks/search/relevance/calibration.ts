@@ -40,8 +40,8 @@ export const calibrationFile = 'relevance.safetensors';
  * model.
  */
 export const defaultWeights: Calibration['weights'] = {
-  text: { bias: -6.0, z: 1.4, cosine: 0, deviation: 0, cutOff: 0.05 },
-  image: { bias: -6.0, z: 1.4, cosine: 0, deviation: 0, cutOff: 0.05 },
+  text: { bias: -6.2, z: 1.37, cosine: 0, deviation: 0, cutOff: 0.04 },
+  image: { bias: -6.2, z: 1.37, cosine: 0, deviation: 0, cutOff: 0.04 },
 };
 
 /** The calibration that lies beside the model, where it was made for these weights; otherwise the default. */
@@ -104,7 +104,8 @@ export function relevanceOf(
 ): Relevance {
   const { bias, z, cosine: direct, deviation: spread, cutOff } = weights[kind];
   const { mean, deviation } = usualCosine(query, background);
-  const slope = z / deviation + direct;
+  // A fit on odd data could fall with the cosine; the order of hits and their probabilities must not contradict.
+  const slope = Math.max(z / deviation + direct, 1e-6);
   const constant = bias + spread * deviation - (z * mean) / deviation;
   return {
     probability: (cosine) => 1 / (1 + Math.exp(-(constant + slope * cosine))),

@@ -158,11 +158,9 @@ function createWork({ pictures, former }: SyncParts, rows: readonly PictureRow[]
       counts[own === undefined ? 'added' : 'changed'] += 1;
     },
 
-    isDue(): boolean {
+    isDue(most: number): boolean {
       const count = waiting.fresh.length + waiting.replacing.length;
-      return (
-        count >= rowsPerCommit || (count > 0 && performance.now() - lastCommit > secondsPerCommit * 1000)
-      );
+      return count >= most || (count > 0 && performance.now() - lastCommit > secondsPerCommit * 1000);
     },
 
     async commit(): Promise<void> {
@@ -217,7 +215,7 @@ interface Pending {
 }
 
 async function embedFiles(parts: SyncParts, options: SyncOptions, plan: Plan, work: Work): Promise<void> {
-  const { signal, onProgress, batchSize = 16 } = options;
+  const { signal, onProgress, batchSize = 16, commitEvery = rowsPerCommit } = options;
   if (plan.toRead.length === 0) return;
   const clip = await parts.clip();
   const { preprocessing } = clip.config;
@@ -261,7 +259,7 @@ async function embedFiles(parts: SyncParts, options: SyncOptions, plan: Plan, wo
       }
       passed += 1;
     }
-    if (work.isDue()) await work.commit();
+    if (work.isDue(commitEvery)) await work.commit();
     tell();
   }
 }

@@ -1,0 +1,152 @@
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readFacts } from '../../../src/image/facts.ts';
+import type { PictureRow, UnreadableRow } from '../../../src/tasks/search/store/rows.ts';
+import { readCameraNotes } from '../../../src/tasks/search/sync/exif.ts';
+import { planSync } from '../../../src/tasks/search/sync/plan.ts';
+import { pathBytes, scanFolders } from '../../../src/tasks/search/sync/scan.ts';
+import { pictureBytes, temporaryFolder, writePictures } from './pictures.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await temporaryFolder();
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const usual = { hidden: false, followLinks: false, exclude: [] as string[] };
+
+describe('scanFolders', () => {
+  test('hidden, excluded, linked and looping folders; files that are no pictures by name', async () => {
+    const root = join(folder, 'scan');
+    await writePictures(root, {
+      'a.png': 1,
+      'B.JPG': 2,
+      'deep/er/c.webp': 3,
+      '.hidden/d.png': 4,
+      '.e.png': 5,
+      'drafts/f.png': 6,
+      'deep/drafts/g.png': 7,
+    });
+    await writeFile(join(root, 'notes.txt'), 'x');
+    await mkdir(join(folder, 'elsewhere'));
+    await writePictures(join(folder, 'elsewhere'), { 'h.png': 8 });
+    await symlink(root, join(root, 'deep', 'loop'));
+    await symlink(join(folder, 'elsewhere'), join(root, 'linked'));
+    await symlink(join(root, 'a.png'), join(root, 'same.png'));
+    await symlink(join(root, 'nowhere.png'), join(root, 'broken.png'));
+    const names = async (options: Partial<typeof usual>): Promise<string[]> =>
+      (await scanFolders([{ path: root, ...usual, ...options }]))
+        .map(({ path }) => path.slice(root.length + 1))
+        .sort();
+    const plain = ['B.JPG', 'a.png', 'deep/drafts/g.png', 'deep/er/c.webp', 'drafts/f.png', 'same.png'];
+    expect(await names({})).toEqual(plain);
+    expect(await names({ exclude: ['drafts'] })).toEqual(plain.filter((name) => !name.includes('drafts')));
+    expect(await names({ exclude: ['/drafts'] })).toEqual(plain);
+    expect(await names({ hidden: true })).toEqual([...plain, '.e.png', '.hidden/d.png'].sort());
+    expect(await names({ followLinks: true })).toEqual([...plain, 'linked/h.png'].sort());
+  });
+
+  test.skipIf(process.platform !== 'linux')('names that are no UTF-8 can be shown, and opened', async () => {
+    const root = join(folder, 'bytes');
+    await mkdir(root);
+    const name = Buffer.concat([Buffer.from(`${root}/caf`), Buffer.from([0xe9]), Buffer.from(' ü.png')]);
+    await writeFile(name, await pictureBytes(1));
+    const [file] = await scanFolders([{ path: root, ...usual }]);
+    expect(file!.path).toBe(`${root}/caf\\xE9 ü.png`);
+    expect(pathBytes(file!)).toEqual(name);
+  });
+
+  test('a folder that was named must be there; one inside that cannot be read is passed over', async () => {
+    await expect(scanFolders([{ path: join(folder, 'missing'), ...usual }])).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringContaining('--forget'),
+    });
+    const root = join(folder, 'locked');
+    await writePictures(root, { 'a.png': 1, 'inner/b.png': 2 });
+    await chmod(join(root, 'inner'), 0);
+    const found = await scanFolders([{ path: root, ...usual }]);
+    await chmod(join(root, 'inner'), 0o755);
+    // Whoever runs this as root may read everything.
+    expect(found.map(({ path }) => path)).toContain(join(root, 'a.png'));
+  });
+});
+
+test('a plan leads from any state of the store to exactly the files', () => {
+  const path = fc.constantFrom('a', 'b', 'c', 'd');
+  const state = fc.record({ path, modified: fc.integer({ min: 1, max: 3 }) });
+  fc.assert(
+    fc.property(
+      fc.array(state, { maxLength: 6 }),
+      fc.uniqueArray(state, { selector: ({ path }) => path }),
+      fc.uniqueArray(state, { selector: ({ path }) => path }),
+      (stored, broken, files) => {
+        const rows = stored.map((row, i) => ({ ...row, id: `${i}`, size: 1 }) as PictureRow);
+        const failures = broken.map((row) => ({ ...row, size: 1 }) as UnreadableRow);
+        const plan = planSync(
+          rows,
+          failures,
+          files.map((file) => ({ ...file, raw: null, size: 1 })),
+        );
+        const leaving = new Set([...plan.doubled, ...plan.gone].map(({ id }) => id));
+        const staying = rows.filter(({ id }) => !leaving.has(id)).map((row) => row.path);
+        const covered = new Set([
+          ...staying,
+          ...plan.toRead.map(({ file }) => file.path),
+          ...plan.stillUnreadable.map((row) => row.path),
+        ]);
+        expect([...covered].sort()).toEqual(files.map((file) => file.path).sort());
+        expect(new Set(staying).size).toBe(staying.length);
+        expect(plan.unchanged + plan.toRead.length + plan.stillUnreadable.length).toBe(files.length);
+      },
+    ),
+    { endOnFailure: true },
+  );
+});
+
+describe('what cameras note', () => {
+  test('is read from the file, sides after turning', async () => {
+    const bytes = await sharp({ create: { width: 40, height: 20, channels: 3, background: 'red' } })
+      .withExif({
+        IFD0: { Make: 'Leica Camera AG', Model: 'M10', ImageDescription: 'gulls at the harbour' },
+        IFD2: { DateTimeOriginal: '2024:05:31 12:30:05' },
+      })
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer();
+    const { exif, ...facts } = await readFacts(bytes, 'x');
+    expect(facts).toEqual({ format: 'jpeg', width: 20, height: 40 });
+    expect(readCameraNotes(exif)).toEqual({
+      camera: 'Leica Camera AG M10',
+      caption: 'gulls at the harbour',
+      taken: Date.UTC(2024, 4, 31, 12, 30, 5),
+    });
+  });
+
+  test('of no use or damaged, it is nothing, and never a failure', async () => {
+    expect(readCameraNotes(undefined)).toEqual({ camera: null, caption: null, taken: null });
+    const { exif } = await readFacts(
+      await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
+        .withExif({
+          IFD0: { Make: 'Canon', Model: 'Canon EOS R5' },
+          IFD2: { DateTimeOriginal: '0000:00:00 00:00:00' },
+        })
+        .jpeg()
+        .toBuffer(),
+      'x',
+    );
+    expect(readCameraNotes(exif)).toEqual({ camera: 'Canon EOS R5', caption: null, taken: null });
+    fc.assert(
+      fc.property(fc.nat(exif!.length - 1), fc.nat(255), fc.nat(exif!.length), (at, value, end) => {
+        const damaged = Uint8Array.from(exif!);
+        damaged[at] = value;
+        readCameraNotes(damaged.subarray(0, end));
+      }),
+      { endOnFailure: true },
+    );
+  });
+});

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseQuery } from '../../../src/tasks/search/query/parse.ts';
+import { matchesPattern } from '../../../src/tasks/search/query/patterns.ts';
+import { bestRows } from '../../../src/tasks/search/vectors/best.ts';
+import { encodeTexts, textColumn } from '../../../src/tasks/search/vectors/columns.ts';
+
+describe('parseQuery', () => {
+  test.each([
+    ['a dog on the beach', [['a dog on the beach', 1]]],
+    [
+      '+beach -people',
+      [
+        ['beach', 1],
+        ['people', -1],
+      ],
+    ],
+    [
+      '2:golden retriever - fruit',
+      [
+        ['golden retriever', 2],
+        ['fruit', -1],
+      ],
+    ],
+    [
+      'dog -leash +0.5:grass',
+      [
+        ['dog', 1],
+        ['leash', -1],
+        ['grass', 0.5],
+      ],
+    ],
+    ['a hot-air balloon', [['a hot-air balloon', 1]]],
+    ['a "+4 -x" sign', [['a +4 -x sign', 1]]],
+    [
+      'Fußball −Publikum',
+      [
+        ['Fußball', 1],
+        ['Publikum', -1],
+      ],
+    ],
+    ['at 10:30', [['at 10:30', 1]]],
+  ] as const)('%s', (text, parts) => {
+    expect(parseQuery(text)).toEqual({ parts: parts.map(([words, weight]) => ({ text: words, weight })) });
+  });
+
+  test('what asks for nothing is refused', () => {
+    for (const text of ['', '   ', '-people', '0:dog', '""']) {
+      expect(() => parseQuery(text), text).toThrow(expect.objectContaining({ code: 'invalid_option' }));
+    }
+  });
+
+  test('any text is parts with words and finite weights, or refused', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...'ab +-:"2.0 −'), maxLength: 20 }), (text) => {
+        try {
+          for (const part of parseQuery(text).parts ?? []) {
+            expect('text' in part && part.text.trim()).toBeTruthy();
+            expect(Number.isFinite(part.weight)).toBe(true);
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'invalid_option' });
+        }
+      }),
+      { endOnFailure: true },
+    );
+  });
+});
+
+test.each([
+  ['holiday', '/home/a/holiday/x.jpg', true],
+  ['holiday', '/home/a/holidays/x.jpg', false],
+  ['/home/a', '/home/a/holiday/x.jpg', true],
+  ['/a', '/home/a/x.jpg', false],
+  ['*.png', '/home/a/x.png', true],
+  ['*.png', '/home/a/x.png.jpg', false],
+  ['a/*/x.jpg', '/home/a/b/x.jpg', true],
+  ['a/*/x.jpg', '/home/a/b/c/x.jpg', false],
+  ['a/**/x.jpg', '/home/a/b/c/x.jpg', true],
+  ['a/**/x.jpg', '/home/a/x.jpg', true],
+  ['x (1)?.jpg', '/x (1)b.jpg', true],
+  ['C:/Users', 'C:\\Users\\a.jpg', true],
+] as const)('the pattern %s and %s: %s', (pattern, path, matches) => {
+  expect(matchesPattern(pattern, path)).toBe(matches);
+});
+
+test('the best rows are those that sorting finds, equal ones in their order', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom(0.1, 0.2, 0.3, 0.5, Number.NaN), fc.boolean()), { maxLength: 40 }),
+      fc.integer({ min: 0, max: 12 }),
+      (rows, count) => {
+        const scores = Float32Array.from(rows, ([score]) => score);
+        const passing = Uint8Array.from(rows, ([, passes]) => Number(passes));
+        const wanted = [...scores.keys()]
+          .filter((row) => passing[row] === 1 && scores[row]! >= 0.2)
+          .sort((a, b) => scores[b]! - scores[a]! || a - b);
+        expect(bestRows(scores, count, { passing, least: Math.fround(0.2) })).toEqual({
+          rows: wanted.slice(0, count),
+          total: wanted.length,
+        });
+      },
+    ),
+    { endOnFailure: true },
+  );
+});
+
+test('columns give every text back', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: 'grapheme' })), (texts) => {
+      const column = textColumn(encodeTexts(texts));
+      expect(Array.from({ length: column.length }, (_, row) => column.get(row))).toEqual(texts);
+    }),
+    { endOnFailure: true },
+  );
+});
