@@ -1,5 +1,5 @@
 /** One page of the grid: its pictures in their places, or grey ones until they are known. */
-import { useEffect, useMemo } from 'react';
+import { useLayoutEffect, useMemo } from 'react';
 import { useMessages } from '../language/language.tsx';
 import styles from './grid.module.css';
 import { guessHeight, justify, type Layout, type Measures } from './justify.ts';
@@ -38,7 +38,8 @@ export function GridPage(props: GridPageProps) {
           ),
     [results, width, rowHeight, gap, rowGap, loose],
   );
-  useEffect(() => {
+  // Before the browser paints: pages below must never be seen in the wrong place.
+  useLayoutEffect(() => {
     onLayout(page, layout);
     if (layout !== undefined) onHeight(page, layout.height);
     return () => onLayout(page, undefined);
