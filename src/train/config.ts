@@ -27,7 +27,7 @@ export const trainingSchema = z.strictObject({
   output: path,
   /** What is trained on. */
   data: dataSchema,
-  /** A model to begin with: its folder, or a name that `loadClip` knows. */
+  /** A model to begin with: its folder, a name that `loadClip` knows, or the checkpoint of a training. */
   initialise: z
     .strictObject({
       from: path,

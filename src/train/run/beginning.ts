@@ -13,6 +13,8 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TokenizerConfig } from '../data/config.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
+import { readCheckpoint } from './checkpoints.ts';
+import { folderOfCheckpoint } from './places.ts';
 import type { PublishedModel } from './publish.ts';
 
 export interface Beginning extends PublishedModel {
@@ -25,15 +27,26 @@ export interface LearnedTokenizer {
   files: Readonly<Record<string, string>>;
 }
 
+/** What a configuration begins with. */
+export interface FirstModel {
+  model: Checkpoint;
+  /** Where it is a checkpoint of a training: all that it has, heads of losses included. */
+  state?: ReadonlyMap<string, FloatTensor>;
+}
+
 /** The model that a configuration begins with; nothing where all of it is new. */
-export async function findFirstModel(config: TrainingConfig): Promise<Checkpoint | undefined> {
+export async function findFirstModel(config: TrainingConfig): Promise<FirstModel | undefined> {
   const source = config.initialise?.from ?? (config.architecture === undefined ? bundledModel : undefined);
-  return source === undefined ? undefined : openCheckpoint(await findModel(source));
+  if (source === undefined) return undefined;
+  const folder = folderOfCheckpoint(source);
+  if (folder === undefined) return { model: await openCheckpoint(await findModel(source)) };
+  const { state } = await readCheckpoint(source);
+  return { model: await openCheckpoint(folder), state };
 }
 
 /** Side of the pictures that the network will see. */
-export function imageSizeOf({ architecture }: TrainingConfig, model: Checkpoint | undefined): number {
-  return (architecture ?? model!.architecture).image.imageSize;
+export function imageSizeOf({ architecture }: TrainingConfig, first: FirstModel | undefined): number {
+  return (architecture ?? first!.model.architecture).image.imageSize;
 }
 
 /**
@@ -43,10 +56,11 @@ export function imageSizeOf({ architecture }: TrainingConfig, model: Checkpoint 
  */
 export async function beginTraining(
   config: TrainingConfig,
-  model: Checkpoint | undefined,
+  first: FirstModel | undefined,
   earlier: string | undefined,
   learnTokenizer: (wanted: VocabularyConfig) => Promise<LearnedTokenizer>,
 ): Promise<Beginning> {
+  const model = first?.model;
   const wanted =
     config.tokenizer ?? (model === undefined ? { train: defaultVocabulary } : { from: model.folder });
   const { tokenizer, files } =
@@ -66,7 +80,7 @@ export async function beginTraining(
     ),
     tokenizer,
     tokenizerFiles: files,
-    firstValues: model === undefined ? new Map() : await valuesOf(model, architecture, config),
+    firstValues: first === undefined ? new Map() : await valuesOf(first, architecture, config),
   };
 }
 
@@ -135,13 +149,14 @@ async function readTokenizer(
 
 /** The model's weights for the towers that begin with them. */
 async function valuesOf(
-  model: Checkpoint,
+  { model, state }: FirstModel,
   architecture: ClipArchitecture,
   { initialise }: TrainingConfig,
 ): Promise<Map<string, FloatTensor>> {
   const only = initialise?.only;
   const values = new Map<string, FloatTensor>();
-  for (const [name, shape] of canonicalShapes(architecture)) {
+  const shapes = canonicalShapes(architecture);
+  for (const [name, shape] of shapes) {
     const tower = name.split('.')[0]!;
     if (only !== undefined && !only.some((wanted) => wanted === tower)) continue;
     const stored = model.parameters.get(name);
@@ -154,7 +169,11 @@ async function valuesOf(
         `"initialise.from": ${model.folder} has ${stored === undefined ? 'no' : `[${storedShape}] as`} ${name}, the architecture [${shape}]. Give the same "architecture", or name in "initialise.only" the tower that fits.`,
       );
     }
-    values.set(name, { data: await readParameter(stored), shape: [...shape] });
+    const learned = state?.get(`ema:${name}`) ?? state?.get(name);
+    values.set(name, { data: learned?.data ?? (await readParameter(stored)), shape: [...shape] });
   }
+  if (state === undefined || only !== undefined) return values;
+  // What the losses have learned besides, such as the map to a teacher's features.
+  for (const [name, value] of state) if (!shapes.has(name) && !name.includes(':')) values.set(name, value);
   return values;
 }

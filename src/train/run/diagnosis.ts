@@ -39,7 +39,7 @@ export function divergenceError({ step, figures, before, samples, checkpoint }: 
       : `The largest ${finite === figures ? 'others' : 'of the step before'}: ${largest.join(', ')}.`,
     checkpoint === undefined
       ? 'There is no checkpoint yet.'
-      : `The last good checkpoint is ${checkpoint}: lower "optimizer.learningRate" or set "optimizer.maxGradientNorm", and begin anew with it as "initialise.from", or go on with --resume after removing what is wrong with the batch.`,
+      : `The last good checkpoint is ${checkpoint}. If the gradients have grown, lower "optimizer.learningRate" or set "optimizer.maxGradientNorm" in another training with it as "initialise.from"; if the batch is to blame, mend it and go on with --resume.`,
   ];
   return new EidosError('not_finite', sentences.filter((sentence) => sentence !== '').join(' '));
 }

@@ -69,7 +69,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
     savedMinutes = minutes;
     await tidyCheckpoints(places.checkpoints, { keepLast, best: progress.best?.step });
     onEvent({ kind: 'checkpoint', step, path: lastPath });
-    if (parts.sets.length === 0) await publish(places.output, progress);
+    // Before the first evaluation the newest model is the best one known.
+    if (progress.best === undefined) await publish(places.output, progress);
     return lastPath;
   }
 
@@ -140,8 +141,6 @@ export function createKeeper(parts: KeeperParts): Keeper {
     async finish(progress, ended) {
       if (ended === 'done') await evaluateNow(progress);
       const checkpoint = await save(progress);
-      // Stopped before the first evaluation there would be no model yet.
-      if (progress.best === undefined && parts.sets.length > 0) await publish(places.output, progress);
       await report(progress, ended === 'done' ? 'Done' : 'Stopped; --resume goes on', false);
       return checkpoint;
     },

@@ -1,5 +1,5 @@
 /** Where a training keeps what: the model in its folder, all else below `training` in it. */
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 export interface TrainingPlaces {
   /** What the training is called. */
@@ -29,4 +29,11 @@ export function trainingPlaces(output: string): TrainingPlaces {
     checkpoints: join(training, 'checkpoints'),
     candidate: join(training, 'candidate'),
   };
+}
+
+/** The model's folder, where a path is that of a training's checkpoint. */
+export function folderOfCheckpoint(path: string): string | undefined {
+  const output = dirname(dirname(dirname(path)));
+  const isCheckpoint = /^step-\d+\.safetensors$/.test(basename(path));
+  return isCheckpoint && dirname(path) === trainingPlaces(output).checkpoints ? output : undefined;
 }

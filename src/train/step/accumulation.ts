@@ -15,25 +15,27 @@ import type { ClipArchitecture } from '../../models/architecture.ts';
 import { textEncoder } from '../../models/clip.ts';
 import { declareInputs } from './inputs.ts';
 import { type Noise, noise } from './noise.ts';
-import { embedsClasses, objective } from './objective.ts';
+import { embedsClasses, type Objective, objective } from './objective.ts';
 import { chooseTrained, type StepParameter } from './parameters.ts';
 import { type StepSettings, stepSettings, type TrainingStepOptions } from './settings.ts';
 import { type TrainedTowers, trainedTowers } from './towers.ts';
 import { temperatureOf, updateParameters } from './update.ts';
 
+type Results = Record<string, Value>;
+
 /** The four programs of a step. Parameters are inputs of each under their own names. */
 export interface AccumulatedStep {
   /** Of one chunk: `images` and `texts` [chunk, embeddingSize], those of them that the loss reads. */
-  embed: Record<string, Value>;
+  embed: Results;
   /**
    * Of the whole batch, from `images` and `texts` [batch, embeddingSize]: `loss`, `loss:PART`, the gradients `d:images`
-   * and `d:texts`, and `d:NAME` of parameters that the loss reads itself.
+   * and `d:texts`, `d:NAME` of parameters that the loss reads itself, and `temperature` where it is frozen.
    */
-  loss: Record<string, Value>;
+  loss: Results;
   /** Of one chunk, from its rows of `d:images` and `d:texts`: `next:gradient:NAME`, which is added to `gradient:NAME`. */
-  backward: Record<string, Value>;
+  backward: Results;
   /** From `gradient:NAME` of every trained parameter: see updateParameters. */
-  update: Record<string, Value>;
+  update: Results;
   /** Of both `backward` and `update`. */
   feedback: { backward: [string, string][]; update: [string, string][] };
   parameters: StepParameter[];
@@ -59,47 +61,16 @@ export function accumulatedStep(
   if (!Number.isInteger(chunk) || chunk < 1 || batch % chunk !== 0) {
     throw new EidosError(
       'invalid_option',
-      `accumulation.chunk is ${chunk}; the batch of ${batch} must be a multiple of it.`,
+      `chunk is ${chunk}; the batch of ${batch} must be a multiple of it.`,
     );
   }
-  const forward = chunkTowers(architecture, settings, chunk);
+  const towers = chunkTowers(architecture, settings, chunk);
   const whole = wholeLoss(architecture, settings);
-  const read = (['images', 'texts'] as const).filter((name) => whole.embeddings.has(name));
-  const embed = Object.fromEntries(read.map((name) => [name, forward[name]]));
-
-  // Parameters of both programs are the same where their names are: the loss may embed words by the text tower, too.
-  const both = [...Object.values(embed), whole.loss];
-  const { parameters, trained } = chooseTrained(architecture, both, settings.freeze);
-  const trainedNames = new Set(trained.map(({ name }) => name));
-  const ofEmbeddings = parameterValues(Object.values(embed));
-  const ofLoss = parameterValues([whole.loss]);
-
-  const loss: Record<string, Value> = { loss: whole.loss, ...whole.parts };
-  const lossTargets = [...ofLoss].filter(([name]) => trainedNames.has(name));
-  const byEmbeddings = read.map((name): [string, Value] => [name, whole.embeddings.get(name)!]);
-  const lossValues = [...byEmbeddings, ...lossTargets];
-  const lossGradients = differentiate(
-    whole.loss,
-    lossValues.map(([, value]) => value),
-  );
-  lossValues.forEach(([name], i) => {
-    loss[`d:${name}`] = lossGradients[i]!;
-  });
-
-  const backward: Record<string, Value> = {};
-  const tower = [...ofEmbeddings].filter(([name]) => trainedNames.has(name));
-  const seeds = read.map((name) => ({
-    value: forward[name],
-    gradient: input(`d:${name}`, forward[name].shape),
-  }));
-  const towerGradients = differentiateFrom(
-    seeds,
-    tower.map(([, value]) => value),
-  );
-  tower.forEach(([name, value], i) => {
-    backward[`next:gradient:${name}`] = add(input(`gradient:${name}`, value.shape), towerGradients[i]!);
-  });
-
+  const embed = Object.fromEntries(whole.read.map((name) => [name, towers[name]]));
+  const results = [...Object.values(embed), whole.loss];
+  const { parameters, trained } = chooseTrained(architecture, results, settings.freeze);
+  const names = new Set(trained.map(({ name }) => name));
+  const ofTowers = parameterValues(Object.values(embed)).filter(({ name }) => names.has(name));
   const updates = updateParameters(
     trained.map((one) => ({
       ...one,
@@ -107,25 +78,62 @@ export function accumulatedStep(
       gradient: input(`gradient:${one.name}`, one.shape),
     })),
     optimizer,
+    parameters.map(({ name }) => name),
   );
   const scale = updates.results['next:logit_scale'];
+  if (scale !== undefined) updates.results.temperature = temperatureOf(scale);
   return {
     embed,
-    loss,
-    backward,
-    update: {
-      ...updates.results,
-      ...(scale === undefined ? {} : { temperature: temperatureOf(scale) }),
-    },
+    loss: lossProgram(whole, names),
+    backward: backwardProgram(embed, ofTowers),
+    update: updates.results,
     feedback: {
-      backward: tower.map(([name]) => [`next:gradient:${name}`, `gradient:${name}`]),
+      backward: ofTowers.map(({ name }) => [`next:gradient:${name}`, `gradient:${name}`]),
       update: updates.feedback,
     },
     parameters: parameters.map(({ value: _, ...described }) => described),
     trained: trained.map(({ name }) => name),
-    noise: { towers: forward.noise, classes: whole.noise },
+    noise: { towers: towers.noise, classes: whole.noise },
     chunks: batch / chunk,
   };
+}
+
+/** The loss and its parts with the gradients by embeddings and by trained parameters of its own. */
+function lossProgram({ loss, parts, embeddings, read }: WholeLoss, trained: ReadonlySet<string>): Results {
+  const own = parameterValues([loss]);
+  const targets = [
+    ...read.map((name) => ({ name, value: embeddings[name] })),
+    ...own.filter(({ name }) => trained.has(name)),
+  ];
+  const gradients = differentiate(
+    loss,
+    targets.map(({ value }) => value),
+  );
+  const results: Results = { loss };
+  for (const [part, value] of Object.entries(parts)) results[`loss:${part}`] = value;
+  targets.forEach(({ name }, i) => {
+    results[`d:${name}`] = gradients[i]!;
+  });
+  const scale = own.find(({ name }) => name === 'logit_scale');
+  if (scale !== undefined && !trained.has(scale.name)) results.temperature = temperatureOf(scale.value);
+  return results;
+}
+
+/** Adds to each parameter's gradient what comes to it through the embeddings of a chunk. */
+function backwardProgram(embed: Results, parameters: readonly Named[]): Results {
+  const seeds = Object.entries(embed).map(([name, value]) => ({
+    value,
+    gradient: input(`d:${name}`, value.shape),
+  }));
+  const gradients = differentiateFrom(
+    seeds,
+    parameters.map(({ value }) => value),
+  );
+  const added = parameters.map(({ name, value }, i): [string, Value] => [
+    `next:gradient:${name}`,
+    add(input(`gradient:${name}`, value.shape), gradients[i]!),
+  ]);
+  return Object.fromEntries(added);
 }
 
 /** The towers over one chunk. */
@@ -139,48 +147,45 @@ function chunkTowers(architecture: ClipArchitecture, settings: StepSettings, chu
   if (towers.statistics.size > 0 && chunk < settings.batch) {
     throw new EidosError(
       'invalid_option',
-      'accumulation.chunk: the image tower has batch norms, which would see single chunks in place of the batch; ' +
-        'freeze the image tower, or train without accumulation.',
+      'chunk: the image tower has batch norms, which would see single chunks in place of the batch; ' +
+        'freeze the image tower, or leave "chunk" away.',
     );
   }
   return towers;
 }
 
-interface WholeLoss {
-  loss: Value;
-  /** As `loss:PART`. */
-  parts: Record<string, Value>;
-  /** The embeddings that the loss reads. */
-  embeddings: Map<string, Value>;
+interface WholeLoss extends Objective {
+  /** The inputs that stand for the embeddings of all chunks. */
+  embeddings: Record<'images' | 'texts', Value>;
+  /** Those of them that the loss depends on. */
+  read: ('images' | 'texts')[];
   noise: Noise;
 }
 
-/** The loss of the whole batch as a function of its embeddings. */
+/** The loss of the whole batch as a function of its embeddings; words of classes it embeds itself. */
 function wholeLoss(architecture: ClipArchitecture, settings: StepSettings): WholeLoss {
-  const { batch, textLength, loss: config, regularisation } = settings;
+  const { batch, textLength, regularisation } = settings;
   const declare = declareInputs();
   const shape = [batch, architecture.embeddingSize];
-  const count = embedsClasses(config) ? (settings.classes ?? 0) : 0;
+  const count = embedsClasses(settings.loss) ? (settings.classes ?? 0) : 0;
   const random = noise(architecture, declare, regularisation, { images: batch, texts: count });
-  const classes =
-    count === 0
-      ? undefined
-      : normalize(
-          textEncoder(architecture, declare('class_tokens', [count, textLength], 'int64'), {
-            branch: random.branch.text,
-          }),
-        );
-  const embeddings = { images: declare('images', shape), texts: declare('texts', shape), classes };
-  const { loss, parts } = objective(architecture, declare, embeddings, settings);
-  const read = inputsOf([loss]).map((node): [string, Value] => [node.attributes.name, node.outputs[0]!]);
-  return {
-    loss,
-    parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [`loss:${name}`, value])),
-    embeddings: new Map(read),
-    noise: random,
+  const embedClasses = (): Value => {
+    const tokens = declare('class_tokens', [count, textLength], 'int64');
+    return normalize(textEncoder(architecture, tokens, { branch: random.branch.text }));
   };
+  const classes = count === 0 ? undefined : embedClasses();
+  const embeddings = { images: declare('images', shape), texts: declare('texts', shape) };
+  const wanted = objective(architecture, declare, { ...embeddings, classes }, settings);
+  const inputs = new Set(inputsOf([wanted.loss]).map(({ attributes }) => attributes.name));
+  const read = (['images', 'texts'] as const).filter((name) => inputs.has(name));
+  return { ...wanted, embeddings, read, noise: random };
 }
 
-function parameterValues(results: readonly Value[]): Map<string, Value> {
-  return new Map(parametersOf(results).map((node) => [node.attributes.name, node.outputs[0]!]));
+interface Named {
+  name: string;
+  value: Value;
+}
+
+function parameterValues(results: readonly Value[]): Named[] {
+  return parametersOf(results).map(({ attributes, outputs }) => ({ name: attributes.name, value: outputs[0]! }));
 }

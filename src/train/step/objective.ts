@@ -87,12 +87,18 @@ export function objective(
       const shown = features('similarities');
       const cosines = (a: Value, b: Value): Value =>
         gemm(a, b, undefined, { transposeB: true, scale: 1 / temperature });
-      if (between === 'images') return divergenceAmongImages(cosines(images, images), shown, cosines);
+      if (between === 'images') {
+        const self = hideDiagonal(batch);
+        const student = add(cosines(images, images), self);
+        return divergenceWhereKnown(student, add(cosines(shown, shown), self), shown, shown);
+      }
       const said = input('text_features', shown.shape);
       const student = cosines(images, texts);
-      const wanted = cosines(shown, said);
+      const teacher = cosines(shown, said);
       const turned = (logits: Value): Value => transpose(logits, [1, 0]);
-      return multiply(add(divergence(student, wanted), divergence(turned(student), turned(wanted))), 0.5);
+      const toTexts = divergenceWhereKnown(student, teacher, shown, said);
+      const toImages = divergenceWhereKnown(turned(student), turned(teacher), said, shown);
+      return multiply(add(toTexts, toImages), 0.5);
     },
     classification: () => {
       const { classes: kind, temperature, smoothing } = loss.classification!;
@@ -127,15 +133,20 @@ export function embedsClasses({ classification }: LossConfig): boolean {
 }
 
 /**
- * Each picture's similarities to all others. To itself it is always 1 and says nothing, and pictures that the teacher
- * has not seen are nobody's neighbours: both are lowered beyond reach.
+ * The divergence of similarities [rows, columns] from a teacher's. What the teacher has not seen, a row of zeros in its
+ * features, asks for nothing and is nobody's neighbour.
  */
-function divergenceAmongImages(student: Value, shown: Value, cosines: (a: Value, b: Value) => Value): Value {
-  const n = Number(student.shape[0]);
-  const known = greater(reduceSum(multiply(shown, shown), [1], true), 0.5); // [n, 1]
-  const self = Float32Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? unreachable : 0));
-  const hidden = add(constant(self, [n, n]), where(reshape(known, [1, n]), 0, unreachable));
-  return divergence(add(student, hidden), add(cosines(shown, shown), hidden), where(known, 1, 0));
+function divergenceWhereKnown(student: Value, teacher: Value, rows: Value, columns: Value): Value {
+  const known = (features: Value): Value =>
+    greater(reduceSum(multiply(features, features), [1], true), 0.5); // [n, 1]
+  const hidden = where(reshape(known(columns), [1, columns.shape[0]!]), 0, unreachable);
+  return divergence(add(student, hidden), add(teacher, hidden), where(known(rows), 1, 0));
+}
+
+/** To itself a picture's similarity is always 1 and says nothing. */
+function hideDiagonal(n: number): Value {
+  const data = Float32Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? unreachable : 0));
+  return constant(data, [n, n]);
 }
 
 /** Far below every logit, yet finite: −∞ times a probability of 0 would be no number. */

@@ -70,7 +70,7 @@ export async function openAccumulatedStep(
       );
       await spread(opened, Object.fromEntries(step.trained.map((name) => [name, outputs[`next:${name}`]!])));
       return {
-        ...pick(told, (name) => name.startsWith('loss')),
+        ...pick(told, (name) => name === 'temperature' || name.startsWith('loss')),
         ...pick(outputs, (name) => !name.startsWith('next:')),
       };
     },

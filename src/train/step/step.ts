@@ -76,6 +76,7 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   const updates = updateParameters(
     trained.map((one, i) => ({ ...one, gradient: gradients[i]! })),
     optimizer,
+    parameters.map(({ name }) => name),
   );
   Object.assign(results, updates.results);
   const scale = results['next:logit_scale'] ?? parameters.find(({ name }) => name === 'logit_scale')?.value;

@@ -23,8 +23,15 @@ export interface Updates {
   feedback: [output: string, input: string][];
 }
 
-/** Reads the inputs `learning_rate`, `correction_1`, `correction_2` and, for an average, `ema_decay`. */
-export function updateParameters(trained: readonly TrainedParameter[], optimizer: OptimizerConfig): Updates {
+/**
+ * Reads the inputs `learning_rate`, `correction_1`, `correction_2` and, for an average, `ema_decay`.
+ * @param names of all parameters, where some are frozen: their blocks count for the decay by layers, too
+ */
+export function updateParameters(
+  trained: readonly TrainedParameter[],
+  optimizer: OptimizerConfig,
+  names: readonly string[] = trained.map(({ name }) => name),
+): Updates {
   const results: Record<string, Value> = {};
   const feedback: [string, string][] = [];
   const keep = (state: string, value: Value): void => {
@@ -38,10 +45,7 @@ export function updateParameters(trained: readonly TrainedParameter[], optimizer
   const learningRate = input('learning_rate', []);
   const corrections = { correction1: input('correction_1', []), correction2: input('correction_2', []) };
   const averagingDecay = averaging === undefined ? undefined : input('ema_decay', []);
-  const factors = layerFactors(
-    trained.map(({ name }) => name),
-    optimizer.layerDecay,
-  );
+  const factors = layerFactors(names, optimizer.layerDecay);
 
   for (const { name, shape, value, gradient } of trained) {
     const moments = { mean: input(`mean:${name}`, shape), square: input(`square:${name}`, shape) };

@@ -195,6 +195,21 @@ describe('a training', () => {
     expect(after.state.get(image)?.data).not.toEqual(before.state.get(`ema:${image}`)?.data);
   });
 
+  test('begins with the checkpoint of another, averages and all', async () => {
+    const { architecture: _, tokenizer: __, ...rest } = config('branch', { until: { steps: 1 } });
+    const { path } = (await checkpointsOf('straight')).at(-1)!;
+    await train({
+      ...rest,
+      initialise: { from: path },
+      optimizer: { learningRate: 1e-12, schedule: { kind: 'constant', warmupSteps: 0 } },
+    });
+    const before = await readCheckpoint(path);
+    const after = await readCheckpoint((await checkpointsOf('branch')).at(-1)!.path);
+    const name = 'image.blocks.1.mlp.up.weight';
+    expect(after.state.get(name)?.data[7]).toBeCloseTo(before.state.get(`ema:${name}`)!.data[7]!, 6);
+    expect(after.state.get(name)?.data[7]).not.toBeCloseTo(before.state.get(name)!.data[7]!, 6);
+  });
+
   test('whose model is larger than its memory goes chunk by chunk', async () => {
     const noise = { regularisation: {} };
     await train(config('at once', { ...noise, until: { steps: 3 } }));

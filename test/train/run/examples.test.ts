@@ -1,0 +1,35 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { readTrainingConfig, train, trainingSchema } from '../../../src/train/index.ts';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+test('the example trains the bundled model on the photographs of the repository', async () => {
+  const output = await mkdtemp(join(tmpdir(), 'eidos-example-'));
+  try {
+    const config = await readTrainingConfig(join(root, 'examples/training/train.json'));
+    const result = await train({
+      ...config,
+      output,
+      until: { steps: 1 },
+      threads: { ...config.threads, network: 1 },
+    });
+    expect(result).toMatchObject({ ended: 'done', step: 1, broken: { count: 0 } });
+    const report = await readFile(result.report, 'utf8');
+    expect(report).toContain('9 pictures from captions (9)');
+  } finally {
+    await rm(output, { recursive: true });
+  }
+});
+
+test('configurations and fields in the documentation are right', async () => {
+  const text = await readFile(join(root, 'docs/training.md'), 'utf8');
+  const configs = [...text.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, code]) => JSON.parse(code!));
+  expect(configs.length).toBeGreaterThan(0);
+  for (const config of configs) expect((await readTrainingConfig(config)).batch).toBe(config.batch);
+  const table = text.slice(text.indexOf('| field |'), text.indexOf('A model from scratch'));
+  for (const field of Object.keys(trainingSchema.shape)) expect(table).toContain(`\`${field}\``);
+});
