@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commandLine, printedLines, runEidos } from '../command.ts';
+import { writePictures } from '../tasks/search/pictures.ts';
+import { writeTinyModel } from '../tiny-model.ts';
+
+let model: string;
+let folder: string;
+
+beforeAll(async () => {
+  model = await writeTinyModel();
+  folder = await mkdtemp(join(tmpdir(), 'eidos-cli-search-'));
+  await writePictures(folder, { 'pictures/a.png': 1, 'pictures/b.png': 2, 'pictures/deep/c.png': 3 });
+});
+afterAll(async () => {
+  await rm(model, { recursive: true });
+  await rm(folder, { recursive: true });
+});
+
+const eidos = (...args: string[]) => runEidos(folder, args);
+
+describe.skipIf(!existsSync(commandLine))('eidos index, search, keywords', () => {
+  test('--help tells the options, and a wrong one is refused by name', () => {
+    for (const [command, option] of [
+      ['index', '--watch'],
+      ['search', '--cut-off'],
+      ['keywords', '--vocabulary'],
+    ] as const) {
+      expect(eidos(command, '--help').stdout).toContain(option);
+      const wrong = eidos(command, 'x', '--colour', 'red');
+      expect(wrong.status).toBe(2);
+      expect(wrong.stderr).toContain('--colour');
+    }
+  });
+
+  test('a folder is indexed and searched; without an index the way to one is told', async () => {
+    const without = eidos('search', 'a dog', '--json');
+    expect(without.status).toBe(2);
+    expect(printedLines(without.stdout)).toMatchObject([
+      { error: { code: 'not_found', message: expect.stringContaining('eidos index FOLDER') } },
+    ]);
+
+    const made = eidos('index', 'pictures', '--model', model, '--json');
+    expect(made.stderr).toBe('');
+    expect(made.status).toBe(0);
+    expect(printedLines(made.stdout)).toMatchObject([{ added: 3, pictures: 3, unreadable: undefined }]);
+    await writeFile(join(folder, 'pictures/broken.jpg'), 'no picture');
+    const again = eidos('index', '--json');
+    expect(again.status).toBe(1);
+    expect(printedLines(again.stdout)).toMatchObject([
+      { added: 0, unchanged: 3 },
+      { image: join(folder, 'pictures/broken.jpg'), error: { code: 'invalid_image' } },
+    ]);
+
+    const found = eidos('search', 'a', 'dog', '--json', '--all', '--top-k', '2');
+    expect(found.status).toBe(0);
+    const hits = printedLines(found.stdout);
+    expect(hits).toHaveLength(2);
+    for (const hit of hits)
+      expect(Object.keys(hit).slice(0, 3)).toEqual(['image', 'similarity', 'probability']);
+    expect(Number(hits[0]!.similarity)).toBeGreaterThanOrEqual(Number(hits[1]!.similarity));
+    const own = eidos('search', '--image', 'pictures/a.png', '--all', '--json', '-k', '1');
+    expect(printedLines(own.stdout)).toMatchObject([{ image: join(folder, 'pictures/a.png') }]);
+    const nothing = eidos('search', 'a dog', '--cut-off', '1');
+    expect([nothing.status, nothing.stdout]).toEqual([0, '']);
+    expect(nothing.stderr).toContain('Nothing here fits');
+  });
+
+  test('what cannot be meant is refused', () => {
+    for (const [args, message] of [
+      [['search'], /give words/],
+      [['search', '+ -people'], /Nothing|not wanted|wanted/],
+      [['search', 'a', '--similar', 'x'], /--similar/],
+      [['search', 'a', '--all', '--cut-off', '0.5'], /exclude each other/],
+      [['search', 'a', '--cut-off', 'much'], /--cut-off/],
+      [['search', 'a', '--after', 'yesterday'], /yesterday/],
+      [['search', 'a', '--index', 'elsewhere'], /no index at elsewhere/],
+      [['index', 'missing'], /missing is not there/],
+      [['index', '--index', 'pictures', 'pictures'], /no folder of an index/],
+      [['keywords'], /images/],
+      [['keywords', 'pictures/a.png', '--vocabulary', 'none.txt', '--model', model], /none\.txt/],
+    ] as const) {
+      const { status, stderr } = eidos(...args);
+      expect(stderr, args.join(' ')).toMatch(message);
+      expect(stderr, args.join(' ')).not.toMatch(/\n\s+at /);
+      expect(status, args.join(' ')).toBe(2);
+    }
+  });
+
+  test('keywords answers a line a picture', async () => {
+    await writeFile(join(folder, 'words.txt'), 'dog\ncat\n\nred square\n');
+    const { status, stdout } = eidos(
+      'keywords',
+      'pictures',
+      '--vocabulary',
+      'words.txt',
+      '-k',
+      '2',
+      '--json',
+      '--model',
+      model,
+    );
+    expect(status).toBe(1); // one of them is broken
+    const lines = printedLines(stdout);
+    expect(lines.filter(({ keywords }) => (keywords as unknown[])?.length === 2)).toHaveLength(3);
+    expect(lines.filter(({ error }) => error !== undefined)).toHaveLength(1);
+  });
+});
