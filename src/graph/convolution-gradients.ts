@@ -1,5 +1,6 @@
 /** Gradients of convolution and pooling, as convolutions again. */
 
+import { depthwiseGradients, isDepthwiseOverSmallMaps } from './depthwise-gradients.ts';
 import { staticShape } from './dimension.ts';
 import type { GradientQuery, InputGradients } from './gradients.ts';
 import {
@@ -26,10 +27,15 @@ export function convolutionGradients(
   { wanted }: GradientQuery,
 ): InputGradients {
   const [x, kernel, bias] = node.inputs;
+  const ofBias = bias !== undefined && wanted(2) ? reduceSum(reduceSum(dy, [2, 3]), [0]) : undefined;
+  if (isDepthwiseOverSmallMaps(x!, kernel!, node.attributes)) {
+    const both = { x: wanted(0), kernel: wanted(1) };
+    return [...depthwiseGradients(x!, kernel!, dy, node.attributes, both), ofBias];
+  }
   return [
     wanted(0) ? inputGradient(x!, kernel!, dy, node.attributes) : undefined,
     wanted(1) ? kernelGradient(x!, kernel!, dy, node.attributes) : undefined,
-    bias !== undefined && wanted(2) ? reduceSum(reduceSum(dy, [2, 3]), [0]) : undefined,
+    ofBias,
   ];
 }
 
