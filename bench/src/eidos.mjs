@@ -43,14 +43,8 @@ export const pipelines = () => built('image/pipeline.js');
 /** @returns {Promise<typeof import('../../src/text/train-vocabulary.ts')>} */
 export const vocabularies = () => built('text/train-vocabulary.js');
 
-/** @returns {Promise<typeof import('../../src/graph/differentiate.ts')>} */
-export const differentiation = () => built('graph/differentiate.js');
-
 /** @returns {Promise<typeof import('../../src/graph/value.ts')>} */
 export const graphs = () => built('graph/value.js');
-
-/** @returns {Promise<typeof import('../../src/graph/derived.ts')>} */
-export const derived = () => built('graph/derived.js');
 
 /** @returns {Promise<typeof import('../../src/models/layers.ts')>} */
 export const layers = () => built('models/layers.js');
@@ -58,14 +52,8 @@ export const layers = () => built('models/layers.js');
 /** @returns {Promise<typeof import('../../src/models/losses.ts')>} */
 export const losses = () => built('models/losses.js');
 
-/** @returns {Promise<typeof import('../../src/train/step/optimizer.ts')>} */
-export const optimizers = () => built('train/step/optimizer.js');
-
 /** @returns {Promise<typeof import('../../src/train/step/step.ts')>} */
 export const steps = () => built('train/step/step.js');
-
-/** @returns {Promise<typeof import('../../src/train/step/update.ts')>} */
-export const updates = () => built('train/step/update.js');
 
 /** @returns {Promise<typeof import('../../src/train/step/config.ts')>} */
 export const stepConfigs = () => built('train/step/config.js');

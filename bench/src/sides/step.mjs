@@ -1,20 +1,6 @@
 /** eidos as one side: whole training steps (forward, backward, AdamW), or the bare matrix products of their shapes. */
 import { peakMegabytes, serve } from '../contestant.mjs';
-import {
-  costs,
-  derived,
-  differentiation,
-  engines,
-  graphs,
-  initialisers,
-  losses,
-  lowering,
-  models,
-  operations,
-  optimizers,
-  stepConfigs,
-  updates,
-} from '../eidos.mjs';
+import { costs, engines, graphs, initialisers, lowering, operations, stepConfigs, steps } from '../eidos.mjs';
 import {
   embeddingSize,
   learningRate,
@@ -24,7 +10,8 @@ import {
   trainings,
 } from '../train-setting.mjs';
 
-/** @typedef {import('../../../src/graph/value.ts').Value} Value @typedef {import('../../../src/engine/engine.ts').RuntimeTensor} RuntimeTensor */
+/** @typedef {import('../../../src/graph/value.ts').Value} Value */
+/** @typedef {import('../../../src/engine/engine.ts').RuntimeTensor} RuntimeTensor */
 
 /** @type {{ kind: 'step' | 'products', training: string, threads: number }} */
 const { kind, training, threads } = JSON.parse(process.argv[2] ?? '{}');
@@ -43,69 +30,27 @@ serve(
   () => engine.close(),
 );
 
-/** The contrastive loss of both towers. */
-async function lossOf(/** @type {import('../train-setting.mjs').Training} */ { image, batch }) {
-  const { imageEncoder, textEncoder, logitParameters } = await models();
-  const { contrastiveLoss, similarityLogits } = await losses();
-  const { normalize } = await derived();
-  const side = image.imageSize;
-  const pixels = input('pixels', [batch, 3, side, side]);
-  const tokens = input('tokens', [batch, trainedText.contextLength], 'int64');
-  /** @type {import('../../../src/models/architecture.ts').ClipArchitecture} */
-  const architecture = { embeddingSize, image, text: trainedText, probability: 'softmax', logitBias: false };
-  /** @type {Record<string, Value>} */
-  const statistics = {};
-  const images = imageEncoder(architecture, pixels, {
-    onStatistics: (name, next) => {
-      statistics[name] = next;
-    },
-  });
-  const texts = textEncoder(architecture, tokens);
-  const { scale } = logitParameters(architecture);
-  const logits = similarityLogits(normalize(images), normalize(texts), scale);
-  return { loss: contrastiveLoss(logits), statistics };
-}
-
+/** The step that `eidos train` runs. */
 async function trainingSteps() {
   const setting = trainings[training];
   if (setting === undefined) throw new Error(`There is no training '${training}'.`);
   const { batch, image } = setting;
-  const { parametersOf } = await graphs();
-  const { differentiate } = await differentiation();
-  const { initialValues } = await initialisers();
-  const { updateParameters } = await updates();
-  const { stepScalars } = await optimizers();
+  const { trainingStep } = await steps();
   const { optimizerSchema } = await stepConfigs();
-  const settings = optimizerSchema.parse(optimiser);
-  const { loss, statistics } = await lossOf(setting);
-  const nodes = parametersOf([loss, ...Object.values(statistics)]);
-  const trained = nodes.filter(({ attributes }) => attributes.trainable);
-  const values = trained.map(({ outputs }) => /** @type {Value} */ (outputs[0]));
-  const gradients = differentiate(loss, values);
-  const { results: updated, feedback } = updateParameters(
-    trained.map(({ attributes: { name, shape } }, i) => ({
-      name,
-      shape,
-      value: /** @type {Value} */ (values[i]),
-      gradient: /** @type {Value} */ (gradients[i]),
-    })),
-    settings,
+  const { initialValues } = await initialisers();
+  const { parametersOf } = await graphs();
+  const step = trainingStep(
+    { embeddingSize, image, text: trainedText, probability: 'softmax', logitBias: false },
+    { batch, optimizer: optimizerSchema.parse(optimiser) },
   );
-  /** @type {Record<string, Value>} */
-  const results = { loss };
-  // Norms of gradients are for reports; the other side computes none.
-  for (const [output] of feedback) results[output] = /** @type {Value} */ (updated[output]);
-  for (const [name, next] of Object.entries(statistics)) {
-    results[`next:${name}`] = next;
-    feedback.push([`next:${name}`, name]);
-  }
+  const { results, feedback } = step;
   const session = await engine.compile(lower(results));
-  const byName = new Map(nodes.map((node) => [node.attributes.name, node]));
+  const nodes = new Map(parametersOf(Object.values(results)).map((node) => [node.attributes.name, node]));
   await session.setState(
     Object.fromEntries(
       feedback.map(([, name]) => {
-        const node = byName.get(name);
-        const { shape = [] } = byName.get(name.slice(name.indexOf(':') + 1))?.attributes ?? {};
+        const node = nodes.get(name);
+        const { shape = [] } = nodes.get(name.slice(name.indexOf(':') + 1))?.attributes ?? {};
         const data =
           node === undefined
             ? new Float32Array(shape.reduce((product, size) => product * size, 1))
@@ -120,7 +65,7 @@ async function trainingSteps() {
   const words = BigInt64Array.from({ length: batch * length }, () =>
     BigInt(Math.floor(Math.random() * trainedText.vocabularySize)),
   );
-  let step = 0;
+  let number = 0;
   return {
     operationsPerRun: floatingPointOperations(Object.values(results)),
     async run() {
@@ -129,9 +74,7 @@ async function trainingSteps() {
         pixels: { type: 'float32', data: pictures, shape: [batch, 3, side, side] },
         tokens: { type: 'int64', data: words, shape: [batch, length] },
       };
-      for (const [name, number] of Object.entries(stepScalars(++step, learningRate, settings))) {
-        feeds[name] = { type: 'float32', data: Float32Array.of(number), shape: [] };
-      }
+      Object.assign(feeds, step.inputs({ step: ++number, learningRate, seed: 1 }));
       const outputs = await session.run(feeds, { fetches: ['loss'], feedback });
       return Number(outputs.loss?.data[0]);
     },
