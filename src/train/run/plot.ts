@@ -18,7 +18,7 @@ export interface PlotOptions {
 
 const width = 640;
 const height = 240;
-const margin = { left: 56, right: 16, top: 12, bottom: 34 };
+const margin = { left: 64, right: 16, top: 12, bottom: 34 };
 /** More points than this on a line cannot be seen. */
 const mostPoints = 600;
 
@@ -143,8 +143,9 @@ function place(value: number): string {
   return value.toFixed(1).replace(/\.0$/, '');
 }
 
-/** Four digits, and a k for thousands. */
+/** Four digits; a k for thousands, a power of ten for what is tiny. */
 export function shortNumber(value: number): string {
+  if (value !== 0 && Math.abs(value) < 0.001) return Number(value.toPrecision(4)).toExponential();
   const large = Math.abs(value) >= 10_000;
   const shown = Number((large ? value / 1000 : value).toPrecision(4));
   return `${shown}${large ? 'k' : ''}`;

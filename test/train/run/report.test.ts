@@ -98,7 +98,7 @@ describe('a plot', () => {
       ],
       { title: 't', xName: 'x' },
     );
-    expect(svg).toContain('d="M56 206L340 109L624 12"');
+    expect(svg).toContain('d="M64 206L344 109L624 12"');
     for (const label of ['>0<', '>20<', '>40<', '>100<']) expect(svg).toContain(label);
   });
 
@@ -126,6 +126,6 @@ describe('a plot', () => {
 });
 
 test('numbers and times are short', () => {
-  expect([0.000123456, 2.34567, 12_345, 0].map(shortNumber)).toEqual(['0.0001235', '2.346', '12.35k', '0']);
+  expect([0.000123456, 2.34567, 12_345, 0].map(shortNumber)).toEqual(['1.235e-4', '2.346', '12.35k', '0']);
   expect([0.5, 12.5, 125].map(duration)).toEqual(['30 s', '12 min 30 s', '2 h 5 min']);
 });

@@ -210,6 +210,35 @@ describe('a training', () => {
     expect(after.state.get(name)?.data[7]).not.toBeCloseTo(before.state.get(name)!.data[7]!, 6);
   });
 
+  test('may compare with a sigmoid and classify by the words of classes, in towers that only eidos knows', async () => {
+    const { architecture } = config('x');
+    const result = await train(
+      config('sigmoid', {
+        architecture: {
+          ...architecture!,
+          image: {
+            kind: 'convnext',
+            imageSize: 16,
+            patchSize: 4,
+            widths: [8, 16],
+            blocks: [1, 1],
+            kernelSize: 3,
+          },
+        },
+        probability: 'sigmoid',
+        loss: { contrastive: { weight: 1 }, classification: { weight: 0.5, temperature: 0.1 } },
+        regularisation: {},
+        until: { steps: 2 },
+      }),
+    );
+    const [, last] = await steps('sigmoid');
+    expect(Object.keys(last!.parts)).toEqual(['contrastive', 'classification']);
+    expect(last!.loss).toBeCloseTo(last!.parts.contrastive! + 0.5 * last!.parts.classification!, 4);
+    const clip = await loadClip(result.model, { threads: 1 });
+    expect(clip.config).toMatchObject({ layout: 'eidos', architecture: { probability: 'sigmoid' } });
+    await clip.close();
+  });
+
   test('whose model is larger than its memory goes chunk by chunk', async () => {
     const noise = { regularisation: {} };
     await train(config('at once', { ...noise, until: { steps: 3 } }));
@@ -252,6 +281,18 @@ describe('a training that goes wrong', () => {
       train(config('none', { evaluation: { everySteps: 5, sets: [{ dataset: empty }] } })),
     ).rejects.toMatchObject({ message: expect.stringContaining(empty) });
     await expect(readdir(join(folder, 'none'))).rejects.toThrow('ENOENT');
+  });
+
+  test('for an image tower of other features than the data have', async () => {
+    const imageTower = { kind: 'features' as const, size: 1280 };
+    await expect(train(config('blind', { imageTower }))).rejects.toMatchObject({
+      code: 'config_mismatch',
+      message: expect.stringMatching(/"imageTower.size" is 1280, but the data have no features/),
+    });
+    await expect(train(config('odd', { chunk: 3 }))).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('chunk'),
+    });
   });
 
   test('for a tokenizer that is not the model’s names both', async () => {
