@@ -187,5 +187,8 @@ interface Named {
 }
 
 function parameterValues(results: readonly Value[]): Named[] {
-  return parametersOf(results).map(({ attributes, outputs }) => ({ name: attributes.name, value: outputs[0]! }));
+  return parametersOf(results).map(({ attributes, outputs }) => ({
+    name: attributes.name,
+    value: outputs[0]!,
+  }));
 }

@@ -137,8 +137,7 @@ export function embedsClasses({ classification }: LossConfig): boolean {
  * features, asks for nothing and is nobody's neighbour.
  */
 function divergenceWhereKnown(student: Value, teacher: Value, rows: Value, columns: Value): Value {
-  const known = (features: Value): Value =>
-    greater(reduceSum(multiply(features, features), [1], true), 0.5); // [n, 1]
+  const known = (features: Value): Value => greater(reduceSum(multiply(features, features), [1], true), 0.5); // [n, 1]
   const hidden = where(reshape(known(columns), [1, columns.shape[0]!]), 0, unreachable);
   return divergence(add(student, hidden), add(teacher, hidden), where(known(rows), 1, 0));
 }

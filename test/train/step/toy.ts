@@ -86,7 +86,7 @@ export function toyBatch(n: number, seed: number): Tensors {
   };
 }
 
-export function unitRows({ type, data, shape }: RuntimeTensor): RuntimeTensor {
+function unitRows({ type, data, shape }: RuntimeTensor): RuntimeTensor {
   const width = shape[1]!;
   const rows = data as Float32Array;
   const unit = rows.map((value, at) => {
