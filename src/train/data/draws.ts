@@ -72,19 +72,19 @@ function blockAt(counts: readonly number[], random: () => number) {
   return { sources, places };
 }
 
-/** Whole numbers of draws that add up to a block, by the largest remainders; no source with a weight gets none. */
+/** Whole numbers of draws that add up to a block, by the largest remainders; none is 0 for a source with a weight. */
 function countsInBlock(weights: readonly number[]): number[] {
   const sum = weights.reduce((total, weight) => total + weight, 0);
   const exact = weights.map((weight) => (weight / sum) * blockLength);
   const counts = exact.map((wanted, source) => (weights[source]! > 0 ? Math.max(1, Math.floor(wanted)) : 0));
-  const missing = exact.map((wanted, source) => wanted - counts[source]!);
+  const indices = [...weights.keys()].filter((source) => weights[source]! > 0);
+  const missing = (source: number): number => exact[source]! - counts[source]!;
   let rest = blockLength - counts.reduce((total, count) => total + count, 0);
-  while (rest !== 0) {
-    const step = Math.sign(rest);
-    const best = missing.reduce((most, value, at) => (step * value > step * missing[most]! ? at : most), 0);
-    counts[best]! += step;
-    missing[best]! -= step;
-    rest -= step;
+  for (; rest > 0; rest--) counts[indices.reduce((a, b) => (missing(b) > missing(a) ? b : a))]!++;
+  // What the lightest got too much, those with the most to spare give.
+  for (; rest < 0; rest++) {
+    const spare = indices.filter((source) => counts[source]! > 1);
+    counts[spare.reduce((a, b) => (missing(b) < missing(a) ? b : a))]!--;
   }
   return counts;
 }
