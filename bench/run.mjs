@@ -9,6 +9,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const programs = {
   bench: ['src/main.mjs'],
   train: ['src/train.mjs'],
+  search: ['src/search.mjs'],
+  relevance: ['src/search-relevance.mjs'],
   pack: ['src/train-pack.mjs'],
   unpack: ['src/train-unpack.mjs'],
   torch: ['--test', '--test-reporter=spec', 'test/torch.test.mjs'],
@@ -23,7 +25,7 @@ if (!Object.hasOwn(programs, name)) {
 installIfNeeded();
 build();
 // PyTorch comes from the system; the rest needs the peers.
-if (name === 'bench' || name === 'test') installIfNeeded(here);
+if (name === 'bench' || name === 'test' || name === 'search') installIfNeeded(here);
 const program = programs[/** @type {keyof typeof programs} */ (name)].map((part) =>
   part.startsWith('--') ? part : join(here, part),
 );

@@ -90,3 +90,13 @@ export const searching = () => built('tasks/search/index.js');
 
 /** @returns {Promise<typeof import('../../src/evaluate/index.ts')>} */
 export const evaluation = () => built('evaluate/index.js');
+
+/** What scores vectors, and finds the best of the scores. */
+export const scoring = async () => {
+  /** @type {[typeof import('../../src/tasks/search/vectors/scorer.ts'), typeof import('../../src/tasks/search/vectors/best.ts')]} */
+  const [scorer, best] = await Promise.all([
+    built('tasks/search/vectors/scorer.js'),
+    built('tasks/search/vectors/best.js'),
+  ]);
+  return { ...scorer, ...best };
+};

@@ -2,12 +2,16 @@
  * How far probabilities of hits can be trusted: fitted on the validation part of a captioned set, measured on its test
  * part. `--save` writes the fit beside the model's weights, where `eidos search` finds it.
  */
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { evaluation, library, searching } from './eidos.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    dataset: { type: 'string', default: '../../shared/data/flickr8k' },
+    dataset: {
+      type: 'string',
+      default: fileURLToPath(new URL('../../../shared/data/flickr8k', import.meta.url)),
+    },
     model: { type: 'string' },
     save: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -36,7 +40,7 @@ const weights = {
 };
 if (options.save !== undefined) await search.saveCalibration(options.save, clip, { background, weights });
 
-const half = Math.floor(test.images.shape[0] / 2);
+const half = Math.floor(test.captions.length / 2);
 const indexed = {
   data: test.images.data.slice(0, half * clip.embeddingSize),
   shape: [half, clip.embeddingSize],
