@@ -79,7 +79,8 @@ function startWorker(settings: PixelSettings) {
   worker.on('message', ({ call, answer, error }: Answer) => {
     const pending = waiting.get(call);
     waiting.delete(call);
-    if (waiting.size === 0) worker.unref();
+    // Whoever waits for the end of the thread is still there when a last answer comes.
+    if (waiting.size === 0 && ended === undefined) worker.unref();
     if (answer !== undefined) pending?.resolve(answer);
     else pending?.reject(new EidosError('invalid_option', `Preparing pictures failed: ${error}`));
   });
