@@ -1,5 +1,6 @@
 /** The server as a function from requests to answers: guards first, then routes, and problems for what fails. */
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
@@ -46,6 +47,8 @@ export async function createApp(options: ServerOptions): Promise<ServerApp> {
   const metrics = createMetrics({ withProcess: true });
   const access = createAccess(options.apiKeys ?? []);
   const closing = new AbortController();
+  // Every open request listens to it, which Node would take for a leak.
+  setMaxListeners(0, closing.signal);
   let isShuttingDown = false;
   const clip = createBatchingClip(options.clip, { limits, onRun: metrics.countRun });
   const index = await options.openIndex?.(clip.forIndex);

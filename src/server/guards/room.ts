@@ -1,4 +1,5 @@
 /** How large a request may be, how many are answered at a time, and how long one may take. */
+import { setMaxListeners } from 'node:events';
 import type { MiddlewareHandler } from 'hono';
 import { EidosError } from '../../errors.ts';
 import { createAdmission } from '../batching/admission.ts';
@@ -70,6 +71,8 @@ export function timeGuard(
     const { signal: client } = c.req.raw;
     const own = new AbortController();
     const { signal } = own;
+    // A request of many pictures has as many listeners, which Node would take for a leak.
+    setMaxListeners(0, signal);
     c.set('signal', signal);
     // By hand, not by AbortSignal.any: what is joined to a signal that lives on lives as long.
     const timer = setTimeout(() => own.abort(timedOut(requestTime)), requestTime);
