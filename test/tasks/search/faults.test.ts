@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const built = fileURLToPath(new URL('../../../dist/tasks/search/index.js', impor
 
 /** A process that syncs and tells of every step. */
 const program = `
-  const [, module, path, model, root] = process.argv;
+  const [, , module, path, model, root] = process.argv;
   const { openIndex } = await import(module);
   const index = await openIndex(path, { model, create: true });
   console.log('opened');
@@ -31,6 +31,8 @@ test.skipIf(!existsSync(built))(
     const model = await writeTinyModel();
     const root = join(folder, 'pictures');
     const path = join(folder, 'index');
+    const script = join(folder, 'sync.mjs');
+    await writeFile(script, program);
     const files = new Map(Array.from({ length: 60 }, (_, number) => [`${number}.png`, number]));
     await writePictures(root, Object.fromEntries(files));
 
@@ -44,7 +46,7 @@ test.skipIf(!existsSync(built))(
     for (let attempt = 0; killed < kills && attempt < 2 * kills; attempt++) {
       // Its least work prints seven lines; the first sync prints more.
       const steps = chance(attempt < 5 ? 20 : 6);
-      killed += Number(await runAndKill([path, model, root], { steps, delay: chance(25) }));
+      killed += Number(await runAndKill([script, built, path, model, root], { steps, delay: chance(25) }));
       // Meanwhile pictures move, go and come.
       const moving = anyFile();
       await rename(join(root, moving), join(root, `moved-${moving}`));
@@ -81,12 +83,10 @@ test.skipIf(!existsSync(built))(
 
 /** Lets a process go so many steps and a moment, and kills it; false where it had ended before. */
 async function runAndKill(
-  [path, model, root]: readonly [string, string, string],
+  command: readonly string[],
   { steps, delay }: { steps: number; delay: number },
 ): Promise<boolean> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, built, path, model, root], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise<boolean>((resolve) =>
     child.once('exit', (_, signal) => resolve(signal === 'SIGKILL')),
   );
