@@ -16,19 +16,30 @@ export interface SessionOptions {
   intraOpNumThreads: number;
   logSeverityLevel: number;
   graphOptimizationLevel?: 'disabled';
+  enableMemPattern?: false;
   optimizedModelFilePath?: string;
   extra: { session: Record<string, unknown> };
+}
+
+interface LoadingOptions {
+  device: Device;
+  threads: number;
+  load: 'fast-start' | 'fast-run';
+  planMemory: boolean;
 }
 
 /** For a program whose weights lie in the checkpoint. */
 export function loadOptions(
   { weightFolder }: Program,
-  { device, threads, load }: { device: Device; threads: number; load: 'fast-start' | 'fast-run' },
+  { device, threads, load, planMemory }: LoadingOptions,
 ): SessionOptions {
-  return options(device, threads, {
-    ...whereWeightsLie(weightFolder),
-    ...(load === 'fast-start' ? { disable_prepacking: '1' } : {}),
-  });
+  return {
+    ...options(device, threads, {
+      ...whereWeightsLie(weightFolder),
+      ...(load === 'fast-start' ? { disable_prepacking: '1' } : {}),
+    }),
+    ...(planMemory ? {} : { enableMemPattern: false }),
+  };
 }
 
 /** For a program that shall be written into a folder with its weights packed. */

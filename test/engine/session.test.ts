@@ -32,17 +32,20 @@ function slowProgram(rounds: number): Record<string, Value> {
 }
 const slowFeed = (): Record<string, RuntimeTensor> => ({ x: samples(512, 512) });
 
-test('runs that are not awaited happen in the order of the calls, each on the state of the one before', async () => {
-  const session = await engine.compile(lower(counter()));
-  await session.setState({ w: tensor([0, 0, 0, 0]) });
-  const runs = [1, 2, 3, 4, 5].map((step) =>
-    session.run({ step: tensor([step], []) }, { fetches: ['sum'], feedback: [['next', 'w']] }),
-  );
-  const sums = (await Promise.all(runs)).map(({ sum }) => sum!.data[0]);
-  expect(sums).toEqual([0, 4, 12, 24, 40]);
-  expect([...(await session.getState(['w'])).w!.data]).toEqual([15, 15, 15, 15]);
-  await session.release();
-});
+test.each([true, false])(
+  'runs that are not awaited happen in the order of the calls, each on the state of the one before; memory planned: %s',
+  async (planMemory) => {
+    const session = await engine.compile(lower(counter()), { planMemory });
+    await session.setState({ w: tensor([0, 0, 0, 0]) });
+    const runs = [1, 2, 3, 4, 5].map((step) =>
+      session.run({ step: tensor([step], []) }, { fetches: ['sum'], feedback: [['next', 'w']] }),
+    );
+    const sums = (await Promise.all(runs)).map(({ sum }) => sum!.data[0]);
+    expect(sums).toEqual([0, 4, 12, 24, 40]);
+    expect([...(await session.getState(['w'])).w!.data]).toEqual([15, 15, 15, 15]);
+    await session.release();
+  },
+);
 
 test('an output may be fetched and fed back at once, to two states too', async () => {
   const w = parameter('w', [4], zeros);

@@ -44,7 +44,7 @@ async function trainingSteps() {
     { batch, optimizer: optimizerSchema.parse(optimiser) },
   );
   const { results, feedback } = step;
-  const session = await engine.compile(lower(results));
+  const session = await engine.compile(lower(results), { planMemory: false });
   const nodes = new Map(parametersOf(Object.values(results)).map((node) => [node.attributes.name, node]));
   await session.setState(
     Object.fromEntries(

@@ -26,7 +26,11 @@ export async function openProgram(engine: Engine, results: Record<string, Value>
     name,
     { type: type as TensorKind['type'], shape: shape.map(Number) },
   ]);
-  return { session: await engine.compile(program), inputs: new Map(inputs), outputs: Object.keys(results) };
+  return {
+    session: await engine.compile(program, { planMemory: false }),
+    inputs: new Map(inputs),
+    outputs: Object.keys(results),
+  };
 }
 
 /** The tensors whose names fit. */
@@ -45,4 +49,15 @@ export function chosen(tensors: Readonly<Tensors>, names: Iterable<string>): Ten
     result[name] = tensor;
   }
   return result;
+}
+
+/** Rows `from` to `to` of every tensor; those that end before are left out. */
+export function rows(tensors: Readonly<Tensors>, from: number, to: number): Tensors {
+  const cut = Object.entries(tensors).flatMap(([name, { type, data, shape }]): [string, RuntimeTensor][] => {
+    const [count = 0, ...rest] = shape;
+    if (count < to) return [];
+    const width = data.length / count;
+    return [[name, { type, data: data.subarray(from * width, to * width), shape: [to - from, ...rest] }]];
+  });
+  return Object.fromEntries(cut);
 }
