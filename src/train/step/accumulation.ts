@@ -14,9 +14,10 @@ import { inputsOf, parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { textEncoder } from '../../models/clip.ts';
 import { declareInputs } from './inputs.ts';
-import { type Noise, noise } from './noise.ts';
+import { noise } from './noise.ts';
 import { embedsClasses, type Objective, objective } from './objective.ts';
 import { chooseTrained, type StepParameter } from './parameters.ts';
+import { rows, type Tensors } from './program.ts';
 import { type StepSettings, stepSettings, type TrainingStepOptions } from './settings.ts';
 import { type TrainedTowers, trainedTowers } from './towers.ts';
 import { temperatureOf, updateParameters } from './update.ts';
@@ -40,8 +41,8 @@ export interface AccumulatedStep {
   feedback: { backward: [string, string][]; update: [string, string][] };
   parameters: StepParameter[];
   trained: string[];
-  /** Noise of the towers by chunk, and of the classes' words. */
-  noise: { towers: Noise; classes: Noise };
+  /** The noise of a whole batch, the same as in one piece: that of its pairs, and that of the words of classes. */
+  noise(moment: { seed: number; step: number }): { pairs: Tensors; classes: Tensors };
   /** Chunks in a batch. */
   chunks: number;
 }
@@ -93,7 +94,10 @@ export function accumulatedStep(
     },
     parameters: parameters.map(({ value: _, ...described }) => described),
     trained: trained.map(({ name }) => name),
-    noise: { towers: towers.noise, classes: whole.noise },
+    noise(moment) {
+      const drawn = towers.noise.draw(moment, { images: batch, texts: batch + whole.classes });
+      return { pairs: rows(drawn, 0, batch), classes: rows(drawn, batch, batch + whole.classes) };
+    },
     chunks: batch / chunk,
   };
 }
@@ -159,7 +163,8 @@ interface WholeLoss extends Objective {
   embeddings: Record<'images' | 'texts', Value>;
   /** Those of them that the loss depends on. */
   read: ('images' | 'texts')[];
-  noise: Noise;
+  /** Classes whose words it embeds. */
+  classes: number;
 }
 
 /** The loss of the whole batch as a function of its embeddings; words of classes it embeds itself. */
@@ -178,7 +183,7 @@ function wholeLoss(architecture: ClipArchitecture, settings: StepSettings): Whol
   const wanted = objective(architecture, declare, { ...embeddings, classes }, settings);
   const inputs = new Set(inputsOf([wanted.loss]).map(({ attributes }) => attributes.name));
   const read = (['images', 'texts'] as const).filter((name) => inputs.has(name));
-  return { ...wanted, embeddings, read, noise: random };
+  return { ...wanted, embeddings, read, classes: count };
 }
 
 interface Named {

@@ -11,14 +11,23 @@ import type { Watch } from '../../models/transformer.ts';
 import type { RegularisationConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
 
+/** Rows of the two towers. */
+export interface Counts {
+  images: number;
+  texts: number;
+}
+
 /** Inputs that a program reads and how they are drawn. */
 export interface Noise {
-  /** Which patches are looked at, [count, kept] int64; undefined where all are. */
+  /** Which patches are looked at, [images, kept] int64; undefined where all are. */
   keptPatches: Value | undefined;
   /** Hooks for the branches of each tower; undefined where none is left out. */
   branch: { image: Watch | undefined; text: Watch | undefined };
-  /** Draws all inputs; `count` rows each. The same seed, step and part give the same numbers. */
-  draw(at: { seed: number; step: number; part?: number }): Record<string, RuntimeTensor>;
+  /**
+   * Draws all inputs; the same seed and step give the same numbers.
+   * @param counts for more pictures and sentences than a program reads at once
+   */
+  draw(at: { seed: number; step: number }, counts?: Counts): Record<string, RuntimeTensor>;
 }
 
 /**
@@ -29,38 +38,43 @@ export function noise(
   { image }: ClipArchitecture,
   input: Inputs,
   { patchDropout, stochasticDepth }: RegularisationConfig,
-  { images, texts }: { images: number; texts: number },
+  declared: Counts,
 ): Noise {
   const patches = image.kind === 'vit' ? Math.floor(image.imageSize / image.patchSize) ** 2 : 0;
   const kept = Math.max(1, Math.round(patches * (1 - patchDropout)));
   const drops = kept < patches;
   const names = { image: [] as string[], text: [] as string[] };
-  const rows = { image: images, text: texts };
+  const rowsOf = ({ images, texts }: Counts): Record<'image' | 'text', number> => ({
+    image: images,
+    text: texts,
+  });
 
   const hook = (tower: 'image' | 'text'): Watch | undefined => {
     if (stochasticDepth[tower] === 0) return undefined;
+    const rows = rowsOf(declared)[tower];
     return (name, value) => {
       names[tower].push(name);
-      const mask = input(`keep:${name}`, [rows[tower], 1]);
+      const mask = input(`keep:${name}`, [rows, 1]);
       // A branch's rows are pictures, or a picture's tokens one after the other.
-      return reshape(multiply(reshape(value, [rows[tower], -1]), mask), value.shape);
+      return reshape(multiply(reshape(value, [rows, -1]), mask), value.shape);
     };
   };
 
   return {
-    keptPatches: drops ? input('kept_patches', [images, kept], 'int64') : undefined,
+    keptPatches: drops ? input('kept_patches', [declared.images, kept], 'int64') : undefined,
     branch: { image: hook('image'), text: hook('text') },
-    draw({ seed, step, part = 0 }) {
+    draw({ seed, step }, counts = declared) {
       const feeds: Record<string, RuntimeTensor> = {};
-      const random = randomNumbers(mix(mix(mix(0x9e3779b9, seed), step), part));
-      if (drops) feeds.kept_patches = choosePatches(images, patches, kept, random);
+      const random = randomNumbers(mix(mix(0x9e3779b9, seed), step));
+      if (drops) feeds.kept_patches = choosePatches(counts.images, patches, kept, random);
       for (const tower of ['image', 'text'] as const) {
         const { length } = names[tower];
+        const rows = rowsOf(counts)[tower];
         names[tower].forEach((name, i) => {
           // The share grows in a line from the first branch to the last (Huang et al. 2016, equation 4).
           const kept = 1 - (stochasticDepth[tower] * (i + 1)) / length;
-          const data = new Float32Array(rows[tower]).map(() => (random() < kept ? 1 / kept : 0));
-          feeds[`keep:${name}`] = { type: 'float32', data, shape: [rows[tower], 1] };
+          const data = new Float32Array(rows).map(() => (random() < kept ? 1 / kept : 0));
+          feeds[`keep:${name}`] = { type: 'float32', data, shape: [rows, 1] };
         });
       }
       return feeds;

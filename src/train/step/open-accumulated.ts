@@ -4,7 +4,15 @@ import { elementCount } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { type AccumulatedStep, accumulatedStep } from './accumulation.ts';
 import type { OpenStep } from './open-step.ts';
-import { chosen, type OpenProgram, openProgram, pick, type TensorKind, type Tensors } from './program.ts';
+import {
+  chosen,
+  type OpenProgram,
+  openProgram,
+  pick,
+  rows,
+  type TensorKind,
+  type Tensors,
+} from './program.ts';
 import { type StepSettings, stepSettings, type TrainingStepOptions } from './settings.ts';
 import { type StepMoment, stepNumbers } from './step.ts';
 
@@ -88,15 +96,16 @@ async function lossOfAll(
     const { shape } = loss.inputs.get(name)!;
     embeddings[name] = { type: 'float32', data: new Float32Array(elementCount(shape)), shape };
   }
+  const noise = step.noise(moment);
   for (let part = 0; part < step.chunks; part++) {
-    const feeds = { ...rows(whole, part, step.chunks), ...step.noise.towers.draw({ ...moment, part }) };
-    const outputs = await embed.session.run(feedsOf(embed, feeds), { fetches: embed.outputs });
+    const feeds = chunkOf({ ...whole, ...noise.pairs }, embed, part);
+    const outputs = await embed.session.run(feeds, { fetches: embed.outputs });
     for (const [name, { data }] of Object.entries(outputs)) {
       (embeddings[name]!.data as Float32Array).set(data as Float32Array, part * data.length);
     }
   }
-  const noise = step.noise.classes.draw({ ...moment, part: step.chunks });
-  return loss.session.run(feedsOf(loss, { ...whole, ...embeddings, ...noise }), { fetches: loss.outputs });
+  const feeds = { ...whole, ...embeddings, ...noise.classes };
+  return loss.session.run(feedsOf(loss, feeds), { fetches: loss.outputs });
 }
 
 /** `gradient:NAME` of all trained parameters: what the loss program says of them, and what comes through embeddings. */
@@ -117,12 +126,10 @@ async function gradientsOfAll(
   if (backward === undefined) return gradients;
   const accumulated = step.feedback.backward.map(([, name]) => name);
   await backward.session.setState(chosen(gradients, accumulated));
+  const { pairs } = step.noise(moment);
   for (let part = 0; part < step.chunks; part++) {
-    const feeds = { ...rows(known, part, step.chunks), ...step.noise.towers.draw({ ...moment, part }) };
-    await backward.session.run(feedsOf(backward, feeds), {
-      fetches: [],
-      feedback: step.feedback.backward,
-    });
+    const feeds = chunkOf({ ...known, ...pairs }, backward, part);
+    await backward.session.run(feeds, { fetches: [], feedback: step.feedback.backward });
   }
   return { ...gradients, ...(await backward.session.getState(accumulated)) };
 }
@@ -140,11 +147,11 @@ function inputsOfBatch(
   { step, embed, loss }: Opened,
   parameters: ReadonlySet<string>,
 ): Map<string, TensorKind> {
-  const moment = { seed: 0, step: 1 };
+  const noise = step.noise({ seed: 0, step: 1 });
   const made = new Set([
     ...parameters,
     ...embed.outputs,
-    ...Object.keys({ ...step.noise.towers.draw(moment), ...step.noise.classes.draw(moment) }),
+    ...Object.keys({ ...noise.pairs, ...noise.classes }),
   ]);
   const ofChunks = [...embed.inputs].map(([name, { type, shape }]): [string, TensorKind] => [
     name,
@@ -153,18 +160,16 @@ function inputsOfBatch(
   return new Map([...ofChunks, ...loss.inputs].filter(([name]) => !made.has(name)));
 }
 
-/** A chunk's share of the rows of every tensor that has as many; for the others it means nothing and is not read. */
-function rows(tensors: Tensors, part: number, chunks: number): Tensors {
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, { type, data, shape }]) => {
-      const length = Math.floor(data.length / chunks);
-      const own = data.subarray(part * length, (part + 1) * length);
-      return [name, { type, data: own, shape: [Math.floor((shape[0] ?? 1) / chunks), ...shape.slice(1)] }];
-    }),
-  );
-}
-
 /** What the program reads besides its state. */
 function feedsOf({ inputs }: OpenProgram, tensors: Tensors): Tensors {
   return pick(tensors, (name) => inputs.has(name));
+}
+
+/** The same for one chunk: its rows of what the whole batch has. */
+function chunkOf(tensors: Tensors, program: OpenProgram, part: number): Tensors {
+  const feeds = Object.entries(feedsOf(program, tensors)).map(([name, tensor]) => {
+    const count = program.inputs.get(name)!.shape[0]!;
+    return [name, ...Object.values(rows({ [name]: tensor }, part * count, (part + 1) * count))];
+  });
+  return Object.fromEntries(feeds);
 }

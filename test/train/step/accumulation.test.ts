@@ -1,14 +1,12 @@
 /** A batch in chunks learns exactly what the whole batch does, whatever the loss is made of. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createEngine, type RuntimeTensor } from '../../../src/engine/engine.ts';
+import { createEngine } from '../../../src/engine/engine.ts';
 import type { ClipArchitecture, VitArchitecture } from '../../../src/models/architecture.ts';
-import { accumulatedStep } from '../../../src/train/step/accumulation.ts';
 import { lossSchema, optimizerSchema } from '../../../src/train/step/config.ts';
 import type { OpenStepOptions } from '../../../src/train/step/open-step.ts';
-import { openProgram, pick, type Tensors } from '../../../src/train/step/program.ts';
-import { trainingStep } from '../../../src/train/step/step.ts';
-import { firstState, largestDifference, number, toy, toyBatch, trainToy } from './toy.ts';
+import type { Tensors } from '../../../src/train/step/program.ts';
+import { largestDifference, number, toy, trainToy } from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -90,46 +88,16 @@ describe('the gradients of chunks', () => {
     await expectEqual({ batch: 4, freeze: ['text', 'image'], loss }, 2);
   });
 
+  test('have the noise of the whole batch, in pictures, sentences and words of classes', async () => {
+    const regularisation = { patchDropout: 0.5, stochasticDepth: { image: 0.5, text: 0.5 } };
+    const loss = lossSchema.parse({ classification: {} });
+    await expectEqual({ batch: 6, regularisation, loss }, 2);
+  });
+
   test('read a table of features in place of pictures', async () => {
     await expectEqual({ batch: 4, imageTower: { kind: 'features', size: 5 } }, 2);
   });
 });
-
-test('noise is the same when a chunk is embedded and when its gradients are led back', async () => {
-  const regularisation = { patchDropout: 0.5, stochasticDepth: { image: 0.5, text: 0.5 } };
-  const options = { batch: 4, regularisation, optimizer: optimizerSchema.parse({ epsilon }) };
-  const parts = await gradients({ ...options, chunk: 2 });
-  // The whole batch at once, with the noise that its chunks had.
-  const { noise, chunks } = accumulatedStep(toy, options, 2);
-  const moment = { step: 1, learningRate: 0.01, seed: 1 };
-  const drawn = Array.from({ length: chunks }, (_, part) => noise.towers.draw({ ...moment, part }));
-  const step = trainingStep(toy, options);
-  const together = Object.fromEntries(
-    Object.keys(drawn[0]!).map((name) => [name, stacked(drawn.map((draw) => draw[name]!))]),
-  );
-  const program = await openProgram(engine, step.results);
-  await program.session.setState(firstState(parts.step));
-  const feeds = { ...step.inputs(moment), ...toyBatch(4, 2), ...together };
-  const told = await program.session.run(
-    pick(feeds, (name) => program.inputs.has(name)),
-    { fetches: ['loss', 'gradient_norm'], feedback: step.feedback },
-  );
-  expect(Object.keys(together)).toHaveLength(7);
-  expect(largestDifference(told, parts.told, ['loss', 'gradient_norm'])).toBeLessThan(2e-6);
-  const state = await program.session.getState(parts.means);
-  expect(largestDifference(state, parts.state, parts.means, floorOf(told))).toBeLessThan(2e-5);
-});
-
-/** Rows of several tensors one after the other. */
-function stacked(tensors: readonly RuntimeTensor[]): RuntimeTensor {
-  const [{ type, shape }] = tensors as [RuntimeTensor];
-  const whole = [shape[0]! * tensors.length, ...shape.slice(1)];
-  const data =
-    type === 'int64'
-      ? BigInt64Array.from(tensors.flatMap((tensor) => Array.from(tensor.data as BigInt64Array)))
-      : Float32Array.from(tensors.flatMap((tensor) => Array.from(tensor.data as Float32Array)));
-  return { type, data, shape: whole };
-}
 
 test('several steps with clipping, decay by layers and an average stay together', async () => {
   const optimizer = optimizerSchema.parse({
