@@ -140,6 +140,33 @@ describe('sync', () => {
     await index.close();
   });
 
+  test('watching takes in what comes and goes', async () => {
+    const { root, index } = await indexed('watched', { 'a.png': 1 });
+    const reports: number[] = [];
+    let wake = (): void => {};
+    const watcher = await index.watch([], {
+      settle: 30,
+      onSync: ({ pictures }) => {
+        reports.push(pictures);
+        wake();
+      },
+    });
+    const until = async (pictures: number): Promise<void> => {
+      while (reports.at(-1) !== pictures) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    };
+    await writePictures(root, { 'new/b.png': 2 });
+    await until(2);
+    await rm(join(root, 'a.png'));
+    await until(1);
+    await watcher.close();
+    expect(await namesOf(index, root)).toEqual(['new/b.png']);
+    await index.close();
+  });
+
   test('two at once leave every picture once', async () => {
     const root = join(folder, 'two');
     const path = join(folder, 'two.index');
