@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { builtPage, canBrowse, dropPicture, openBrowser, visit } from './browser.ts';
+import { builtPage, canBrowse, dropPicture, openBrowser, patience, visit } from './browser.ts';
 import { drawnPictures, type MockServer, startMockServer } from './mock-server.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -74,7 +74,7 @@ async function findings(page: Page): Promise<Finding[]> {
 /** How far the page is wider than its window. */
 const overhang = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
-describe.skipIf(!canBrowse)('accessibility', () => {
+describe.skipIf(!canBrowse)('accessibility', patience, () => {
   let browser: Browser;
   let server: MockServer;
   beforeAll(async () => {

@@ -32,9 +32,19 @@ function isReady(): boolean {
   return true;
 }
 
+/** A browser on a machine that has much else to do is slow, and right all the same. */
+export const patience = { timeout: 180_000 };
+
 /** The sandbox needs rights that containers lack; only this project's own page is opened. */
 export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: program!, args: ['--no-sandbox', '--disable-gpu'] });
+  // Without a graphics card its work is only imitated, and one process for pages is enough.
+  const args = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-software-rasterizer',
+    '--renderer-process-limit=1',
+  ];
+  return chromium.launch({ executablePath: program!, args });
 }
 
 export interface Visit {
@@ -58,7 +68,7 @@ export async function visit(
     ...options,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(patience.timeout / 2);
   const complaints: string[] = [];
   page.on('pageerror', ({ message }) => complaints.push(message));
   page.on('console', (message) => {

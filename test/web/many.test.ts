@@ -1,12 +1,12 @@
 /** A hundred thousand pictures: drawn are those in sight, every one can be reached. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { builtPage, canBrowse, openBrowser, visit } from './browser.ts';
+import { builtPage, canBrowse, openBrowser, patience, visit } from './browser.ts';
 import { drawnPictures, type MockServer, startMockServer } from './mock-server.ts';
 
 const total = 100_000;
 
-describe.skipIf(!canBrowse)('100,000 pictures', () => {
+describe.skipIf(!canBrowse)('100,000 pictures', patience, () => {
   let browser: Browser;
   let server: MockServer;
   beforeAll(async () => {

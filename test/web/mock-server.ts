@@ -32,9 +32,9 @@ export interface Behaviour {
   apiKey: string | undefined;
   /** Answers search and browsing with this status. */
   failing: number | undefined;
-  /** Milliseconds before an answer of search. */
-  delay: number;
-  /** Resolved for every picture that a synchronisation embeds: a test holds it where it wants to look. */
+  /** Awaited before an answer of search or browsing. */
+  beforeAnswer: () => Promise<void>;
+  /** Awaited after every step of a synchronisation: a test holds it where it wants to look. */
   beforeStep: (done: number) => Promise<void>;
   unreadable: IndexAnswer['unreadable'];
 }
@@ -63,7 +63,7 @@ export async function startMockServer(
     hasIndex: true,
     apiKey: undefined,
     failing: undefined,
-    delay: 0,
+    beforeAnswer: async () => {},
     beforeStep: async () => {},
     unreadable: [],
     ...behaviour,
@@ -141,9 +141,9 @@ async function answerTo(
   if (pathname === '/v1/classify') return { json: classify(body as { labels: string[]; images: string[] }) };
   if (!state.hasIndex) return { status: 404 };
   if (pathname === '/v1/index') return { json: describe(state) };
-  if (pathname === '/v1/index/sync') return synchronise(state, request, response);
+  if (pathname === '/v1/index/sync') return synchronise(state, response);
   if (pathname === '/v1/pictures' || pathname === '/v1/search') {
-    await new Promise((resolve) => setTimeout(resolve, state.delay));
+    await state.beforeAnswer();
     if (state.failing !== undefined) return { status: state.failing };
     return {
       json: pathname === '/v1/search' ? search(state, body as SearchRequest) : browse(state, searchParams),
@@ -231,17 +231,13 @@ function describe({ pictures, unreadable }: Behaviour): IndexAnswer {
   };
 }
 
-async function synchronise(
-  state: Behaviour,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<Answer> {
+async function synchronise(state: Behaviour, response: ServerResponse): Promise<Answer> {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
   const send = (event: string, data: SyncProgress | SyncReport) =>
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   const total = 4;
   send('progress', { stage: 'scan', done: 12, total: 0 });
-  for (let done = 1; done <= total && !request.destroyed && !response.destroyed; done++) {
+  for (let done = 1; done <= total && !response.destroyed; done++) {
     send('progress', { stage: 'embed', done, total });
     await state.beforeStep(done);
   }

@@ -58,8 +58,9 @@ export const english = {
   failed: {
     title: 'That did not work',
     unreachable: 'The server does not answer. Is eidos serve still running?',
-    noIndex: 'This server has no index of pictures. Start it with one to search; classifying works without.',
-    noIndexCommand: 'eidos serve --index FOLDER',
+    noIndex:
+      'This server has no index of pictures. Make one and start the server beside it; classifying works without.',
+    noIndexCommand: 'eidos index FOLDER && eidos serve',
     key: 'This server asks for its API key',
     keyLabel: 'API key',
     keySend: 'Continue',

@@ -65,8 +65,9 @@ export const german: Messages = {
   failed: {
     title: 'Das ging nicht',
     unreachable: 'Der Server antwortet nicht. Läuft eidos serve noch?',
-    noIndex: 'Dieser Server hat keinen Bilderindex. Zum Suchen mit einem starten; Einordnen geht ohne.',
-    noIndexCommand: 'eidos serve --index ORDNER',
+    noIndex:
+      'Dieser Server hat keinen Bilderindex. Einen anlegen und den Server daneben starten; Einordnen geht ohne.',
+    noIndexCommand: 'eidos index ORDNER && eidos serve',
     key: 'Dieser Server verlangt seinen API-Schlüssel',
     keyLabel: 'API-Schlüssel',
     keySend: 'Weiter',

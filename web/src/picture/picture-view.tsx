@@ -74,7 +74,10 @@ function Content({ id }: { id: string }) {
     // What the grid knows already is shown at once.
     placeholderData: () => known(queries.getQueriesData({ queryKey: ['results'] }), id),
   });
-  useEffect(() => top.current?.scrollIntoView({ block: 'start' }), []);
+  useEffect(() => {
+    // In braces: newer browsers answer with a promise, which React would call to clean up.
+    top.current?.scrollIntoView({ block: 'start' });
+  }, []);
 
   if (error !== null) {
     return isMissing(error) ? (

@@ -29,7 +29,9 @@ export function Grid({ first, label }: { first: ResultPage; label: string }) {
     scrollMargin: top,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: another width makes every height a guess again
-  useLayoutEffect(() => virtualizer.measure(), [width]);
+  useLayoutEffect(() => {
+    virtualizer.measure();
+  }, [width]);
   // A new search is seen from its best picture on.
   useLayoutEffect(() => {
     if (scrollY > 0 && first.look !== undefined) scrollTo({ top: 0 });

@@ -38,7 +38,7 @@ export function IndexPanel() {
           )}
         </button>
       </Popover.Target>
-      <Popover.Dropdown className={styles.panel} aria-label={messages.index.open}>
+      <Popover.Dropdown className={styles.panel}>
         <h2>{messages.index.open}</h2>
         <dl>
           <dt>{messages.index.model}</dt>

@@ -26,7 +26,7 @@ export function Settings() {
           <SettingsIcon />
         </ActionIcon>
       </Popover.Target>
-      <Popover.Dropdown className={styles.panel} aria-label={messages.settings.open}>
+      <Popover.Dropdown className={styles.panel}>
         <h2 id={languageId}>{messages.settings.language}</h2>
         <SegmentedControl
           fullWidth
