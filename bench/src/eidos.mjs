@@ -58,6 +58,9 @@ export const steps = () => built('train/step/step.js');
 /** @returns {Promise<typeof import('../../src/train/step/config.ts')>} */
 export const stepConfigs = () => built('train/step/config.js');
 
+/** @returns {Promise<typeof import('../../src/train/index.ts')>} */
+export const training = () => built('train/index.js');
+
 /** The parts of a training that are put together for other engines. */
 export const trainings = async () => ({
   .../** @type {typeof import('../../src/train/config.ts')} */ (await built('train/config.js')),

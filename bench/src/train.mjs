@@ -6,7 +6,10 @@ import { printHead, printRow } from './report.mjs';
 import { compare, inTermsOf } from './rounds.mjs';
 import { findTorch, torchContestant } from './torch.mjs';
 import { embeddingSize, learningRate, optimiser, trainedText, trainings } from './train-setting.mjs';
+import { shareOfWaiting } from './train-waiting.mjs';
 
+const models = Object.keys(trainings);
+const all = ['gemm', ...models, 'waiting'];
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
@@ -18,7 +21,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(`npm run bench:train -- [options]
-  --only MODEL    one of ${Object.keys(trainings).join(', ')}; as often as wanted
+  --only PART     one of ${all.join(', ')}; as often as wanted
   --rounds N      pairs of runs a figure (default 6)
   --threads N     threads of both sides (default one, then all)
   --json          a figure a line as JSON`);
@@ -26,16 +29,16 @@ if (values.help) {
 }
 /** Steps a run. */
 const runs = 2;
-const chosen = values.only ?? Object.keys(trainings);
-for (const key of chosen) {
-  if (!Object.hasOwn(trainings, key)) {
-    console.error(`--only ${key}: the models are ${Object.keys(trainings).join(', ')}`);
+const parts = values.only ?? all;
+for (const part of parts) {
+  if (!all.includes(part)) {
+    console.error(`--only ${part}: the parts are ${all.join(', ')}`);
     process.exit(2);
   }
 }
 const rounds = Number(values.rounds);
-const all = availableParallelism();
-const counts = values.threads === undefined ? [...new Set([1, all])] : [Number(values.threads)];
+const counts =
+  values.threads === undefined ? [...new Set([1, availableParallelism()])] : [Number(values.threads)];
 if (![rounds, ...counts].every((value) => Number.isInteger(value) && value > 0)) {
   console.error('--rounds and --threads are whole numbers from 1');
   process.exit(2);
@@ -47,8 +50,29 @@ if (torch === undefined && !values.json) {
   console.log('PyTorch is not installed (on Debian: apt-get install python3-torch), so it is left out.\n');
 }
 for (const threads of counts) {
-  await gemmShare(threads);
-  if (torch !== undefined) for (const training of chosen) await besideTorch(training, torch, threads);
+  if (parts.includes('gemm')) await gemmShare(threads);
+  if (torch !== undefined) {
+    for (const model of models.filter((key) => parts.includes(key))) await besideTorch(model, torch, threads);
+  }
+  if (parts.includes('waiting')) await waiting(threads);
+}
+
+/** How long a training from the data beside the clone waits for them. @param {number} threads */
+async function waiting(threads) {
+  const share = await shareOfWaiting('vit', threads);
+  if (share === undefined) {
+    if (!values.json)
+      console.log('../shared/data is not beside this clone, so waiting for data is left out.');
+    return;
+  }
+  print({
+    metric: `share of time waiting for data, ${inWords(threads)} and one for the data`,
+    value: share.waiting,
+    target: 0.05,
+    atLeast: false,
+    digits: 3,
+    detail: `${share.picturesPerSecond.toFixed(0)} pictures/s`,
+  });
 }
 
 /** How near a step comes to bare products of its shapes. @param {number} threads */
