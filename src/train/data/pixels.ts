@@ -91,7 +91,7 @@ export async function readPixels(
         };
         writeRandomView(picture, settings, randomAt(seed), data, row * length, scaled);
       } catch (error) {
-        if (!(error instanceof EidosError)) throw error;
+        if (!(error instanceof EidosError) || error.code === 'closed') throw error;
         broken.push({ row, reason: error.message });
       }
     }

@@ -20,13 +20,17 @@ const mostOpen = 32;
 
 /** Reads parts of files; the files that were read last stay open. */
 export interface PartReader {
-  /** @throws EidosError `not_found` where the file cannot be read, `invalid_image` where it ends before the part does */
+  /**
+   * @throws EidosError `not_found` where the file cannot be read, `invalid_image` where it ends before the part does,
+   * `closed`
+   */
   read(place: { path: string; offset: number; length: number }): Promise<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
 
 export function createPartReader(): PartReader {
   const files = new Map<string, Promise<FileHandle>>();
+  let closed = false;
   const fileOf = (path: string): Promise<FileHandle> => {
     const known = files.get(path);
     // Set again, so that the map's order says which was used last.
@@ -49,6 +53,7 @@ export function createPartReader(): PartReader {
           `A picture in ${path} has ${length} bytes, more than ${mostBytes}.`,
         );
       }
+      if (closed) throw new EidosError('closed', 'The pictures have been closed.');
       const bytes = new Uint8Array(length);
       let done = 0;
       try {
@@ -65,6 +70,7 @@ export function createPartReader(): PartReader {
       throw new EidosError('invalid_image', `${path} ends at ${offset + done}, within a picture.`);
     },
     async close() {
+      closed = true;
       const open = [...files.values()];
       files.clear();
       await Promise.all(open.map((file) => file.then((handle) => handle.close()).catch(() => {})));
