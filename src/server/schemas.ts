@@ -409,7 +409,6 @@ export const readyAnswer = z
   .meta({ id: 'Readiness' });
 
 export type Problem = z.output<typeof problem>;
-export type EmbeddingsRequest = z.input<typeof embeddingsRequest>;
 export type EmbeddingsAnswer = z.output<typeof embeddingsAnswer>;
 export type ClassifyRequest = z.input<typeof classifyRequest>;
 export type ClassifyAnswer = z.output<typeof classifyAnswer>;

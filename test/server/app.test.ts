@@ -281,6 +281,16 @@ describe('refusals', () => {
     expect(await given).toMatchObject({ status: 499, body: { code: 'aborted' } });
   });
 
+  test('pictures over the limits on pixels and bytes', async () => {
+    const json = { input: dataUri(red) };
+    for (const limits of [{ imagePixels: 100 }, { imageBytes: 50 }]) {
+      const answer = await ask('/v1/embeddings', { json }, { limits });
+      expect(answer).toMatchObject({ status: 413, body: { code: 'image_too_large' } });
+    }
+    await expect(createApp({ clip, limits: { imagePixels: 0 } })).rejects.toThrow(/imagePixels/);
+    await expect(createApp({ clip, limits: { pixels: 5 } as object })).rejects.toThrow(/pixels is no limit/);
+  });
+
   test('what nobody foresaw is told to the log, not to the client', async () => {
     const lines: string[] = [];
     const broken = { ...clip, embedTexts: () => Promise.reject(new Error('/home/secret/path')) };
@@ -339,5 +349,9 @@ describe('observing', () => {
     await request(app, '/v1/search?q=my%20secret');
     expect(lines.length).toBeGreaterThanOrEqual(2);
     expect(lines.join('')).not.toMatch(/secret|base64/);
+    const told: string[] = [];
+    const options = { clip, log: { write: (line: string) => told.push(line) }, logQueries: true };
+    await request(await createApp(options), '/v1/search?q=my%20secret');
+    expect(told.join('')).toContain('my secret');
   });
 });

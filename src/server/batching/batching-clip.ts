@@ -73,7 +73,7 @@ export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOption
     try {
       return await decoding(async () => {
         const { imageBytes: maxBytes, imagePixels: maxPixels } = limits;
-        const square = await imageSquare(source, preprocessing, { maxBytes, maxPixels, ...options }, label);
+        const square = await imageSquare(source, preprocessing, { ...options, maxBytes, maxPixels }, label);
         const pixels = new Float32Array(pixelCount);
         writeNormalised(square, preprocessing.size, tablesOf(preprocessing), pixels, 0);
         return { label, pixels };
