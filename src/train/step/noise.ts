@@ -3,6 +3,7 @@
  * The choice is made here and fed, so that it is a pure function of seed and step.
  */
 import type { RuntimeTensor } from '../../engine/engine.ts';
+import { EidosError } from '../../errors.ts';
 import { randomNumbers } from '../../graph/initialise.ts';
 import { multiply, reshape } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
@@ -23,6 +24,8 @@ export interface Noise {
   keptPatches: Value | undefined;
   /** Hooks for the branches of each tower; undefined where none is left out. */
   branch: { image: Watch | undefined; text: Watch | undefined };
+  /** The branches that have passed through the hooks. */
+  branches: { image: readonly string[]; text: readonly string[] };
   /**
    * Draws all inputs; the same seed and step give the same numbers.
    * @param counts for more pictures and sentences than a program reads at once
@@ -33,6 +36,7 @@ export interface Noise {
 /**
  * Declares the inputs for `images` pictures and `texts` sentences. Branches become inputs as the towers ask for them, so
  * draw() comes after the towers are built.
+ * @throws EidosError `invalid_option` where patches shall be left out of a tower that has none
  */
 export function noise(
   { image }: ClipArchitecture,
@@ -40,6 +44,12 @@ export function noise(
   { patchDropout, stochasticDepth }: RegularisationConfig,
   declared: Counts,
 ): Noise {
+  if (patchDropout > 0 && image.kind !== 'vit') {
+    throw new EidosError(
+      'invalid_option',
+      `regularisation.patchDropout is for Vision Transformers; a ${image.kind} looks at the whole picture. Leave it away.`,
+    );
+  }
   const patches = image.kind === 'vit' ? Math.floor(image.imageSize / image.patchSize) ** 2 : 0;
   const kept = Math.max(1, Math.round(patches * (1 - patchDropout)));
   const drops = kept < patches;
@@ -63,6 +73,7 @@ export function noise(
   return {
     keptPatches: drops ? input('kept_patches', [declared.images, kept], 'int64') : undefined,
     branch: { image: hook('image'), text: hook('text') },
+    branches: names,
     draw({ seed, step }, counts = declared) {
       const feeds: Record<string, RuntimeTensor> = {};
       const random = randomNumbers(mix(mix(0x9e3779b9, seed), step));

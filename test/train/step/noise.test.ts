@@ -1,9 +1,11 @@
 /** What is left out at random: by seed and step alone, with the right shares, and with the right scale. */
 import { describe, expect, test } from 'vitest';
 import { input } from '../../../src/graph/operations.ts';
+import type { ClipArchitecture } from '../../../src/models/architecture.ts';
 import { regularisationSchema } from '../../../src/train/step/config.ts';
 import { declareInputs } from '../../../src/train/step/inputs.ts';
 import { type Noise, noise } from '../../../src/train/step/noise.ts';
+import { trainingStep } from '../../../src/train/step/step.ts';
 import { toy } from './toy.ts';
 
 const branches = ['a', 'b', 'c', 'd'];
@@ -72,5 +74,21 @@ test('draws depend on seed and step, and on nothing else', () => {
     const drawn = made.draw(other);
     expect(drawn.kept_patches!.data).not.toEqual(first.kept_patches!.data);
     expect(drawn['keep:d']!.data).not.toEqual(first['keep:d']!.data);
+  }
+});
+
+test('a tower without patches or branches cannot leave them out', () => {
+  const resnet: ClipArchitecture = {
+    ...toy,
+    image: { kind: 'resnet', imageSize: 32, width: 4, layers: [1, 1, 1, 1], heads: 2 },
+  };
+  for (const [options, named] of [
+    [{ patchDropout: 0.5 }, 'regularisation.patchDropout'],
+    [{ stochasticDepth: { image: 0.5 } }, 'regularisation.stochasticDepth.image'],
+  ] as const) {
+    const regularisation = regularisationSchema.parse(options);
+    expect(() => trainingStep(resnet, { batch: 4, regularisation })).toThrow(
+      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(named) }),
+    );
   }
 });
