@@ -51,7 +51,7 @@ Exit status: 0, 1 when a file could not be read (the others are indexed), 2 when
 }
 
 async function run(folders: string[], options: Options): Promise<void> {
-  const index = await openNamedIndex(options, { create: true });
+  const index = await openNamedIndex(options, { create: folders.length > 0 });
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
@@ -67,8 +67,7 @@ async function run(folders: string[], options: Options): Promise<void> {
   };
   try {
     if (options.forget !== undefined) await forget(index, options.forget, options);
-    const known = (await index.info()).folders.length + folders.length;
-    if (known === 0) {
+    if (folders.length === 0 && (await index.info()).folders.length === 0) {
       if (options.forget !== undefined) return;
       throw new EidosError(
         'invalid_option',

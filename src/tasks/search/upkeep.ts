@@ -101,7 +101,7 @@ export function createUpkeep({ path, current, models, options }: UpkeepParts): U
   /** The table to be synced: the index's own, or that of another model which is to take its place. */
   async function targetOf(about: About, wanted: string | undefined) {
     if (wanted !== undefined) {
-      const clip = await models.open(wanted);
+      const clip = await (wanted === options.model ? models.clip() : models.open(wanted));
       const other = newAbout(clip);
       if (other.model.fingerprint !== about.model.fingerprint) {
         return { model: other.model, table: other.pictures, isOther: true, clip: async () => clip };
@@ -119,6 +119,7 @@ export function createUpkeep({ path, current, models, options }: UpkeepParts): U
   }
 
   const sync = async (folders: readonly string[] = [], settings: SyncOptions = {}) => {
+    await Promise.all(folders.map(folderPath)); // a slip of the pen shall not leave an empty index behind
     const { isChanged: _, ...report } = await alone(settings.signal, () => syncAlone(folders, settings));
     return report;
   };

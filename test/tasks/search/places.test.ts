@@ -54,10 +54,13 @@ test('an index in a bucket answers like one in a folder', async () => {
   await server.close();
 });
 
+const mount = '/bin/mount';
+const unmount = '/bin/umount';
+
 test('a full disk is told, and nothing is lost when there is room again', async (context) => {
   const disk = join(folder, 'disk');
   await mkdir(disk);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+  const mounted = spawnSync(mount, ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
   if (mounted.status !== 0) {
     console.log('A small disk cannot be mounted here: what happens on a full one is not tested.');
     return context.skip();
@@ -70,12 +73,12 @@ test('a full disk is told, and nothing is lost when there is room again', async 
     await expect(index.sync([root], { commitEvery: 4, batchSize: 4 })).rejects.toMatchObject({
       code: 'write_failed',
     });
-    spawnSync('mount', ['-o', 'remount,size=64m', disk]);
+    spawnSync(mount, ['-o', 'remount,size=64m', disk]);
     expect(await index.sync([root])).toMatchObject({ pictures: 60 });
     expect(new Set((await index.pictures()).pictures.map(({ image }) => image)).size).toBe(60);
     await index.close();
   } finally {
-    spawnSync('umount', [disk]);
+    spawnSync(unmount, [disk]);
   }
 });
 
