@@ -44,7 +44,7 @@ export async function shareOfWaiting(key, threads) {
       },
       {
         onEvent(event) {
-          if (event.kind === 'step') lines.push(event.line);
+          if (event.kind === 'step') lines.push(event);
         },
       },
     );
