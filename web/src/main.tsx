@@ -10,6 +10,7 @@ import { theme } from './design/theme.ts';
 import { LanguageProvider } from './language/language.tsx';
 import { queries } from './server.ts';
 import { SynchronisationProvider } from './shell/synchronisation.tsx';
+import { Boundary } from './states/boundary.tsx';
 
 // The same name is read by public/appearance.js before the first paint.
 const appearance = localStorageColorSchemeManager({ key: 'eidos-appearance' });
@@ -20,7 +21,9 @@ createRoot(document.getElementById('page')!).render(
       <LanguageProvider>
         <QueryClientProvider client={queries}>
           <SynchronisationProvider>
-            <App />
+            <Boundary>
+              <App />
+            </Boundary>
           </SynchronisationProvider>
         </QueryClientProvider>
       </LanguageProvider>

@@ -67,6 +67,7 @@ export const english = {
   },
 
   picture: {
+    view: 'Picture',
     of: (name: string) => `Picture ${name}`,
     previous: 'Previous picture',
     next: 'Next picture',

@@ -74,6 +74,7 @@ export const german: Messages = {
   },
 
   picture: {
+    view: 'Bild',
     of: (name) => `Bild ${name}`,
     previous: 'Voriges Bild',
     next: 'Nächstes Bild',

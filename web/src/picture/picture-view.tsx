@@ -23,44 +23,46 @@ export function PictureView({ id, look }: { id: string | undefined; look: Look }
   const close = () => go({ picture: undefined });
 
   return (
-    <Modal
+    <Modal.Root
       opened={id !== undefined}
       onClose={close}
       fullScreen
-      withCloseButton={false}
       padding={0}
       transitionProps={{ transition: 'fade', duration: 120 }}
-      aria-label={messages.picture.about}
       classNames={{ content: styles.content, body: styles.body }}
       onKeyDown={(event) => {
         const towards = { ArrowLeft: around.previous, ArrowRight: around.next }[event.key];
         if (towards !== undefined) go({ picture: towards.id }, 'replace');
       }}
     >
-      {id !== undefined && (
-        <>
-          <nav className={styles.controls}>
-            <Step to={around.previous} label={messages.picture.previous}>
-              <PreviousIcon />
-            </Step>
-            <Step to={around.next} label={messages.picture.next}>
-              <NextIcon />
-            </Step>
-            <ActionIcon
-              variant="default"
-              size={40}
-              radius="xl"
-              aria-label={messages.close}
-              onClick={close}
-              data-autofocus
-            >
-              <CloseIcon />
-            </ActionIcon>
-          </nav>
-          <Content id={id} key={id} />
-        </>
-      )}
-    </Modal>
+      <Modal.Content aria-label={messages.picture.view}>
+        <Modal.Body>
+          {id !== undefined && (
+            <>
+              <div className={styles.controls}>
+                <Step to={around.previous} label={messages.picture.previous}>
+                  <PreviousIcon />
+                </Step>
+                <Step to={around.next} label={messages.picture.next}>
+                  <NextIcon />
+                </Step>
+                <ActionIcon
+                  variant="default"
+                  size={40}
+                  radius="xl"
+                  aria-label={messages.close}
+                  onClick={close}
+                  data-autofocus
+                >
+                  <CloseIcon />
+                </ActionIcon>
+              </div>
+              <Content id={id} key={id} />
+            </>
+          )}
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

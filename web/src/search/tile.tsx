@@ -73,10 +73,12 @@ export const Tile = memo(
         </a>
         {probability !== undefined && (
           <span
-            className={styles.fit}
-            style={{ marginTop: fitLine.gap, height: fitLine.height, width: `${probability * 100}%` }}
+            className={styles.scale}
+            style={{ marginTop: fitLine.gap, height: fitLine.height }}
             aria-hidden="true"
-          />
+          >
+            <span className={styles.fit} style={{ width: `${probability * 100}%` }} />
+          </span>
         )}
       </li>
     );
