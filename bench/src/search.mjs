@@ -172,6 +172,7 @@ async function measureLance(vectors, queries, truth, width) {
     if (table === undefined) table = await connection.createTable('vectors', some, { mode: 'overwrite' });
     else await table.add(some);
   }
+  if (table === undefined) throw new Error('There are no vectors to search.');
   const times = [];
   const found = [];
   for (const query of queries) {
