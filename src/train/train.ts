@@ -22,7 +22,7 @@ import { type Network, openNetwork } from './run/network.ts';
 import { trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
 import { earlierPart } from './run/resumption.ts';
-import { writeWholeFile, writing } from './run/whole-file.ts';
+import { clearUnfinished, writeWholeFile, writing } from './run/whole-file.ts';
 import type { OpenStepOptions } from './step/open-step.ts';
 
 export interface TrainOptions {
@@ -67,6 +67,7 @@ export async function train(
 ): Promise<TrainingResult> {
   const { onEvent = () => undefined, signal, resume = false } = options;
   const full = await readTrainingConfig(config, options);
+  const threads = options.threads ?? full.threads.network;
   onEvent({ kind: 'config', config: full });
   const places = trainingPlaces(full.output);
   const earlier = await earlierPart(places, full, resume, onEvent);
@@ -85,12 +86,13 @@ export async function train(
     opened.network = await openNetwork(model.architecture, stepOptions(full, data), {
       values: earlier?.checkpoint.state ?? model.firstValues,
       seed: full.seed,
-      threads: options.threads ?? full.threads.network,
+      threads,
       constants: full.loss.classification === undefined ? {} : classTokens(data, model.tokenizer),
     });
     requirePublishable(model, opened.network.stateNames);
     const configText = JSON.stringify(full, undefined, 2);
     await writing(places.training, () => mkdir(places.training, { recursive: true }));
+    for (const folder of [places.output, places.training, places.checkpoints]) await clearUnfinished(folder);
     await writeWholeFile(places.config, `${configText}\n`);
     opened.log = await openMetricsLog(places.metrics, progress.step);
     opened.batches = await openTrainingBatches(data, full, model, progress.step);
@@ -102,6 +104,7 @@ export async function train(
       network: opened.network,
       model,
       sets,
+      threads,
       log: opened.log,
       energy,
       facts,

@@ -120,7 +120,7 @@ function parse(text: string | undefined): TrainingProgress | undefined {
   }
 }
 
-/** Removes what the policy does not keep, and what processes that were killed have left unfinished. */
+/** Removes what the policy does not keep. */
 export async function tidyCheckpoints(
   folder: string,
   { keepLast, best }: { keepLast: number; best?: number | undefined },
@@ -128,7 +128,4 @@ export async function tidyCheckpoints(
   const checkpoints = await listCheckpoints(folder);
   const old = checkpoints.slice(0, -keepLast).filter(({ step }) => step !== best);
   for (const { path } of old) await rm(path, { force: true });
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (name.startsWith('step-') && name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
-  }
 }

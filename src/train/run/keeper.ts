@@ -22,6 +22,8 @@ export interface KeeperParts {
   network: Network;
   model: PublishedModel;
   sets: readonly OpenedSet[];
+  /** Of the network, also where it is measured. */
+  threads: number | undefined;
   log: MetricsLog;
   energy: EnergyMeter;
   facts: readonly string[];
@@ -70,7 +72,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     await tidyCheckpoints(places.checkpoints, { keepLast, best: progress.best?.step });
     onEvent({ kind: 'checkpoint', step, path: lastPath });
     // Before the first evaluation the newest model is the best one known.
-    if (progress.best === undefined) await publish(places.output, progress);
+    if (parts.sets.length === 0 || progress.best === undefined) await publish(places.output, progress);
     return lastPath;
   }
 
@@ -85,8 +87,9 @@ export function createKeeper(parts: KeeperParts): Keeper {
     if (parts.sets.length === 0 || evaluatedStep === progress.step) return;
     evaluatedStep = progress.step;
     await publish(places.candidate, progress);
-    const threads = config.threads.network;
-    const { measurements, score } = await evaluateModel(places.candidate, parts.sets, { threads });
+    const { measurements, score } = await evaluateModel(places.candidate, parts.sets, {
+      threads: parts.threads,
+    });
     const { step, minutes } = progress;
     const line = { kind: 'evaluation' as const, step, minutes, measurements, score };
     await log.append(line);

@@ -1,7 +1,7 @@
 /** Files that are there whole or not at all, whenever the process or the machine ends. */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { EidosError } from '../../errors.ts';
 
 /**
@@ -32,6 +32,16 @@ export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close();
+}
+
+/** Files as this and writeModel write them: a name, the process, perhaps a chance number. */
+const unfinished = /\.(safetensors|json|jsonl|html|txt|gz)\.\d+(\.[0-9a-f]{8})?\.tmp$/;
+
+/** Removes from a folder what processes that were killed have left behind. */
+export async function clearUnfinished(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (unfinished.test(name)) await rm(join(folder, name), { force: true });
+  }
 }
 
 const remedies: Readonly<Record<string, string>> = {

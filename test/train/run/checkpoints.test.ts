@@ -11,6 +11,7 @@ import {
   writeCheckpoint,
 } from '../../../src/train/run/checkpoints.ts';
 import { openMetricsLog, readMetricsLog, type StepLine } from '../../../src/train/run/metrics-log.ts';
+import { clearUnfinished } from '../../../src/train/run/whole-file.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -72,17 +73,19 @@ describe('a checkpoint', () => {
   });
 });
 
-test('the policy keeps the newest and the best, and clears away what was never finished', async () => {
+test('the policy keeps the newest and the best; what was never finished is cleared away', async () => {
   const place = join(folder, 'many');
   for (const step of [5, 100, 20, 1000, 15]) {
     await writeCheckpoint(place, stateOf(step), { progress: progressAt(step), config: '{}' });
   }
-  await writeFile(join(place, 'step-00000016.safetensors.123.tmp'), 'half');
-  await writeFile(join(place, 'notes.txt'), 'mine');
+  await writeFile(join(place, 'step-00000016.safetensors.123.0123abcd.tmp'), 'half');
+  await writeFile(join(place, 'config.json.77.tmp'), 'half');
+  await writeFile(join(place, 'notes.tmp'), 'mine');
   await tidyCheckpoints(place, { keepLast: 2, best: 15 });
+  await clearUnfinished(place);
   expect((await listCheckpoints(place)).map(({ step }) => step)).toEqual([15, 100, 1000]);
   expect((await readdir(place)).sort()).toEqual([
-    'notes.txt',
+    'notes.tmp',
     'step-00000015.safetensors',
     'step-00000100.safetensors',
     'step-00001000.safetensors',
