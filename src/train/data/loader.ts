@@ -13,9 +13,7 @@ import type { BrokenSample } from './forms/form.ts';
 import { type PixelThreads, startPixelThreads } from './pixel-threads.ts';
 import type { SourcePicture } from './source.ts';
 import { matchingTargets } from './targets.ts';
-import { type Crop, fixedCrop } from './teacher/crops.ts';
-import { createFeatureReader, type FeatureReader } from './teacher/features.ts';
-import type { Lessons } from './teacher/lessons.ts';
+import { createLessonReader } from './teacher/lesson-reader.ts';
 import { requireFewBroken, type TrainingData } from './training-data.ts';
 
 /** What a training step reads. */
@@ -63,7 +61,8 @@ export interface BatchLoader {
 
 /** Draws for one place of a batch after which a picture is taken for sound: the share of broken ones is small. */
 const mostAttempts = 1000;
-const [ofCaptions, ofViews, ofCrops] = [11, 12, 13];
+/** Apart from the chance of other places, see chance.ts. */
+const [ofCaptions, ofViews] = [11, 12];
 const mostExamples = 5;
 
 /** @throws EidosError `invalid_option` */
@@ -81,7 +80,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
   const brokenKeys = new Set<string>();
   const settings = { preprocessing, augmentation: config.augmentation, side: data.side };
   const { lessons } = data;
-  const featureReader = lessons === undefined ? undefined : createFeatureReader(lessons.transform);
+  const teacher = lessons === undefined ? undefined : createLessonReader(lessons, sources, seed);
   const readers: PixelThreads | undefined = pixels ? startPixelThreads(settings, threads) : undefined;
 
   /** The picture for a place of a batch; those known to be broken are replaced by others of their source. */
@@ -93,32 +92,6 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     }
   };
 
-  /** Which of a picture's views with features is drawn: 0 is the whole. */
-  const viewOf = ({ source }: Draw, number: number): number => {
-    const { views = 1 } = lessons?.files[source] ?? {};
-    return views === 1 ? 0 : Math.floor(randomAt(seed, ofCrops, number)() * views);
-  };
-  const cropOf = (at: Draw, number: number): Crop | undefined => {
-    const view = viewOf(at, number);
-    if (view === 0 || lessons === undefined) return undefined;
-    return fixedCrop(sources[at.source]!.pictures[at.picture]!.row, view, lessons.cropArea);
-  };
-
-  const readFeatures = async (
-    { width, files }: Lessons,
-    reader: FeatureReader,
-    numbers: readonly number[],
-    chosen: readonly { at: Draw }[],
-  ): Promise<RuntimeTensor> => {
-    const rows = new Float32Array(batch * width);
-    await Promise.all(
-      chosen.map(({ at }, row) =>
-        reader.write(files[at.source]!, at.picture, viewOf(at, numbers[row]!), rows, row),
-      ),
-    );
-    return float32(rows, [batch, width]);
-  };
-
   /** Reads the pixels of rows, and of their replacements, until all are sound. */
   const readRows = async (
     readers: PixelThreads,
@@ -128,7 +101,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     const request = (row: number) => {
       const { at, picture } = chosen[row]!;
       const { place, name } = picture;
-      const crop = cropOf(at, numbers[row]!);
+      const crop = teacher?.cropOf(at, numbers[row]!);
       return {
         place,
         name,
@@ -161,10 +134,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     const numbers = Array.from({ length: batch }, (_, row) => step * batch + row);
     const chosen = numbers.map(choose);
     const values = readers === undefined ? undefined : await readRows(readers, numbers, chosen);
-    const features =
-      lessons === undefined || featureReader === undefined
-        ? {}
-        : { features: await readFeatures(lessons, featureReader, numbers, chosen) };
+    const lesson = await teacher?.read(chosen.map(({ at }, row) => ({ at, number: numbers[row]! })));
     const captions = chosen.map(({ at, picture }, row) =>
       captionOf(picture.description, keyOf(at), randomAt(seed, ofCaptions, numbers[row]!)),
     );
@@ -179,7 +149,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       ...(values === undefined ? {} : { pixels: float32(values, [batch, 3, size, size]) }),
       tokens: { type: 'int64', data: tokens.data, shape: tokens.shape },
       targets: float32(targets, [batch, batch]),
-      ...features,
+      ...(lesson === undefined ? {} : { features: float32(lesson, [batch, lesson.length / batch]) }),
       ...(config.classTargets && classIndex.size > 0
         ? {
             class_targets: classTargets(
@@ -237,7 +207,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       closed = true;
       await readers?.close();
       await Promise.allSettled(queue);
-      await featureReader?.close();
+      await teacher?.close();
     },
   };
 }
