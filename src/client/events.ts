@@ -17,7 +17,8 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       text += decoder.decode(value, { stream: true });
       const events = text.split(/\r?\n\r?\n/);
       text = events.pop() ?? '';
-      for (const event of events) yield parseEvent(event);
+      // A comment alone, as a sign of life, is no event.
+      for (const event of events) if (/^(event|data)/m.test(event)) yield parseEvent(event);
     }
   } finally {
     // The server learns that nobody listens any more.
