@@ -1,11 +1,13 @@
 /** Starts the page. */
-import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
+// Styles of the components first, so that those of the page have the last word.
 import './design/mantine.ts';
+import './design/page.css';
+
+import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
-import './design/page.css';
 import { theme } from './design/theme.ts';
 import { LanguageProvider } from './language/language.tsx';
 import { queries } from './server.ts';

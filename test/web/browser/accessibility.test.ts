@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { builtPage, canBrowse, dropPicture, openBrowser, patience, visit } from './browser.ts';
+import { builtPage, canBrowse, dropPicture, openBrowser, patience, visit } from './chromium.ts';
 import { drawnPictures, type MockServer, startMockServer } from './mock-server.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -101,7 +101,7 @@ describe.skipIf(!canBrowse)('accessibility', patience, () => {
         expect(await findings(page), theme).toEqual([]);
       }
       await page.setViewportSize(narrowest);
-      expect(await overhang(page)).toBeLessThanOrEqual(0);
+      await expect.poll(() => overhang(page)).toBeLessThanOrEqual(0);
       await close();
     },
   );

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 /** Folder of the built page. */
-export const builtPage = fileURLToPath(new URL('../../web/dist', import.meta.url));
+export const builtPage = fileURLToPath(new URL('../../../web/dist', import.meta.url));
 
 const program = [
   process.env.CHROMIUM,

@@ -1,17 +1,19 @@
 /** The page as `eidos serve` hands it out: the bundled model, an index of photographs, the policy of the real server. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Clip } from '../../src/clip/clip.ts';
-import { loadClip } from '../../src/clip/load.ts';
-import { type RunningServer, startServer } from '../../src/server/index.ts';
-import { openIndex } from '../../src/tasks/search/open.ts';
-import { canBrowse, openBrowser, patience, visit } from './browser.ts';
+import type { Clip } from '../../../src/clip/clip.ts';
+import { loadClip } from '../../../src/clip/load.ts';
+import { type RunningServer, startServer } from '../../../src/server/index.ts';
+import { openIndex } from '../../../src/tasks/search/open.ts';
+import { canBrowse, openBrowser, patience, visit } from './chromium.ts';
 
-const photographs = fileURLToPath(new URL('../../examples/photographs', import.meta.url));
+const photographs = fileURLToPath(new URL('../../../examples/photographs', import.meta.url));
+
+const count = readdirSync(photographs).filter((name) => name.endsWith('.jpg')).length;
 
 describe.skipIf(!canBrowse)('the page of the real server', patience, () => {
   const folder = mkdtempSync(join(tmpdir(), 'eidos-page-'));
@@ -40,12 +42,12 @@ describe.skipIf(!canBrowse)('the page of the real server', patience, () => {
 
   test('shows the photographs, finds some, opens one, classifies another, updates', async () => {
     const { page, complaints, close } = await visit(browser, { url: `${server.url}/` });
-    await page.getByText('8 pictures, newest first').waitFor();
+    await page.getByText(`${count} pictures, newest first`).waitFor();
     const shown = () =>
       page.evaluate(
         () => [...document.images].filter((image) => image.complete && image.naturalWidth > 0).length,
       );
-    await expect.poll(shown).toBe(8);
+    await expect.poll(shown).toBe(count);
 
     // A photograph finds itself first, whatever the model.
     const drum = join(photographs, 'drum.jpg');
@@ -56,7 +58,7 @@ describe.skipIf(!canBrowse)('the page of the real server', patience, () => {
     await expect.poll(() => page.getByRole('status').first().textContent()).toMatch(/first|Nothing/);
     await page.getByRole('button', { name: 'Remove the picture' }).click();
     await page.getByRole('button', { name: 'Clear the search' }).click();
-    await page.getByText('8 pictures, newest first').waitFor();
+    await page.getByText(`${count} pictures, newest first`).waitFor();
 
     await page
       .locator('main')
@@ -67,7 +69,7 @@ describe.skipIf(!canBrowse)('the page of the real server', patience, () => {
     await dialog.locator('#similar-2 img').waitFor();
     await page.keyboard.press('Escape');
 
-    await page.getByRole('button', { name: '8 pictures' }).click();
+    await page.getByRole('button', { name: `${count} pictures` }).click();
     await page.getByRole('button', { name: 'Update now' }).click();
     await page.getByText('Everything was up to date.').waitFor();
     await page.keyboard.press('Escape');

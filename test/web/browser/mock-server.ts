@@ -17,7 +17,7 @@ import type {
   SearchRequest,
   SyncProgress,
   SyncReport,
-} from '../../src/client/index.ts';
+} from '../../../src/client/index.ts';
 
 export interface MockPicture extends Picture {
   /** A file to show. @default a drawing of two colours in the picture's proportions */

@@ -10,7 +10,7 @@ import {
   sizeOf,
   type Visit,
   visit,
-} from './browser.ts';
+} from './chromium.ts';
 import { drawnPictures, type MockServer, startMockServer } from './mock-server.ts';
 
 const pictures = drawnPictures(400);

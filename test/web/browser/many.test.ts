@@ -1,7 +1,7 @@
 /** A hundred thousand pictures: drawn are those in sight, every one can be reached. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { builtPage, canBrowse, openBrowser, patience, visit } from './browser.ts';
+import { builtPage, canBrowse, openBrowser, patience, visit } from './chromium.ts';
 import { drawnPictures, type MockServer, startMockServer } from './mock-server.ts';
 
 const total = 100_000;
