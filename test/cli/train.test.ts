@@ -3,11 +3,14 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { listCheckpoints, readCheckpoint } from '../../src/train/run/checkpoints.ts';
 import { commandLine, printedLines, runEidos } from '../command.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 import { tinyTraining, writeColourFolders } from '../train/run/tiny-training.ts';
+
+// Seconds each where a processor is free; other work beside it must not make them fail.
+vi.setConfig({ testTimeout: 300_000 });
 
 let folder: string;
 let model: string;
@@ -63,7 +66,7 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
     }
   });
 
-  test('makes a folder of pictures a model that classify loads', { timeout: 300_000 }, () => {
+  test('makes a folder of pictures a model that classify loads', () => {
     const args = ['--folder', 'photos', '--out', 'mine', '--model', model, '--steps', '30'];
     const { status, stdout, stderr } = eidos('train', ...args);
     expect(stderr).toContain('24 pictures from photos (24); 4 classes');
@@ -126,9 +129,7 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
     expect(eidos('classify', 'photos/red/0.png', '--labels', 'a,b', '--model', name).status).toBe(0);
   });
 
-  test('killed at any moment, leaves whole checkpoints, and goes on from them', {
-    timeout: 120_000,
-  }, async () => {
+  test('killed at any moment, leaves whole checkpoints, and goes on from them', async () => {
     // Something is being written nearly all the time.
     const config = await writeTraining('killed', {
       until: { steps: 100_000 },
@@ -159,24 +160,20 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
   });
 
   // A shell's limit on the size of files fails a write in its middle, as a full disk does.
-  test.skipIf(process.platform === 'win32')(
-    'on a full disk says so and keeps what there is',
-    { timeout: 300_000 },
-    async () => {
-      const config = await writeTraining('full', { until: { steps: 3 }, checkpoints: { everySteps: 1 } });
-      const command = 'ulimit -f 20; exec "$0" "$@"';
-      const { status, stderr } = spawnSync(
-        '/bin/sh',
-        ['-c', command, process.execPath, commandLine, 'train', config, '--quiet'],
-        { cwd: folder, encoding: 'utf8' },
-      );
-      expect(stderr).toMatch(/step-00000001\.safetensors cannot be written \(EFBIG\)\. .*--resume/);
-      expect(stderr).not.toMatch(/\n\s+at /);
-      expect(status).toBe(2);
-      // With room again it goes on.
-      expect(eidos('train', config, '--resume', '--quiet').status).toBe(0);
-    },
-  );
+  test.skipIf(process.platform === 'win32')('on a full disk says so and keeps what there is', async () => {
+    const config = await writeTraining('full', { until: { steps: 3 }, checkpoints: { everySteps: 1 } });
+    const command = 'ulimit -f 20; exec "$0" "$@"';
+    const { status, stderr } = spawnSync(
+      '/bin/sh',
+      ['-c', command, process.execPath, commandLine, 'train', config, '--quiet'],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    expect(stderr).toMatch(/step-00000001\.safetensors cannot be written \(EFBIG\)\. .*--resume/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(status).toBe(2);
+    // With room again it goes on.
+    expect(eidos('train', config, '--resume', '--quiet').status).toBe(0);
+  });
 
   test('wrong usage and configurations are refused in one line that names the fault', async () => {
     const faulty = await writeTraining('faulty', { optimizer: { learningrate: 3 } } as never);

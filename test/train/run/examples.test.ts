@@ -2,8 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { readTrainingConfig, train, trainingSchema } from '../../../src/train/index.ts';
+
+// Seconds each where a processor is free; other work beside it must not make them fail.
+vi.setConfig({ testTimeout: 300_000 });
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadClip } from '../../../src/clip/load.ts';
 import { createZeroShotClassifier } from '../../../src/tasks/classify/classify.ts';
 import {
@@ -15,6 +15,9 @@ import {
 } from '../../../src/train/index.ts';
 import { listCheckpoints, readCheckpoint } from '../../../src/train/run/checkpoints.ts';
 import { tinyTraining, writeColourFolders } from './tiny-training.ts';
+
+// Seconds each where a processor is free; other work beside it must not make them fail.
+vi.setConfig({ testTimeout: 300_000 });
 
 let folder: string;
 let pictures: string;
