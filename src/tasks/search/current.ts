@@ -8,7 +8,13 @@ import type { About } from './store/about.ts';
 import { copiesFolder, folderVersion, localFolder, openStore, type Store } from './store/store.ts';
 import type { OpenIndexOptions, UnreadableFile } from './types.ts';
 import { createScorer, createScoringEngine, type Scorer } from './vectors/scorer.ts';
-import { listSnapshots, readSnapshot, type Snapshot, writeSnapshot } from './vectors/snapshot.ts';
+import {
+  listSnapshots,
+  readSnapshot,
+  type Snapshot,
+  snapshotAbout,
+  writeSnapshot,
+} from './vectors/snapshot.ts';
 
 /** A copy with what is derived from it. */
 export interface Answering {
@@ -43,6 +49,7 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
   let opening: Promise<Store> | undefined;
   let engine: Engine | undefined;
   let latest: { answering: Answering; builtAt: number; buildTime: number } | undefined;
+  let former: Scorer | undefined;
   let refreshing: Promise<Answering> | undefined;
 
   const store = (): Promise<Store> => {
@@ -65,8 +72,10 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
   async function findCopy(): Promise<Snapshot | undefined> {
     if (folder === undefined) return undefined;
     for (const key of await listSnapshots(copies)) {
+      const about = await snapshotAbout(copies, key);
+      if (about === undefined || (await currentKey(about)) !== key) continue;
       const snapshot = await readSnapshot(copies, key);
-      if (snapshot !== undefined && (await currentKey(snapshot.about)) === key) return snapshot;
+      if (snapshot !== undefined) return snapshot;
     }
     return undefined;
   }
@@ -131,7 +140,9 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
     }
     const snapshot = (await findCopy()) ?? (await build());
     if (latest?.answering.snapshot.key === snapshot.key) return latest.answering;
-    await latest?.answering.scorer.close();
+    // Who was answered just now may still be scoring with the one before.
+    await former?.close();
+    former = latest?.answering.scorer;
     const scorer = createScorer(snapshot.vectors, () => {
       engine ??= createScoringEngine();
       return engine;
@@ -207,6 +218,7 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
     },
     async close() {
       await refreshing?.catch(() => {});
+      await former?.close();
       await latest?.answering.scorer.close();
       await engine?.close();
       (await opening?.catch(() => undefined))?.close();

@@ -114,7 +114,7 @@ describe('sync', () => {
     await expect(index.search('x')).rejects.toMatchObject({ code: 'closed' });
     await expect(openIndex(join(path, 'nothing'))).rejects.toMatchObject({ code: 'not_found' });
     await expect(
-      openIndex(other, { clip, create: true }).then((made) => made.sync([root])),
+      openIndex(other, { clip, create: true }).then((made) => made.sync([other])),
     ).rejects.toMatchObject({
       code: 'invalid_option',
     });

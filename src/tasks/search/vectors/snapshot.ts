@@ -2,7 +2,7 @@
  * A copy of the store at one version, as searching wants it: the matrix of embeddings to be mapped, and columns that
  * filters run over. It may be deleted at any time and is made again when it is missing, stale or damaged.
  */
-import { mkdir, readdir, realpath, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openWeights, readBytes, writeSafetensors } from '../../../checkpoint/index.ts';
 import type { StoredTensor } from '../../../graph/tensor.ts';
@@ -86,6 +86,16 @@ export async function readSnapshot(folder: string, key: string): Promise<Snapsho
   }
 }
 
+/** What a copy is of, without reading more than its header; undefined where it cannot be used. */
+export async function snapshotAbout(folder: string, key: string): Promise<About | undefined> {
+  try {
+    const { metadata } = await openWeights(join(folder, fileOf(key)));
+    return metadata.format === format && metadata.key === key ? parseAboutText(metadata.about!) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Copies a version out of the store. Throws where the store cannot be read, or the copy cannot be written. */
 export async function writeSnapshot(
   folder: string,
@@ -153,11 +163,16 @@ export async function listSnapshots(folder: string): Promise<string[]> {
   return names.flatMap((name) => /^snapshot-(.+)\.safetensors$/.exec(name)?.[1] ?? []);
 }
 
+/** Somebody may have opened a former copy and not yet mapped it; after this many milliseconds surely nobody has. */
+const formerCopies = 60_000;
+
 async function removeFormer(folder: string, key: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (name.startsWith('snapshot-') && name !== fileOf(key)) {
-      await rm(join(folder, name), { force: true }).catch(() => {}); // Windows keeps what is mapped; then another time
-    }
+    if (!name.startsWith('snapshot-') || name === fileOf(key)) continue;
+    const path = join(folder, name);
+    const status = await stat(path).catch(() => undefined);
+    if (status === undefined || Date.now() - status.mtimeMs < formerCopies) continue;
+    await rm(path, { force: true }).catch(() => {}); // Windows keeps what is mapped; then another time
   }
 }
 
