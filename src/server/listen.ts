@@ -1,10 +1,12 @@
 /** The server on a socket: where it listens, what it demands there, and how it ends without dropping anybody. */
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { EidosError } from '../errors.ts';
 import { createApp } from './app.ts';
 import { publicRequestsPerMinute, resolveLimits, type ServerOptions } from './options.ts';
+import { problemOf } from './problems.ts';
 
 export interface ListenOptions extends ServerOptions {
   /** The address to listen on. Beyond this machine, `apiKeys` are demanded. @default '127.0.0.1' */
@@ -51,6 +53,7 @@ export async function startServer(options: ListenOptions): Promise<RunningServer
   });
   const listener = getRequestListener((request, bindings) => app.fetch(request, bindings), {
     overrideGlobalObjects: false,
+    errorHandler: refuseUnreadable,
   });
   const server = createServer(
     {
@@ -76,6 +79,17 @@ export async function startServer(options: ListenOptions): Promise<RunningServer
       return closed;
     },
   };
+}
+
+/** Of requests that cannot be made sense of before any route sees them: an address or host name that is none. */
+function refuseUnreadable(cause: unknown): Response {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const error = new EidosError('invalid_option', `The request cannot be read: ${reason}.`, { cause });
+  const { problem, status, headers } = problemOf(error, randomUUID());
+  return new Response(JSON.stringify(problem), {
+    status,
+    headers: { ...headers, 'x-content-type-options': 'nosniff' },
+  });
 }
 
 /** Whether only this machine can reach an address. */

@@ -166,6 +166,23 @@ describe('the socket', () => {
     await small.close();
   });
 
+  test('a host name that is none is a problem', async () => {
+    const { port } = new URL(server.url);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(Number(port), '127.0.0.1', () =>
+        socket.write('GET /healthz HTTP/1.1\r\nHost: a b@c/d\r\nConnection: close\r\n\r\n'),
+      );
+      let text = '';
+      socket.on('data', (data) => {
+        text += data.toString();
+      });
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1.1 400/);
+    expect(answer).toMatch(/application\/problem\+json/);
+    expect(answer).toMatch(/"code":"invalid_option"/);
+  });
+
   test('bytes that are no HTTP are refused, and the next request is answered', async () => {
     const { port } = new URL(server.url);
     const answer = await new Promise<string>((resolve) => {
