@@ -104,7 +104,9 @@ export async function openData(
  * @throws EidosError `invalid_image` where more are broken than may be
  */
 export function requireFewBroken(broken: readonly BrokenSample[], total: number, mostShare: number): void {
-  const allowed = Math.min(total - 1, Math.floor(mostShare * total));
+  // One broken picture among few is no reason to stop, unless none may be broken at all.
+  const least = mostShare > 0 ? 1 : 0;
+  const allowed = Math.min(total - 1, Math.max(least, Math.floor(mostShare * total)));
   if (broken.length <= allowed) return;
   const some = broken.slice(0, 3).map(({ name, reason }) => `${name} (${reason.replace(/\.$/, '')})`);
   throw new EidosError(

@@ -147,6 +147,23 @@ describe('broken pictures', () => {
     await loader.close();
   });
 
+  test('are no reason to stop where it is one of a few, unless none may be broken', async () => {
+    await writeFiles(folder.path, {
+      'few/dog/a.png': await square('red'),
+      'few/dog/b.png': 'no picture',
+      'few/cat/c.png': await square('blue'),
+    });
+    const loader = await batches(await open({ sources: [{ path: at('few') }] }), { batch: 9 });
+    await loader.next();
+    expect(loader.broken.count).toBe(1);
+    await loader.close();
+    const strict = await batches(await open({ sources: [{ path: at('few') }], maxBrokenShare: 0 }), {
+      batch: 9,
+    });
+    await expect(strict.next()).rejects.toThrow(/1 of 3 samples are broken, and 0 may be/);
+    await strict.close();
+  });
+
   test('are found when they are packed', async () => {
     const config = damaged({ cache: at('cache-of-damaged') });
     await expect(open(config)).rejects.toThrow(/3 of 5 samples are broken/);

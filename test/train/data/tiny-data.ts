@@ -9,7 +9,7 @@ import { dataSchema } from '../../../src/train/data/config.ts';
 import { openBatches } from '../../../src/train/data/loader.ts';
 import { openData } from '../../../src/train/data/training-data.ts';
 
-export { colours, jsonLines, sheet, square, tar, writeFiles } from '../../evaluate/tiny-sets.ts';
+export { jsonLines, sheet, square, tar, writeFiles } from '../../evaluate/tiny-sets.ts';
 
 /** A folder for the tests of a file. */
 export function temporaryFolder(): { path: string } {
