@@ -28,7 +28,11 @@ interface Answer {
 export function startWorker(): EngineWorker {
   process.env[telemetrySwitch] = '1';
   const signals = new Int32Array(new SharedArrayBuffer(8));
-  const worker = new Worker(new URL('./session-worker.js', import.meta.url), { workerData: { signals } });
+  // The thread runs a file of its own: flags for how the main thread's code was given do not fit it.
+  const worker = new Worker(new URL('./session-worker.js', import.meta.url), {
+    workerData: { signals },
+    execArgv: [],
+  });
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let calls = 0;
   let ended: EidosError | undefined;
