@@ -6,5 +6,7 @@ export default defineConfig({
     include: ['*.test.ts'],
     // One browser at a time is enough for a small machine.
     fileParallelism: false,
+    // Starting a browser can take long where much else is going on.
+    hookTimeout: 180_000,
   },
 });

@@ -40,4 +40,6 @@ export const theme = createTheme({
   defaultRadius: 'md',
   cursorType: 'pointer',
   respectReducedMotion: true,
+  // Named, so that page.css can give its words the colour that the theme needs.
+  components: { Button: { defaultProps: { variant: 'filled' } } },
 });
