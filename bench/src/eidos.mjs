@@ -46,12 +46,6 @@ export const vocabularies = () => built('text/train-vocabulary.js');
 /** @returns {Promise<typeof import('../../src/graph/value.ts')>} */
 export const graphs = () => built('graph/value.js');
 
-/** @returns {Promise<typeof import('../../src/models/layers.ts')>} */
-export const layers = () => built('models/layers.js');
-
-/** @returns {Promise<typeof import('../../src/models/losses.ts')>} */
-export const losses = () => built('models/losses.js');
-
 /** @returns {Promise<typeof import('../../src/train/step/step.ts')>} */
 export const steps = () => built('train/step/step.js');
 
