@@ -11,6 +11,8 @@ export default defineConfig({
     // A font or picture as a data URI would ask for a wider content security policy.
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 800,
+    // The licences of what is bundled travel with it.
+    license: { fileName: 'licences.md' },
   },
   server: {
     host: '127.0.0.1',
