@@ -10,5 +10,5 @@ export { toFloat16, toFloat32 } from './numbers.ts';
 export { canonicalShapes, parameterCount } from './parameters.ts';
 export { readBytes, readParameter, readTensor } from './tensors.ts';
 export { openWeights } from './weights.ts';
-export { type WriteModelOptions, writeHuggingFace, writeModel } from './write-model.ts';
+export { writeHuggingFace, writeModel } from './write-model.ts';
 export { writeSafetensors } from './write-safetensors.ts';
