@@ -70,7 +70,9 @@ async function readHeaders(file: FileHandle, size: number, path: string): Promis
     const isMember = type === '0' || type === '\0' || type === '7';
     const length = isMember ? (extended.length ?? stated) : stated;
     const offset = at + block;
-    if (!Number.isSafeInteger(length) || offset + length > size) return { members, cutOffAt: at };
+    // A negative length would lead back to headers that were read already, without end.
+    if (!Number.isSafeInteger(length) || length < 0 || offset + length > size)
+      return { members, cutOffAt: at };
     if (type === 'x' || type === 'L') {
       if (length > mostHeaderBytes) {
         throw new EidosError(
@@ -129,7 +131,7 @@ function paxFields(content: Buffer): { name?: string; length?: number } {
   for (let at = 0; at < content.length; ) {
     const space = content.indexOf(32, at);
     const length = Number(content.toString('latin1', at, space));
-    if (space < 0 || !(length > 0)) break;
+    if (space < 0 || !Number.isInteger(length) || length < 1) break;
     const [key = '', ...value] = content.toString('utf8', space + 1, at + length - 1).split('=');
     if (key === 'path') fields.name = value.join('=');
     if (key === 'size') fields.length = Number(value.join('='));

@@ -55,6 +55,29 @@ describe('the index of a shard', () => {
     });
   });
 
+  test('goes on past lengths that would lead back or nowhere', async () => {
+    const whole = await tar({ 'a.png': new Uint8Array(10) });
+    const withFields = (fields: string): Buffer => {
+      const header = Buffer.from(whole.subarray(0, 512));
+      header.write('x', 156);
+      header.write(`${fields.length.toString(8).padStart(11, '0')}\0`, 124);
+      header.fill(' ', 148, 156);
+      const sum = header.reduce((total, byte) => total + byte, 0);
+      header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+      const content = Buffer.alloc(512);
+      content.write(fields);
+      return Buffer.concat([header, content, whole]);
+    };
+    const named = await readTarIndex(await write(withFields('14 path=b.png\n')));
+    expect(named.members.map(({ name }) => name)).toEqual(['b.png']);
+    expect(await readTarIndex(await write(withFields('14 size=-1536\n')))).toEqual({
+      members: [],
+      cutOffAt: 1024,
+    });
+    const tiny = await readTarIndex(await write(withFields('1e-300 path=b.png\n')));
+    expect(tiny.members.map(({ name }) => name)).toEqual(['a.png']);
+  });
+
   test('never throws anything but its own errors on damaged shards', async () => {
     const whole = await tar({ 'a.png': new Uint8Array(100), [`${'b'.repeat(200)}.png`]: new Uint8Array(10) });
     await fc.assert(
