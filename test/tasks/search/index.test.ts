@@ -73,6 +73,28 @@ describe('sync', () => {
     await index.close();
   });
 
+  test('a copy kept before its original is changed, and names that change places, keep their own embeddings', async () => {
+    const { root, index } = await indexed('copies', { 'a.png': 1, 'b.png': 2, 'c.png': 3 });
+    await rename(join(root, 'a.png'), join(root, 'a-before.png'));
+    await writeFile(join(root, 'a.png'), await pictureBytes(11, { width: 30 }));
+    await rename(join(root, 'b.png'), join(root, 'aside'));
+    await rename(join(root, 'c.png'), join(root, 'b.png'));
+    await rename(join(root, 'aside'), join(root, 'c.png'));
+    for (const [name, time] of [
+      ['b.png', 1],
+      ['c.png', 2],
+    ] as const) {
+      await utimes(join(root, name), time, time);
+    }
+    expect(await index.sync()).toMatchObject({ added: 1, changed: 3, pictures: 4 });
+    for (const name of ['a.png', 'a-before.png', 'b.png', 'c.png']) {
+      const [best] = (await index.search({ image: join(root, name) }, everything)).hits;
+      expect(best!.image).toBe(join(root, name));
+      expect(best!.similarity).toBeCloseTo(1, 4);
+    }
+    await index.close();
+  });
+
   test('lists what cannot be read, and tries it again when it changes', async () => {
     const { root, index } = await indexed('broken', { 'a.png': 1 });
     await writeFile(join(root, 'empty.jpg'), '');

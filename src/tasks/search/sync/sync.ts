@@ -93,7 +93,11 @@ type Work = ReturnType<typeof createWork>;
 /** What is found out file by file, and what of it is waiting to be committed. */
 function createWork({ pictures, former }: SyncParts, rows: readonly PictureRow[], plan: Plan) {
   const gone = groupByHash(plan.gone);
-  const known = groupByHash(rows);
+  // A row whose file is read again may get another embedding before its present one is copied: it lends none.
+  const unsettled = new Set(
+    [...plan.doubled, ...plan.toRead.map(({ known }) => known)].map((row) => row?.id),
+  );
+  const lending = groupByHash(rows.filter(({ id }) => !unsettled.has(id)));
   const formerByPath = new Map(former.map((row) => [row.path, row]));
   const formerByHash = groupByHash(former);
   const takenIds = new Set(rows.map(({ id }) => id));
@@ -140,7 +144,7 @@ function createWork({ pictures, former }: SyncParts, rows: readonly PictureRow[]
         copies.push({ row: { ...row, id: from.id }, from: from.id, isNew: false });
         return true;
       }
-      const twin = known.get(hash)?.[0];
+      const twin = lending.get(hash)?.[0];
       if (twin === undefined) return false;
       counts[own === undefined ? 'added' : 'changed'] += 1;
       copies.push({
