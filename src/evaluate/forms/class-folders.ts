@@ -55,6 +55,12 @@ export const classFolders: DatasetFormReader = {
   },
 };
 
+/** The parts that the folder has pictures in; none where its folders are classes. */
+export async function partsOfClassFolders(folder: string): Promise<string[]> {
+  const parts = (await findPlaces(folder)).flatMap(({ part }) => (part === undefined ? [] : [part]));
+  return [...new Set(parts)];
+}
+
 async function findPlaces(folder: string): Promise<Place[]> {
   const { paths } = await expandImagePaths([folder]);
   const found = paths.map((path) => ({ path, steps: relative(folder, path).split(sep) }));

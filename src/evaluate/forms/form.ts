@@ -28,3 +28,13 @@ export function refuseFields(folder: string, where: DatasetSelection['where']): 
     `${folder} says nothing of "${field}": only sets with index.jsonl have fields to choose by.`,
   );
 }
+
+/** Whether a path from a list stays below the folder that the list lies in. */
+export function isBelow(path: string): boolean {
+  return !path.split(/[/\\]/).includes('..') && !/^([/\\]|\w:)/.test(path);
+}
+
+/** Some indices have a line a caption: of one picture, which has one part and one class. */
+export function contradicts(place: string, file: string): EidosError {
+  return new EidosError('invalid_option', `${place} gives ${file} another part or label than a line before.`);
+}

@@ -12,7 +12,7 @@ import { EidosError } from '../../errors.ts';
 import { readArchive } from '../../image/archive.ts';
 import { type DatasetClass, type Language, languages, type Sample } from '../dataset.ts';
 import { allSplits, chooseSplit, isInSplit, readExclusions } from '../splits.ts';
-import { type DatasetFormReader, wordsOf } from './form.ts';
+import { contradicts, type DatasetFormReader, isBelow, wordsOf } from './form.ts';
 
 const indexName = 'index.jsonl';
 
@@ -21,12 +21,7 @@ const captions = z
   .union([z.string().transform((caption) => [caption]), z.array(z.string())])
   .transform((all) => all.map((caption) => caption.trim()).filter((caption) => caption !== ''));
 const schema = z.looseObject({
-  file: z
-    .string()
-    .refine(
-      (file) => !file.split(/[/\\]/).includes('..') && !/^([/\\]|\w:)/.test(file),
-      'must lie below the folder',
-    ),
+  file: z.string().refine(isBelow, 'must lie below the folder'),
   split: text.optional(),
   label: text.optional(),
   wnid: z.string().optional(),
@@ -168,12 +163,7 @@ function parseRow(content: string, place: string): Row {
 
 /** Some indices have a line a caption. */
 function merge(before: Row, row: Row, place: string): Row {
-  if (before.split !== row.split || keyOf(before) !== keyOf(row)) {
-    throw new EidosError(
-      'invalid_option',
-      `${place} gives ${row.file} another part or label than a line before.`,
-    );
-  }
+  if (before.split !== row.split || keyOf(before) !== keyOf(row)) throw contradicts(place, row.file);
   const both = (language: Language) => [...(before[language] ?? []), ...(row[language] ?? [])];
   return { ...before, en: both('en'), de: both('de') };
 }

@@ -50,6 +50,9 @@ describe('class folders', () => {
     });
     await expect(open('measured', { split: 'train' })).rejects.toMatchObject({ code: 'not_found' });
     expect((await open('measured', { split: 'test' })).pictures).toHaveLength(1);
+    // Whatever lies beside the parts, if it holds no pictures.
+    await write({ 'parts/notes/read.me': 'Notes.' });
+    expect((await open('parts')).pictures).toHaveLength(1);
   });
 });
 
@@ -103,6 +106,14 @@ describe('an index file', () => {
     ['no JSON', '{"file": \n', /line 1 is no JSON/],
     ['a path outside', '{"file": "../a.png"}\n', /line 1: "file" must lie below/],
     ['a field of another type', '\n{"file": 3}\n', /line 2: "file"/],
+    [
+      'a picture in two parts',
+      jsonLines([
+        { file: 'a.png', split: 'train', en: 'One.' },
+        { file: 'a.png', split: 'test', en: 'Two.' },
+      ]),
+      /line 2 gives a\.png another part or label/,
+    ],
     ['nothing', '\n', /is empty/],
   ])('with %s is refused by its line', async (_, content, message) => {
     await write({ 'malformed/index.jsonl': content });
@@ -226,6 +237,26 @@ describe('a folder of captioned pictures', () => {
       [{ de: ['Ein See.'] }, []],
     ]);
     expect(source.broken.map(({ name }) => name)).toEqual([expect.stringContaining('alone.png')]);
+  });
+
+  test('may have names with dots, and several pictures of one name', async () => {
+    await write({
+      'dotted/2024.05.01.png': red,
+      'dotted/2024.05.01.txt': 'The first of May.',
+      'dotted/2024.05.02.png': blue,
+      'dotted/2024.05.02.de.txt': 'Der zweite Mai.',
+      'dotted/pair.png': red,
+      'dotted/pair.webp': blue,
+      'dotted/pair.txt': 'Twice.',
+    });
+    const source = await open('dotted');
+    expect(words(source).map(([captions]) => captions)).toEqual([
+      { en: ['The first of May.'] },
+      { de: ['Der zweite Mai.'] },
+      { en: ['Twice.'] },
+      { en: ['Twice.'] },
+    ]);
+    expect(new Set(source.pictures.map(({ name }) => name)).size).toBe(4);
   });
 });
 

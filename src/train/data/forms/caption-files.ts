@@ -4,17 +4,15 @@ import { join, relative, sep } from 'node:path';
 import { EidosError } from '../../../errors.ts';
 import { expandImagePaths } from '../../../image/paths.ts';
 import type { BrokenSample, FormReader, FoundPicture } from './form.ts';
-import { isPartOfSample, readSample, type SampleFiles, splitSampleName } from './samples.ts';
+import { readSample, type SampleFiles } from './samples.ts';
 
 export const captionFiles: FormReader = {
   description: 'a folder of pictures with a text file of the same name beside each (beach.jpg, beach.txt)',
 
   async recognise(path) {
-    const files = await readdir(path, { recursive: true }).catch(() => []);
-    const pictures = new Set((await picturesBelow(path)).map((file) => splitSampleName(file).key));
-    return files
-      .map((file) => file.split(sep).join('/'))
-      .some((file) => /\.(txt|caption)$/i.test(file) && pictures.has(splitSampleName(file).key));
+    const files = await filesBelow(path).catch(() => []);
+    const pictures = byStem(await picturesBelow(path));
+    return files.some((file) => /\.(txt|caption)$/i.test(file) && textOf(file, pictures) !== undefined);
   },
 
   async find({ paths, split, languages }) {
@@ -27,22 +25,22 @@ export const captionFiles: FormReader = {
     const pictures: FoundPicture[] = [];
     const broken: BrokenSample[] = [];
     for (const folder of paths) {
-      const samples = new Map<string, SampleFiles>();
-      for (const file of await picturesBelow(folder)) {
-        const path = join(folder, file);
-        const { key } = splitSampleName(file);
-        samples.set(key, { name: path, picture: { kind: 'file', path }, texts: new Map() });
-      }
-      for (const entry of (await readdir(folder, { recursive: true })).sort()) {
-        const file = entry.split(sep).join('/');
-        const { key, extension } = splitSampleName(file);
+      const files = await picturesBelow(folder);
+      const stems = byStem(files);
+      const samples = new Map(
+        files.map((file): [string, SampleFiles] => {
+          const path = join(folder, file);
+          return [file, { name: path, picture: { kind: 'file', path }, texts: new Map() }];
+        }),
+      );
+      for (const file of await filesBelow(folder)) {
         // Other text files in the folder are no captions.
-        if (isPartOfSample(file)) samples.get(key)?.texts.set(extension, () => readFile(join(folder, entry)));
+        const text = textOf(file, stems);
+        for (const picture of text?.pictures ?? []) {
+          samples.get(picture)?.texts.set(text!.extension, () => readFile(join(folder, file)));
+        }
       }
       for (const sample of samples.values()) {
-        for (const extension of sample.texts.keys()) {
-          if (!/(txt|caption|json|cls)$/.test(extension)) sample.texts.delete(extension);
-        }
         const found = await readSample(sample, pictures.length, languages);
         if ('reason' in found) broken.push(found);
         else pictures.push(found);
@@ -56,4 +54,33 @@ export const captionFiles: FormReader = {
 async function picturesBelow(folder: string): Promise<string[]> {
   const { paths } = await expandImagePaths([folder]);
   return paths.map((path) => relative(folder, path).split(sep).join('/'));
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const files = await readdir(folder, { recursive: true });
+  return files.map((file) => file.split(sep).join('/')).sort();
+}
+
+/** Pictures by their names without the extension: all that stands before the last dot, as in `2024.05.01 beach.jpg`. */
+function byStem(pictures: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const stems = new Map<string, string[]>();
+  for (const picture of pictures) {
+    const stem = picture.replace(/\.[^./]+$/, '');
+    stems.set(stem, [...(stems.get(stem) ?? []), picture]);
+  }
+  return stems;
+}
+
+/** The pictures that a text file stands beside, and what it is: `beach.txt` and `beach.de.txt` beside `beach.jpg`. */
+function textOf(
+  file: string,
+  pictures: ReadonlyMap<string, readonly string[]>,
+): { pictures: readonly string[]; extension: string } | undefined {
+  const [, stem = '', extension = ''] = /^(.*)\.(txt|caption|json|cls)$/i.exec(file) ?? [];
+  const own = pictures.get(stem);
+  if (own !== undefined) return { pictures: own, extension: extension.toLowerCase() };
+  const [, short = '', language = ''] = /^(.*)\.([a-z]{2,3})$/i.exec(stem) ?? [];
+  const others = pictures.get(short);
+  if (others === undefined) return undefined;
+  return { pictures: others, extension: `${language}.${extension}`.toLowerCase() };
 }

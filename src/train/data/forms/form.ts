@@ -62,8 +62,3 @@ export function captionsIn(record: Readonly<Record<string, unknown>>, languages:
   }
   return captions;
 }
-
-/** Whether a path from a list stays below the folder that the list lies in. */
-export function isBelow(path: string): boolean {
-  return !path.split(/[/\\]/).includes('..') && !/^([/\\]|\w:)/.test(path);
-}

@@ -6,12 +6,13 @@ import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EidosError } from '../../../errors.ts';
+import { contradicts, isBelow } from '../../../evaluate/forms/form.ts';
 import { isInSplit, readExclusions } from '../../../evaluate/splits.ts';
 import type { Words } from '../captions.ts';
 import { chooseTrainingSplit } from '../splits.ts';
 import { readTarIndex, type TarMember } from '../tar-index.ts';
 import { textLines } from '../text-lines.ts';
-import { type BrokenSample, captionsIn, type FormReader, type FoundPicture, isBelow } from './form.ts';
+import { type BrokenSample, captionsIn, type FormReader, type FoundPicture } from './form.ts';
 
 const indexName = 'index.jsonl';
 
@@ -46,7 +47,7 @@ export const indexFile: FormReader = {
       for (const { row, captions, at } of chosen) {
         const member = shards.get(row.file);
         const place = member === undefined ? { kind: 'file' as const, path: join(folder, row.file) } : member;
-        const label = row.label ?? row.wnid;
+        const label = labelOf(row);
         found.pictures.push({
           name: `${row.file} in ${folder}`,
           place,
@@ -74,6 +75,10 @@ async function openShards(folder: string, broken: BrokenSample[]) {
   return places;
 }
 
+function labelOf(row: Row): string | undefined {
+  return row.label ?? row.wnid;
+}
+
 interface IndexedRow {
   row: Row;
   captions: Words;
@@ -93,8 +98,12 @@ async function readRows(path: string, languages: readonly string[]) {
     const captions = captionsIn(row, languages);
     const before = rows.get(row.file);
     // Some indices have a line a caption.
-    if (before !== undefined) before.captions = joinWords(before.captions, captions);
-    else rows.set(row.file, { row, captions, at: rows.size + broken.length });
+    if (before !== undefined) {
+      if (before.row.split !== row.split || labelOf(before.row) !== labelOf(row)) {
+        throw contradicts(place, row.file);
+      }
+      before.captions = joinWords(before.captions, captions);
+    } else rows.set(row.file, { row, captions, at: rows.size + broken.length });
   }
   const count = rows.size + broken.length;
   if (count > 0) return { rows: [...rows.values()], broken, count };
