@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseQuery } from '../../../src/tasks/search/query/parse.ts';
-import { matchesPattern } from '../../../src/tasks/search/query/patterns.ts';
+import { pathMatcher } from '../../../src/tasks/search/query/patterns.ts';
 import { bestRows } from '../../../src/tasks/search/vectors/best.ts';
 import { encodeTexts, textColumn } from '../../../src/tasks/search/vectors/columns.ts';
 
@@ -80,8 +80,40 @@ test.each([
   ['a/**/x.jpg', '/home/a/x.jpg', true],
   ['x (1)?.jpg', '/x (1)b.jpg', true],
   ['C:/Users', 'C:\\Users\\a.jpg', true],
+  ['a/**', '/home/a/b/c.jpg', true],
+  ['a/**', '/home/a', false],
+  ['*.p*g', '/a.png/x.png', true],
+  ['h*/a*c', '/hh/ab/c', false],
 ] as const)('the pattern %s and %s: %s', (pattern, path, matches) => {
-  expect(matchesPattern(pattern, path)).toBe(matches);
+  expect(pathMatcher(pattern)(path)).toBe(matches);
+});
+
+test('a pattern means what the regular expression of its parts means', () => {
+  const part = fc.constantFrom('a', 'b', 'ab', '*', '?', 'a*', '*b', '?a', '**');
+  const name = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 3 });
+  const property = fc.property(
+    fc.array(part, { minLength: 1, maxLength: 4 }),
+    fc.boolean(),
+    fc.array(name, { minLength: 1, maxLength: 5 }),
+    (parts, isRooted, names) => {
+      const expression = parts
+        .map((own, i) => {
+          if (own === '**') return i === parts.length - 1 ? '[^/]+(?:/[^/]+)*/' : '(?:[^/]+/)*';
+          return `${own.replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}/`;
+        })
+        .join('');
+      const whole = new RegExp(`^/${isRooted ? '' : '(?:[^/]+/)*'}${expression}(?:[^/]+/)*$`);
+      const pattern = `${isRooted ? '/' : ''}${parts.join('/')}`;
+      expect(pathMatcher(pattern)(`/${names.join('/')}`)).toBe(whole.test(`/${names.join('/')}/`));
+    },
+  );
+  fc.assert(property, { numRuns: 1000, endOnFailure: true });
+});
+
+test('a pattern of many stars takes no more steps than its length times that of the path', () => {
+  // As a regular expression it would be busy for longer than the universe is old.
+  expect(pathMatcher(`${'*a'.repeat(1000)}b`)('a'.repeat(2000))).toBe(false);
+  expect(pathMatcher(`${'**/a/'.repeat(500)}b`)('a/'.repeat(1000))).toBe(false);
 });
 
 test('the best rows are those that sorting finds, equal ones in their order', () => {

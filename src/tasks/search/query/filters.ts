@@ -2,7 +2,7 @@
 import { EidosError } from '../../../errors.ts';
 import type { Filters, Orientation } from '../types.ts';
 import type { Snapshot } from '../vectors/snapshot.ts';
-import { matchesPattern } from './patterns.ts';
+import { pathMatcher } from './patterns.ts';
 
 /**
  * 1 for rows that pass all conditions, [count]; undefined where there is none.
@@ -24,10 +24,10 @@ type Condition = (row: number) => boolean;
 const makers: {
   readonly [F in keyof Filters]-?: (snapshot: Snapshot, value: NonNullable<Filters[F]>) => Condition;
 } = {
-  path:
-    ({ paths }, pattern) =>
-    (row) =>
-      matchesPattern(pattern, paths.get(row)),
+  path: ({ paths }, pattern) => {
+    const isMeant = pathMatcher(pattern);
+    return (row) => isMeant(paths.get(row));
+  },
   after: (snapshot, text) => {
     const from = parseDate('after', text).from;
     return (row) => timeOf(snapshot, row) >= from;

@@ -112,8 +112,9 @@ async function list(path: Buffer, named: string | undefined): Promise<Dirent<Buf
 
 async function excluder(patterns: readonly string[]): Promise<(relative: string) => boolean> {
   if (patterns.length === 0) return () => false;
-  const { matchesPattern } = await import('../query/patterns.ts');
-  return (relative) => patterns.some((pattern) => matchesPattern(pattern, relative));
+  const { pathMatcher } = await import('../query/patterns.ts');
+  const matchers = patterns.map(pathMatcher);
+  return (relative) => matchers.some((isMeant) => isMeant(relative));
 }
 
 function joinBytes(folder: Buffer, name: Buffer): Buffer {
