@@ -69,10 +69,12 @@ describe('scanFolders', () => {
     const root = join(folder, 'locked');
     await writePictures(root, { 'a.png': 1, 'inner/b.png': 2 });
     await chmod(join(root, 'inner'), 0);
-    const found = await scanFolders([{ path: root, ...usual }]);
+    const locked: string[] = [];
+    const found = await scanFolders([{ path: root, ...usual }], { onLocked: (path) => locked.push(path) });
     await chmod(join(root, 'inner'), 0o755);
-    // Whoever runs this as root may read everything.
     expect(found.map(({ path }) => path)).toContain(join(root, 'a.png'));
+    // Whoever runs this as root may read everything.
+    expect([...locked, ...found.map(({ path }) => path)].some((path) => path.includes('inner'))).toBe(true);
   });
 });
 
@@ -106,6 +108,33 @@ test('a plan leads from any state of the store to exactly the files', () => {
     ),
     { endOnFailure: true },
   );
+});
+
+describe('what cannot be looked at', () => {
+  const row = (path: string) => ({ id: path, path, size: 1, modified: 1 }) as PictureRow;
+  const failure = (path: string, code: string) =>
+    ({ ...row(path), raw: null, code }) as UnreadableRow & PictureRow;
+  const file = (path: string) => ({ path, raw: null, size: 1, modified: 1 });
+
+  test('a locked folder keeps its pictures, one that is gone does not', () => {
+    const rows = ['/p/in/a.png', '/p/inside.png', '/p/b.png', '/p/c.png'].map(row);
+    const plan = planSync(
+      rows,
+      [failure('/p/in/x.png', 'invalid_image')],
+      [file('/p/b.png')],
+      ['/p/in', '/p/c.png'],
+    );
+    expect(plan.gone.map(({ path }) => path)).toEqual(['/p/inside.png']);
+    expect(plan.stillUnreadable.map(({ path }) => path)).toEqual(['/p/in/x.png']);
+    expect(plan.forgetUnreadable).toEqual([]);
+  });
+
+  test('what could not be opened is tried again, broken bytes only when they change', () => {
+    const failures = [failure('/p/a.png', 'not_found'), failure('/p/b.png', 'invalid_image')];
+    const plan = planSync([], failures, [file('/p/a.png'), file('/p/b.png')]);
+    expect(plan.toRead.map((read) => read.file.path)).toEqual(['/p/a.png']);
+    expect(plan.stillUnreadable.map(({ path }) => path)).toEqual(['/p/b.png']);
+  });
 });
 
 describe('what cameras note', () => {

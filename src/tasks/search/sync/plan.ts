@@ -1,4 +1,5 @@
 /** Compares what the store knows with what lies in the folders, and says what has to be done. Pure. */
+import { sep } from 'node:path';
 import type { PictureRow, UnreadableRow } from '../store/rows.ts';
 import type { FoundFile } from './scan.ts';
 
@@ -11,16 +12,18 @@ export interface Plan {
   gone: PictureRow[];
   /** Rows that stand for a file that another row stands for already. */
   doubled: PictureRow[];
-  /** Unreadable files that stay so, as nothing changed. */
+  /** Unreadable files that stay so, as nothing changed. What could not be opened is tried again all the same. */
   stillUnreadable: UnreadableRow[];
   /** Paths of unreadable files that are gone, or will be tried again. */
   forgetUnreadable: string[];
 }
 
+/** @param locked folders and files that could not be looked at: of what is in them the store's word stays */
 export function planSync(
   rows: readonly PictureRow[],
   unreadable: readonly UnreadableRow[],
   files: readonly FoundFile[],
+  locked: readonly string[] = [],
 ): Plan {
   const plan: Plan = {
     unchanged: 0,
@@ -45,15 +48,22 @@ export function planSync(
       plan.unchanged += 1;
       continue; // a note of failure beside a sound row is forgotten below
     }
-    if (row === undefined && failure !== undefined && isSame(failure, file)) {
+    // Permissions and disks change without a trace in a file's size and time; broken bytes do not mend themselves.
+    const isBroken = failure !== undefined && failure.code !== 'not_found' && isSame(failure, file);
+    if (row === undefined && isBroken) {
       plan.stillUnreadable.push(failure);
       broken.delete(file.path);
       continue;
     }
     plan.toRead.push({ file, known: row });
   }
-  plan.gone.push(...known.values());
-  plan.forgetUnreadable.push(...broken.keys());
+  const isLocked = (path: string): boolean =>
+    locked.some((own) => path === own || path.startsWith(`${own}${sep}`));
+  plan.gone.push(...[...known.values()].filter(({ path }) => !isLocked(path)));
+  for (const [path, failure] of broken) {
+    if (isLocked(path)) plan.stillUnreadable.push(failure);
+    else plan.forgetUnreadable.push(path);
+  }
   return plan;
 }
 

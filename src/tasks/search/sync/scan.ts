@@ -21,6 +21,8 @@ export interface ScanOptions {
   signal?: AbortSignal | undefined;
   /** Told how many files have been found so far. */
   onFound?: ((count: number) => void) | undefined;
+  /** Told of a folder or file inside that is there and cannot be looked at: nothing is known of what is in it. */
+  onLocked?: ((path: string) => void) | undefined;
 }
 
 /** Files that are looked at together: enough to keep a disk busy. */
@@ -47,7 +49,7 @@ export function pathBytes({ path, raw }: Pick<FoundFile, 'path' | 'raw'>): strin
 async function scanFolder(
   folder: IndexedFolder,
   found: Map<string, FoundFile>,
-  { signal, onFound }: ScanOptions,
+  { signal, onFound, onLocked }: ScanOptions,
 ): Promise<void> {
   const isExcluded = await excluder(folder.exclude);
   const root = Buffer.from(folder.path);
@@ -63,16 +65,33 @@ async function scanFolder(
   };
   seen.add((await realpath(root, 'buffer').catch(() => root)).toString('latin1'));
 
+  /** What is gone in the meantime, or a link that leads nowhere, is undefined; so is what is locked. */
+  const statusOf = (path: Buffer): Promise<Stats | undefined> =>
+    stat(path).catch((cause: unknown) => {
+      if (!isGone(cause)) onLocked?.(textOf(path).text);
+      return undefined;
+    });
+  const list = async (path: Buffer): Promise<Dirent<Buffer>[]> => {
+    try {
+      const entries = await readdir(path, { withFileTypes: true, encoding: 'buffer' });
+      return entries.sort((a, b) => Buffer.compare(a.name, b.name));
+    } catch (cause) {
+      if (path === root) throw unreadableFolder(folder.path, cause);
+      if (!isGone(cause)) onLocked?.(textOf(path).text);
+      return [];
+    }
+  };
+
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     if (signal?.aborted) throw new EidosError('aborted', 'Looking for pictures was aborted.');
-    for (const entry of await list(path, path === root ? folder.path : undefined)) {
+    for (const entry of await list(path)) {
       if (!folder.hidden && entry.name[0] === dot) continue;
       const inner = joinBytes(path, entry.name);
       const relative = textOf(inner.subarray(root.length)).text.replace(/^[/\\]/, '');
       if (isExcluded(relative)) continue;
       if (entry.isDirectory()) await enter(inner);
       else if (entry.isSymbolicLink()) {
-        const target = await stat(inner).catch(() => undefined); // a link that leads nowhere
+        const target = await statusOf(inner);
         if (target?.isDirectory() && folder.followLinks) await enter(inner);
         else if (target?.isFile()) files.push(inner);
       } else if (entry.isFile()) files.push(inner);
@@ -81,13 +100,13 @@ async function scanFolder(
   const pictures = files.filter((path) => isNamedLikePicture(textOf(path).text));
   for (let start = 0; start < pictures.length; start += together) {
     const some = pictures.slice(start, start + together);
-    const status = await Promise.all(some.map((path) => stat(path).catch(() => undefined)));
+    const status = await Promise.all(some.map(statusOf));
     for (const [i, path] of some.entries()) keep(path, status[i]);
     onFound?.(found.size);
   }
 
   function keep(path: Buffer, status: Stats | undefined): void {
-    if (status === undefined) return; // gone in the meantime
+    if (status === undefined) return;
     const { text, raw } = textOf(path);
     found.set(text, { path: text, raw, size: status.size, modified: Math.floor(status.mtimeMs) });
   }
@@ -95,19 +114,16 @@ async function scanFolder(
 
 const dot = 0x2e;
 
-/** A folder that vanishes or is locked while it is looked through is passed over, but never the one that was named. */
-async function list(path: Buffer, named: string | undefined): Promise<Dirent<Buffer>[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true, encoding: 'buffer' });
-    return entries.sort((a, b) => Buffer.compare(a.name, b.name));
-  } catch (cause) {
-    if (named === undefined) return [];
-    throw new EidosError(
-      'not_found',
-      `The folder ${named} cannot be read: ${(cause as Error).message}. Nothing was removed; \`eidos index --forget ${named}\` takes its pictures out of the index.`,
-      { cause },
-    );
-  }
+function isGone(cause: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+function unreadableFolder(named: string, cause: unknown): EidosError {
+  return new EidosError(
+    'not_found',
+    `The folder ${named} cannot be read: ${(cause as Error).message}. Nothing was removed; \`eidos index --forget ${named}\` takes its pictures out of the index.`,
+    { cause },
+  );
 }
 
 async function excluder(patterns: readonly string[]): Promise<(relative: string) => boolean> {

@@ -40,15 +40,17 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
   const { store, pictures, folders } = parts;
   const { onProgress, signal } = options;
   const begun = performance.now();
+  const locked: string[] = [];
   const [rows, unreadable, files] = await Promise.all([
     pictures.rows(),
     store.unreadable(),
     scanFolders(folders, {
       signal,
       onFound: (done) => onProgress?.({ stage: 'scan', done, total: done }),
+      onLocked: (path) => locked.push(path),
     }),
   ]);
-  const plan = planSync(rows, unreadable, files);
+  const plan = planSync(rows, unreadable, files, locked);
   await pictures.remove(plan.doubled.map(({ id }) => id));
   const work = createWork(parts, rows, plan);
   try {
@@ -58,11 +60,10 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
   }
   await work.commitKnown();
   const removed = await removeGone(pictures, plan, work);
-  const nowUnreadable = await noteUnreadable(store, plan, work.failures);
+  const broken = await noteUnreadable(store, unreadable, plan, work.failures);
   const { added, changed } = work.counts;
   const isChanged =
-    added + changed + work.touched + work.moved.size + removed + plan.doubled.length + work.failures.length >
-      0 || plan.forgetUnreadable.length > 0;
+    added + changed + work.touched + work.moved.size + removed + plan.doubled.length > 0 || broken.isChanged;
   const count = rows.length - plan.doubled.length + added - removed;
   if (isChanged) {
     onProgress?.({ stage: 'finish', done: 0, total: 1 });
@@ -76,7 +77,7 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
     moved: work.moved.size,
     removed,
     unchanged: plan.unchanged + work.touched,
-    unreadable: nowUnreadable.map(({ path, code, message }) => ({
+    unreadable: broken.rows.map(({ path, code, message }) => ({
       image: path,
       error: { code: code as ErrorCode, message },
     })),
@@ -284,14 +285,23 @@ async function removeGone(
 
 async function noteUnreadable(
   store: Store,
+  before: readonly UnreadableRow[],
   plan: Plan,
   failures: readonly Failure[],
-): Promise<UnreadableRow[]> {
+): Promise<{ rows: UnreadableRow[]; isChanged: boolean }> {
   const rows = failures.map(({ file, error }) => ({ ...file, code: error.code, message: error.message }));
   const failed = new Set(rows.map(({ path }) => path));
-  await store.removeUnreadable(plan.forgetUnreadable.filter((path) => !failed.has(path)));
-  await store.putUnreadable(rows);
-  return [...plan.stillUnreadable, ...rows];
+  const noted = new Set(before.map(textOf));
+  const mended = plan.forgetUnreadable.filter((path) => !failed.has(path));
+  const fresh = rows.filter((row) => !noted.has(textOf(row)));
+  await store.removeUnreadable(mended);
+  await store.putUnreadable(fresh);
+  return { rows: [...plan.stillUnreadable, ...rows], isChanged: mended.length + fresh.length > 0 };
+}
+
+/** The same for notes that say the same. */
+function textOf({ path, size, modified, code, message }: UnreadableRow): string {
+  return JSON.stringify([path, size, modified, code, message]);
 }
 
 function rowOf(file: FoundFile, hash: string, facts: SoundFile['facts']): Omit<PictureRow, 'id'> {
