@@ -7,6 +7,7 @@ import { EidosError } from '../errors.ts';
 import { dataSchema, resolveDataPaths, resolveTokenizerPaths, tokenizerSchema } from './data/config.ts';
 import { architectureSchema, preprocessingSchema } from './run/architecture-config.ts';
 import { checkpointsSchema } from './run/checkpoints.ts';
+import { refuseContradictions } from './run/contradictions.ts';
 import { energySchema } from './run/energy.ts';
 import { evaluationSchema, resolveEvaluationPaths } from './run/evaluation-config.ts';
 import { checked } from './run/explain.ts';
@@ -21,8 +22,7 @@ import {
 
 const path = z.string().min(1);
 
-/** How a training goes about its work; relative paths begin at the folder of the configuration's file. */
-export const trainingSchema = z.strictObject({
+const fieldsSchema = z.strictObject({
   /** The folder that gets the model, which `loadClip` opens, and below `training` all that belongs to the training. */
   output: path,
   /** What is trained on. */
@@ -76,9 +76,12 @@ export const trainingSchema = z.strictObject({
 });
 
 /** A configuration in full: all defaults filled in, all paths absolute. */
-export type TrainingConfig = z.output<typeof trainingSchema>;
+export type TrainingConfig = z.output<typeof fieldsSchema>;
 /** A configuration as people write it. */
-export type TrainingConfigInput = z.input<typeof trainingSchema>;
+export type TrainingConfigInput = z.input<typeof fieldsSchema>;
+
+/** How a training goes about its work; relative paths begin at the folder of the configuration's file. */
+export const trainingSchema = fieldsSchema.superRefine(refuseContradictions);
 
 /**
  * Reads a configuration, fills in the defaults and makes paths absolute.

@@ -38,6 +38,11 @@ const architecture: ClipArchitecture = {
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'eidos-layout-'));
+  await write(folder, architecture);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function write(to: string, architecture: ClipArchitecture): Promise<void> {
   const parameters = new Map<string, ParameterValue>();
   for (const [name, shape] of canonicalShapes(architecture)) {
     parameters.set(name, {
@@ -45,10 +50,10 @@ beforeAll(async () => {
       data: Float32Array.from({ length: elementCount(shape) }, (_, i) => i % 7),
     });
   }
-  const preprocessing = { ...clipPreprocessing, size: 16, mean: [0.1, 0.2, 0.3] as [number, number, number] };
-  await writeModel(folder, architecture, parameters, { type: 'float16', preprocessing });
-});
-afterAll(() => rm(folder, { recursive: true }));
+  const size = architecture.image.imageSize;
+  const preprocessing = { ...clipPreprocessing, size, mean: [0.1, 0.2, 0.3] as [number, number, number] };
+  await writeModel(to, architecture, parameters, { type: 'float16', preprocessing });
+}
 
 test('a model comes back as it was written', async () => {
   const checkpoint = await openCheckpoint(folder);
@@ -58,6 +63,50 @@ test('a model comes back as it was written', async () => {
   expect(checkpoint.unused).toEqual([]);
   const kernel = await readParameter(checkpoint.parameters.get('image.stages.1.0.conv_2.weight')!);
   expect([...kernel.slice(0, 8)]).toEqual([0, 1, 2, 3, 4, 5, 6, 0]);
+});
+
+const vit: ClipArchitecture['image'] = {
+  kind: 'vit',
+  imageSize: 16,
+  patchSize: 8,
+  width: 8,
+  layers: 1,
+  heads: 2,
+  mlpWidth: 16,
+  activation: 'gelu',
+  normEpsilon: 1e-6,
+  patchBias: true,
+  classToken: false,
+  normBefore: false,
+  normAfter: 'tokens',
+  pool: { kind: 'average' },
+  projection: 'none',
+};
+
+test.each([
+  ['CLIP’s residual net', { kind: 'resnet', imageSize: 32, width: 4, layers: [1, 1, 1, 1], heads: 2 }],
+  ['a Vision Transformer without a projection', vit],
+  [
+    'a ConvNeXt',
+    {
+      kind: 'convnext',
+      imageSize: 16,
+      patchSize: 4,
+      widths: [4, 6],
+      blocks: [1, 1],
+      kernelSize: 3,
+      activation: 'gelu',
+      normEpsilon: 1e-6,
+    },
+  ],
+] satisfies [string, ClipArchitecture['image']][])('so does %s', async (_, image) => {
+  const own = join(folder, image.kind);
+  await write(own, { ...architecture, image });
+  expect(await openCheckpoint(own)).toMatchObject({
+    layout: 'eidos',
+    architecture: { ...architecture, image },
+    unused: [],
+  });
 });
 
 test.each([

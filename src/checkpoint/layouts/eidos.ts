@@ -5,7 +5,8 @@ import { canonicalShapes } from '../parameters.ts';
 import type { Layout } from './layout.ts';
 
 export const eidos: Layout = {
-  recognise: (shapes) => shapes.has('text.token_embedding') && shapes.has('image.projection.weight'),
+  recognise: (shapes) =>
+    shapes.has('text.token_embedding') && [...shapes.keys()].some((name) => name.startsWith('image.')),
 
   architecture(_, { eidos: config }) {
     if (config === undefined) {

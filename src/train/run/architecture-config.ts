@@ -42,21 +42,24 @@ const resnet = z.strictObject({
   heads: count,
 });
 
+/** A number a stage; from stage to stage the sides of the maps are halved, so that eight are more than any picture has. */
+const ofStages = z.array(count).min(1).max(8);
+
 const basicResnet = z.strictObject({
   kind: z.literal('basic_resnet'),
   imageSize: count,
   patchSize: count,
-  widths: z.array(count).min(1),
-  blocks: z.array(count).min(1),
+  widths: ofStages,
+  blocks: ofStages,
 });
 
 const convnext = z.strictObject({
   kind: z.literal('convnext'),
   imageSize: count,
   patchSize: count,
-  widths: z.array(count).min(1),
-  blocks: z.array(count).min(1),
-  kernelSize: count.default(7),
+  widths: ofStages,
+  blocks: ofStages,
+  kernelSize: count.refine((side) => side % 2 === 1, 'must be odd, so that a kernel has a middle').default(7),
   activation: transformer.activation,
   normEpsilon: z.number().positive().default(1e-6),
 });
@@ -102,6 +105,7 @@ export function architectureOf(
 ): ClipArchitecture {
   const { image } = config;
   requireWholePatches(image);
+  requireEmbeddings(config);
   const { heads, mlpWidth, pool, ...tower } = config.text;
   const textTower: TextArchitecture = {
     ...tower,
@@ -120,7 +124,10 @@ export function architectureOf(
 }
 
 function requireWholePatches(image: ArchitectureConfig['image']): void {
-  if (image.kind === 'resnet') return;
+  if (image.kind === 'resnet') {
+    requireMultiple(image.imageSize, 32);
+    return;
+  }
   const stages = 'widths' in image ? image.widths.length : 1;
   if ('blocks' in image && image.blocks.length !== stages) {
     throw new EidosError(
@@ -128,12 +135,30 @@ function requireWholePatches(image: ArchitectureConfig['image']): void {
       `"architecture.image.blocks" has ${image.blocks.length} numbers and "widths" ${stages}: one a stage is needed.`,
     );
   }
-  // From stage to stage the sides of the maps are halved.
-  const covered = image.patchSize * 2 ** (stages - 1);
-  if (image.imageSize % covered !== 0) {
+  requireMultiple(image.imageSize, image.patchSize * 2 ** (stages - 1));
+}
+
+function requireMultiple(imageSize: number, covered: number): void {
+  if (imageSize % covered === 0) return;
+  throw new EidosError(
+    'invalid_option',
+    `"architecture.image.imageSize" is ${imageSize}: it must be a multiple of ${covered}, which the last stage makes one place of.`,
+  );
+}
+
+/** Towers whose last vector is no embedding, or none that a picture has made. */
+function requireEmbeddings({ image, text, embeddingSize }: ArchitectureConfig): void {
+  for (const [name, tower] of Object.entries({ image, text })) {
+    if (!('projection' in tower) || tower.projection !== 'none' || tower.width === embeddingSize) continue;
     throw new EidosError(
       'invalid_option',
-      `"architecture.image.imageSize" is ${image.imageSize}: it must be a multiple of ${covered}, which the last stage makes one place of.`,
+      `"architecture.${name}" has no projection, so its width ${tower.width} must be the "embeddingSize" ${embeddingSize}.`,
+    );
+  }
+  if (image.kind === 'vit' && image.pool.kind === 'class' && !image.classToken) {
+    throw new EidosError(
+      'invalid_option',
+      '"architecture.image.pool" takes the class token, which "classToken" leaves out: take { "kind": "average" }.',
     );
   }
 }

@@ -34,11 +34,10 @@ export async function openTrainingData(
     },
   );
   const { imageTower } = config;
-  const width = data.lessons?.width;
-  if (imageTower.kind === 'features' && imageTower.size !== width) {
+  if (imageTower.kind === 'features' && imageTower.size !== data.lessons?.width) {
     throw new EidosError(
       'config_mismatch',
-      `"imageTower.size" is ${imageTower.size}, but the data have ${width === undefined ? 'no features: name a "data.teacher"' : `${width} features a picture`}.`,
+      `"imageTower.size" is ${imageTower.size}, but the data have ${data.lessons?.width} features a picture.`,
     );
   }
   return data;

@@ -287,14 +287,13 @@ describe('a training that goes wrong', () => {
   });
 
   test('for an image tower of other features than the data have', async () => {
+    const features = join(folder, 'features.u8');
+    await writeFile(features, new Uint8Array(24 * 4).fill(9));
+    const data = { sources: [{ path: pictures, features }], teacher: { width: 4 } };
     const imageTower = { kind: 'features' as const, size: 1280 };
-    await expect(train(config('blind', { imageTower }))).rejects.toMatchObject({
+    await expect(train(config('blind', { data, imageTower }))).rejects.toMatchObject({
       code: 'config_mismatch',
-      message: expect.stringMatching(/"imageTower.size" is 1280, but the data have no features/),
-    });
-    await expect(train(config('odd', { chunk: 3 }))).rejects.toMatchObject({
-      code: 'invalid_option',
-      message: expect.stringContaining('chunk'),
+      message: '"imageTower.size" is 1280, but the data have 4 features a picture.',
     });
   });
 
@@ -357,6 +356,36 @@ describe('a configuration', () => {
     [
       { evaluation: { everySteps: 5, sets: [{ dataset: 'x', language: 'fr' }] } },
       '"evaluation.sets.0.language" must be one of "en", "de"',
+    ],
+    [{ chunk: 3 }, '"chunk": is 3, but "batch" 8 must be a multiple of it.'],
+    [{ loss: { similarities: { between: 'pairs' } } }, '"loss.similarities.between": must be "images"'],
+    [
+      { loss: { classification: { classes: 'fixed' } } },
+      '"loss.classification.classes": must be "embedded" or "learned"',
+    ],
+    [{ loss: { features: {} } }, '"loss.features": is about a teacher'],
+    [{ imageTower: { kind: 'features', size: 4 } }, '"imageTower": is about a teacher'],
+    [
+      { data: { sources: [{ path: 'x', features: 'x.u8' }] } },
+      '"data.sources.0.features": is about a teacher',
+    ],
+    [
+      { data: { sources: [{ path: 'x' }], captions: { templates: { en: 'a photo' } } } },
+      '"data.captions.templates.en": "a photo" is neither a set of templates',
+    ],
+    [
+      { evaluation: { everySteps: 5, sets: [{ dataset: 'x', templates: 'cifra' }] } },
+      '"evaluation.sets.0.templates": "cifra" is neither a set of templates',
+    ],
+    [
+      {
+        architecture: {
+          embeddingSize: 8,
+          image: { kind: 'convnext', imageSize: 16, patchSize: 4, widths: [8], blocks: [1], kernelSize: 4 },
+          text: { width: 16, layers: 1 },
+        },
+      },
+      '"architecture.image.kernelSize": must be odd',
     ],
   ])('with a fault is refused: %j', async (changes, message) => {
     const wanted = { ...config('faulty'), ...changes } as TrainingConfigInput;

@@ -1,0 +1,85 @@
+/**
+ * What no training can do though each field for itself is right, found in the configuration alone: packing pictures and
+ * asking a teacher, which come before the first step, may take an hour.
+ */
+import type { z } from 'zod';
+import { EidosError } from '../../errors.ts';
+import { resolveTemplates } from '../../text/templates.ts';
+import type { TrainingConfig } from '../config.ts';
+
+interface Contradiction {
+  path: (string | number)[];
+  message: string;
+}
+
+/** For `superRefine` of the configuration's schema. */
+export function refuseContradictions(config: TrainingConfig, context: z.RefinementCtx): void {
+  const found = [...ofBatch(config), ...ofLoss(config), ...ofTeacher(config), ...ofTemplates(config)];
+  for (const issue of found) context.addIssue({ code: 'custom', ...issue });
+}
+
+function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
+  if (chunk === undefined || batch % chunk === 0) return [];
+  return [{ path: ['chunk'], message: `is ${chunk}, but "batch" ${batch} must be a multiple of it` }];
+}
+
+/** A training step can do more than the data of a training give it. */
+function ofLoss({ loss: { similarities, classification } }: TrainingConfig): Contradiction[] {
+  return [
+    ...(similarities?.between === 'pairs'
+      ? [
+          {
+            path: ['loss', 'similarities', 'between'],
+            message: 'must be "images": teachers see pictures only',
+          },
+        ]
+      : []),
+    ...(classification?.classes === 'fixed'
+      ? [
+          {
+            path: ['loss', 'classification', 'classes'],
+            message: 'must be "embedded" or "learned": data have no embeddings of classes',
+          },
+        ]
+      : []),
+  ];
+}
+
+function ofTeacher({ data, loss, imageTower }: TrainingConfig): Contradiction[] {
+  if (data.teacher !== undefined) return [];
+  const asking = [
+    ...(['features', 'similarities'] as const)
+      .filter((part) => (loss[part]?.weight ?? 0) > 0)
+      .map((part) => ['loss', part]),
+    ...(imageTower.kind === 'features' ? [['imageTower']] : []),
+    ...data.sources.flatMap(({ features }, at) =>
+      features === undefined ? [] : [['data', 'sources', at, 'features']],
+    ),
+  ];
+  return asking.map((path) => ({
+    path,
+    message: 'is about a teacher\'s features: give "data.teacher" a model or, for features on disk, a width',
+  }));
+}
+
+function ofTemplates({ data, evaluation }: TrainingConfig): Contradiction[] {
+  const all: [path: Contradiction['path'], templates: string | readonly string[] | undefined][] = [
+    ...Object.entries(data.captions.templates).map(([language, templates]): [string[], typeof templates] => [
+      ['data', 'captions', 'templates', language],
+      templates,
+    ]),
+    ...(evaluation?.sets ?? []).map(({ templates }, at): [(string | number)[], typeof templates] => [
+      ['evaluation', 'sets', at, 'templates'],
+      templates,
+    ]),
+  ];
+  return all.flatMap(([path, templates]) => {
+    try {
+      if (templates !== undefined) resolveTemplates(templates);
+      return [];
+    } catch (error) {
+      if (!(error instanceof EidosError)) throw error;
+      return [{ path, message: error.message }];
+    }
+  });
+}
