@@ -28,10 +28,12 @@ export interface Current {
   store(): Promise<Store>;
   about(): Promise<About | undefined>;
   answering(): Promise<Answering>;
+  /** The same of what has just been written: no copy is recent enough. */
+  renewed(): Promise<Answering>;
   version(): Promise<number>;
   unreadable(): Promise<UnreadableFile[]>;
   matchWords(text: string, limit: number): Promise<{ id: string }[]>;
-  /** Scores of the nearest pictures by the store's own index, [count]; −∞ for all others. */
+  /** Scores of the nearest pictures by the store's own index, [count]; NaN, which is no hit, for all others. */
   nearestScores(vector: Float32Array, limit: number): Promise<Float32Array>;
   close(): Promise<void>;
 }
@@ -131,11 +133,11 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
     return (await currentKey(about)) ?? `${about.pictures}-${await pictures.version()}`;
   }
 
-  async function refresh(): Promise<Answering> {
+  async function refresh(isPatient: boolean): Promise<Answering> {
     const begun = Date.now();
     if (latest !== undefined) {
       const age = begun - latest.builtAt;
-      const isRecent = latest.buildTime > quickBuild && age < patience * latest.buildTime;
+      const isRecent = isPatient && latest.buildTime > quickBuild && age < patience * latest.buildTime;
       if (isRecent || (await isCurrent(latest.answering.snapshot))) return latest.answering;
     }
     const snapshot = (await findCopy()) ?? (await build());
@@ -150,6 +152,13 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
     const answering = { snapshot, scorer, rowOf: rowsById(snapshot) };
     latest = { answering, builtAt: Date.now(), buildTime: Date.now() - begun };
     return answering;
+  }
+
+  function begin(isPatient: boolean): Promise<Answering> {
+    refreshing = refresh(isPatient).finally(() => {
+      refreshing = undefined;
+    });
+    return refreshing;
   }
 
   async function isCurrent(snapshot: Snapshot): Promise<boolean> {
@@ -179,12 +188,12 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
         throw error;
       }
     },
-    answering() {
-      // Questions that come together wait for the same copy.
-      refreshing ??= refresh().finally(() => {
-        refreshing = undefined;
-      });
-      return refreshing;
+    // Questions that come together wait for the same copy.
+    answering: () => refreshing ?? begin(true),
+    async renewed() {
+      // One that is under way may have begun before the change.
+      while (refreshing !== undefined) await refreshing.catch(() => {});
+      return begin(false);
     },
     async version() {
       const opened = await store();
@@ -209,7 +218,7 @@ export function createCurrent(path: string, { cacheFolder, storageOptions }: Ope
       const { snapshot, rowOf } = await this.answering();
       const { pictures, model } = snapshot.about;
       const table = await (await store()).pictures(pictures, model.embeddingSize);
-      const scores = new Float32Array(snapshot.count).fill(Number.NEGATIVE_INFINITY);
+      const scores = new Float32Array(snapshot.count).fill(Number.NaN);
       for (const { id, similarity } of await table.nearest(vector, limit + spareCandidates)) {
         const row = rowOf(id);
         if (row !== undefined) scores[row] = similarity;

@@ -72,6 +72,10 @@ export async function openIndex(path: string, options: OpenIndexOptions = {}): P
       settings.hybrid && words !== ''
         ? (await current.matchWords(words, mostWordMatches)).flatMap(({ id }) => rowOf(id) ?? [])
         : undefined;
+    for (const row of wordRows ?? []) {
+      // Beyond exact search only the nearest have a score, and what the words found may be others.
+      if (Number.isNaN(scores[row]!)) scores[row] = product(vector, await scorer.vector(row));
+    }
     const background = calibration.background ?? snapshot.moments;
     return answer(
       {
@@ -182,6 +186,10 @@ function checkNames(settings: SearchOptions): void {
       `A search has no option "${name}": there are ${[...settingNames].join(', ')}.`,
     );
   }
+}
+
+function product(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
 }
 
 function unknownId(path: string, id: string): EidosError {

@@ -94,7 +94,7 @@ export function createUpkeep({ path, current, models, options }: UpkeepParts): U
         if (table !== target.table) await store.dropPictures(table);
       }
     }
-    await current.answering(); // the copy is made now, not when somebody asks
+    await current.renewed(); // the copy is made now, not when somebody asks
     return report;
   }
 
@@ -173,7 +173,7 @@ export function createUpkeep({ path, current, models, options }: UpkeepParts): U
         const broken = (await store.unreadable()).filter((row) => isGone(row.path));
         await store.removeUnreadable(broken.map((row) => row.path));
         await store.setAbout({ ...about, folders: staying, changedAt: new Date().toISOString() });
-        await current.answering();
+        await current.renewed();
         return ids.length;
       });
     },

@@ -3,7 +3,7 @@ import type { Embeddings } from '../../../clip/embeddings.ts';
 import { EidosError } from '../../../errors.ts';
 import type { Arrow, Lance } from './lance.ts';
 import { type PictureRow, pictureColumns, pictureTable, rowsOf } from './rows.ts';
-import { inStore, quoted } from './statements.ts';
+import { inStore, isConflict, quoted } from './statements.ts';
 
 export interface PictureStore {
   readonly embeddingSize: number;
@@ -30,6 +30,9 @@ export interface PictureStore {
 /** Somebody may be reading a former version at this moment; after this many milliseconds surely nobody is. */
 const formerVersions = 10 * 60 * 1000;
 
+/** Of a commit that others come before, which happens only where processes share no lock: in buckets and clusters. */
+const mostAttempts = 5;
+
 /** LanceDB quantises vectors: so many times more candidates are compared exactly. */
 const refineFactor = 20;
 
@@ -43,10 +46,17 @@ export function createPictureStore(
       await table.checkoutLatest();
       return action();
     });
-  const write = (action: () => Promise<unknown>) =>
+  const write = (action: () => Promise<unknown>): Promise<void> =>
     inStore(path, 'write', async () => {
-      await table.checkoutLatest();
-      await action();
+      for (let attempt = 1; ; attempt++) {
+        await table.checkoutLatest();
+        try {
+          await action();
+          return;
+        } catch (error) {
+          if (attempt === mostAttempts || !isConflict(error)) throw error;
+        }
+      }
     });
   const fromTable = (part: Arrow.Table): { rows: PictureRow[]; embeddings: Embeddings } => ({
     rows: rowsOf<PictureRow>(part, pictureColumns),

@@ -3,7 +3,7 @@ import { EidosError } from '../../../errors.ts';
 
 /**
  * Runs an action on the store.
- * @throws EidosError `write_failed` where the disk or the bucket refuses; `invalid_index` for everything else that
+ * @throws EidosError `write_failed` where the disk or the bucket refuses, or others are faster; `invalid_index` for everything else that
  * LanceDB finds wrong, which is damage
  */
 export async function inStore<T>(path: string, kind: 'read' | 'write', action: () => Promise<T>): Promise<T> {
@@ -12,6 +12,13 @@ export async function inStore<T>(path: string, kind: 'read' | 'write', action: (
   } catch (cause) {
     if (cause instanceof EidosError) throw cause;
     const reason = firstLine(cause);
+    if (isConflict(cause)) {
+      throw new EidosError(
+        'write_failed',
+        `The index ${path} is being changed by another process: do the same again when that is done.`,
+        { cause },
+      );
+    }
     if (kind === 'write' && refusal.test(reason)) {
       throw new EidosError('write_failed', `The index ${path} cannot be written: ${reason}`, { cause });
     }
@@ -24,6 +31,11 @@ export async function inStore<T>(path: string, kind: 'read' | 'write', action: (
       { cause },
     );
   }
+}
+
+/** Whether a commit came too late, as another process's did before it: nothing was written. */
+export function isConflict(cause: unknown): boolean {
+  return /commit conflict|concurrent (transaction|writer)/i.test(String(cause));
 }
 
 const refusal =
