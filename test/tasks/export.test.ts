@@ -247,3 +247,25 @@ describe.skipIf(sharedFixtures === undefined)('published layouts', () => {
     }
   });
 });
+
+test('the bundled model is of the family that transformers.js knows, whatever its towers are', async () => {
+  const folder = join(work, 'bundled');
+  await exportOnnx(undefined, folder);
+  const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+  expect(config.model_type).toBe('clip');
+  const clip = await loadClip();
+  try {
+    const pixels = pixelTensor(2, clip.config.preprocessing.size);
+    const { image_embeds: embeddings } = await run(join(folder, 'onnx/vision_model.onnx'), {
+      pixel_values: pixels,
+    });
+    const expected = await clip.embedPixels(
+      { data: pixels.data as Float32Array, shape: [...pixels.dims] },
+      { normalize: false },
+    );
+    const largest = expected.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    expect(distance(embeddings?.data, expected.data)).toBeLessThan(1e-4 * largest);
+  } finally {
+    await clip.close();
+  }
+});

@@ -7,8 +7,9 @@ import type { ClipArchitecture } from '../../models/architecture.ts';
 import { exportFamily } from './programs.ts';
 
 /**
- * Content of `config.json`: the published one, or what Hugging Face's CLIP can say about the architecture. Other
- * architectures run all the same, as the program says all that counts; then it is the family and the sizes.
+ * Content of `config.json`: the published one where it is Hugging Face's, or what their CLIP can say about the
+ * architecture. Other architectures run all the same, as the program says all that counts; then it is the family and the
+ * sizes.
  */
 export async function modelConfig({
   layout,
@@ -16,7 +17,7 @@ export async function modelConfig({
   architecture,
 }: Pick<Checkpoint, 'layout' | 'configurationFiles' | 'architecture'>): Promise<Record<string, unknown>> {
   const published = configurationFiles.find((path) => basename(path) === 'config.json');
-  if (published !== undefined && layouts[layout].settings === 'hugging_face') {
+  if (published !== undefined && layouts[layout].settings === 'hugging_face' && layout !== 'eidos') {
     return JSON.parse(await readFile(published, 'utf8')) as Record<string, unknown>;
   }
   try {
