@@ -90,8 +90,7 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { language = 'en' } = options;
-  const hasCaptions = dataset.captionLanguages.includes(language);
-  if (!hasClasses(dataset) && !hasCaptions) throw nothingToMeasure(dataset, language);
+  requireMeasurable(dataset, language);
 
   const classifiers = await classifiersOf(clip, dataset, options);
   const pictures = await measurePictures(clip, dataset, {
@@ -120,6 +119,12 @@ export async function evaluate(
     pictures: pictures.count,
     unreadable: pictures.unreadable,
   };
+}
+
+/** @throws EidosError `invalid_option` where the set has neither classes nor captions in the language */
+export function requireMeasurable(dataset: Dataset, language: Language): void {
+  if (hasClasses(dataset) || dataset.captionLanguages.includes(language)) return;
+  throw nothingToMeasure(dataset, language);
 }
 
 type NamedShare = Share & Pick<Measurement, 'metric' | 'template'>;

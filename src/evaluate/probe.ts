@@ -7,6 +7,7 @@ import type { Evaluation, EvaluationProgress } from './evaluate.ts';
 import { fitLinearProbe, type LinearProbeOptions, probeProbabilities } from './linear-probe.ts';
 import { rankOf, shareWithin } from './metrics.ts';
 import { countFailures, type FailureOptions, readable } from './reading.ts';
+import { allSplits } from './splits.ts';
 
 export interface LinearProbeEvaluationOptions extends LinearProbeOptions, FailureOptions {
   /** Pictures that the network sees at once. @default 32 */
@@ -19,7 +20,8 @@ export interface LinearProbeEvaluationOptions extends LinearProbeOptions, Failur
  * Embeddings of unit length, times √embeddingSize so that `c` means the same for every model; the encoder stays as it is.
  * @param train the part that the classifier learns from
  * @param test another part of the same set
- * @throws EidosError `invalid_option` where the parts are not of the same classes, `invalid_image`, `aborted`
+ * @throws EidosError `invalid_option` where the parts are not of the same classes or share pictures, `invalid_image`,
+ * `aborted`
  */
 export async function evaluateLinearProbe(
   clip: Clip,
@@ -27,6 +29,12 @@ export async function evaluateLinearProbe(
   test: Dataset,
   options: LinearProbeEvaluationOptions = {},
 ): Promise<Evaluation> {
+  if (sharesPictures(train, test)) {
+    throw new EidosError(
+      'invalid_option',
+      `A linear probe of ${test.name} would learn from "${train.split}" and be measured on "${test.split}", the same pictures: name another part of it.`,
+    );
+  }
   const classes = test.classes.length;
   const same =
     train.classes.map(({ key }) => key).join('\n') === test.classes.map(({ key }) => key).join('\n');
@@ -58,6 +66,16 @@ export async function evaluateLinearProbe(
     pictures: asked.labels.length,
     unreadable: [...learned.unreadable, ...asked.unreadable],
   };
+}
+
+/** Whether two selections of one set may have pictures in common. */
+function sharesPictures(one: Dataset, other: Dataset): boolean {
+  const splits = [one.split, other.split];
+  const isOtherPart = one.split !== other.split && !splits.includes(allSplits);
+  const hasOtherField = Object.entries(one.where ?? {}).some(
+    ([field, value]) => other.where?.[field] !== undefined && other.where[field] !== value,
+  );
+  return one.name === other.name && !isOtherPart && !hasOtherField;
 }
 
 /** The pictures of a part that have a class, [n, embeddingSize] with their classes. */

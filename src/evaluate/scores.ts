@@ -14,7 +14,7 @@ export interface Separation {
 /**
  * @param scores higher for positives
  * @param positive which scores belong to positives
- * @throws EidosError `invalid_option` where one of the kinds is missing
+ * @throws EidosError `invalid_option` where one of the kinds is missing, or a score is no number
  */
 export function separation(scores: ArrayLike<number>, positive: ArrayLike<boolean>): Separation {
   const order = Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => scores[b]! - scores[a]!);
@@ -25,6 +25,9 @@ export function separation(scores: ArrayLike<number>, positive: ArrayLike<boolea
       'invalid_option',
       `To tell two kinds apart both must be there: ${positives} positives, ${negatives} negatives.`,
     );
+  }
+  if (order.some((i) => Number.isNaN(scores[i]))) {
+    throw new EidosError('invalid_option', 'To tell two kinds apart every score must be a number.');
   }
   let hits = 0;
   let alarms = 0;

@@ -353,6 +353,10 @@ describe('a linear probe', () => {
     const train = await openDataset(folder, { split: 'train' });
     const evaluation = await evaluateLinearProbe(colourModel(), train, await openDataset(folder));
     expect(figures(evaluation.measurements)).toEqual({ 'linear_probe_accuracy@1': [2 / 3, 3] });
+    for (const split of ['train', 'all']) {
+      const same = evaluateLinearProbe(colourModel(), train, await openDataset(folder, { split }));
+      await expect(same).rejects.toThrow(/the same pictures/);
+    }
   });
 
   test('refuses parts of different classes', async () => {

@@ -85,4 +85,5 @@ test('rows that do not fit their labels, and one kind alone, are refused', () =>
   expect(() => fitLinearProbe(features, [0], 2)).toThrow(/2 rows/);
   expect(() => fitLinearProbe(features, [0, 1], 2, { c: 0 })).toThrow(/above zero/);
   expect(() => separation([1, 2], [true, true])).toThrow(/0 negatives/);
+  expect(() => separation([1, Number.NaN], [true, false])).toThrow(/number/);
 });
