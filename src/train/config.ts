@@ -109,13 +109,18 @@ export async function readTrainingConfig(
   return completeConfig(value, source, dirname(resolve(source)));
 }
 
-/** The configuration that a training's folder keeps, where the path is such a folder; otherwise the path itself. */
+/**
+ * The configuration that a training's folder keeps, where the path is such a folder; otherwise the path itself.
+ * @throws EidosError as readTrainingConfig does
+ */
 export async function savedConfig(
   path: string,
   { resume = false }: { resume?: boolean } = {},
-): Promise<string> {
+): Promise<string | TrainingConfigInput> {
   const saved = trainingPlaces(path).config;
-  return resume && existsSync(saved) ? saved : path;
+  if (!resume || !existsSync(saved)) return path;
+  // The folder may have been moved since.
+  return { ...(await readTrainingConfig(saved)), output: resolve(path) };
 }
 
 function completeConfig(value: unknown, origin: string, folder: string): TrainingConfig {

@@ -106,7 +106,8 @@ async function pack(
           }
         };
         await Promise.all(piece.map(read));
-        await file.write(bytes);
+        // A single write may take a part only, as where the disk is nearly full.
+        await file.appendFile(bytes);
         onProgress?.(start + piece.length, pictures.length);
       }
     } finally {

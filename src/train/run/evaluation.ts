@@ -1,5 +1,6 @@
 /** Measures the model of a training on its named sets, as `eidos evaluate` would. */
 import { loadClip } from '../../clip/load.ts';
+import { requireMeasurable } from '../../evaluate/evaluate.ts';
 import {
   type Dataset,
   evaluate,
@@ -7,6 +8,7 @@ import {
   openDataset,
   readLabelsFile,
 } from '../../evaluate/index.ts';
+import { wordsOfClasses } from '../../evaluate/labels.ts';
 import type { PromptTemplateSet } from '../../text/templates.ts';
 import type { EvaluatedSet, EvaluationConfig } from './evaluation-config.ts';
 
@@ -15,13 +17,17 @@ export interface OpenedSet {
   config: EvaluatedSet;
 }
 
-/** Opens the sets, so that one that is not there is found before the training begins, not an hour later. */
+/**
+ * Opens the sets, so that one that cannot be measured is found before the training begins, not an hour later.
+ * @throws EidosError `not_found`, `invalid_option`
+ */
 export async function openEvaluatedSets({ sets }: EvaluationConfig): Promise<OpenedSet[]> {
   const opened: OpenedSet[] = [];
   for (const config of sets) {
-    const { dataset: folder, split, where, labelsFile, pictures } = config;
-    if (labelsFile !== undefined) await readLabelsFile(labelsFile);
+    const { dataset: folder, split, where, language, labelsFile, pictures } = config;
     const dataset = await openDataset(folder, { split, where });
+    requireMeasurable(dataset, language);
+    if (labelsFile !== undefined) wordsOfClasses(dataset.classes, await readLabelsFile(labelsFile));
     opened.push({ config, dataset: pictures === undefined ? dataset : evenly(dataset, pictures) });
   }
   return opened;

@@ -106,6 +106,8 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   async function report(progress: TrainingProgress, state: string, running: boolean): Promise<void> {
     reported = performance.now();
+    // Counters of the hardware go round within the hour, and checkpoints may be further apart.
+    await energy.read();
     const facts: ReportFacts = {
       name: places.name,
       config: parts.configText,

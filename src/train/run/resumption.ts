@@ -8,7 +8,7 @@ import type { TrainingEvent } from './events.ts';
 import { newestCheckpoint } from './keeper.ts';
 import type { TrainingPlaces } from './places.ts';
 
-/** Fields that may differ when a training goes on: they change nothing of what the next step does. */
+/** Fields that may differ when a training goes on; of these `until` alone changes what follows: how the rate falls. */
 const free: ReadonlySet<string> = new Set<keyof TrainingConfig>([
   'output',
   'until',

@@ -1,5 +1,6 @@
 /** What may be said about a training step: what is minimised, by which optimiser, with which noise. */
 import { z } from 'zod';
+import { adamWDefaults } from './optimizer.ts';
 
 const weight = z.number().min(0).describe('By what this part of the loss is multiplied; 0 leaves it out.');
 
@@ -78,13 +79,18 @@ export const scheduleSchema = z.discriminatedUnion('kind', [
 export const optimizerSchema = z.strictObject({
   learningRate: z.number().positive().default(5e-4).describe('The highest learning rate.'),
   schedule: scheduleSchema.prefault({ kind: 'cosine' }),
-  beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the mean of gradients.'),
-  beta2: z.number().min(0).lt(1).default(0.98).describe('Decay of the mean of squared gradients.'),
-  epsilon: z.number().positive().default(1e-6).describe('Added to the deviation.'),
+  beta1: z.number().min(0).lt(1).default(adamWDefaults.beta1).describe('Decay of the mean of gradients.'),
+  beta2: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(adamWDefaults.beta2)
+    .describe('Decay of the mean of squared gradients.'),
+  epsilon: z.number().positive().default(adamWDefaults.epsilon).describe('Added to the deviation.'),
   weightDecay: z
     .number()
     .min(0)
-    .default(0.2)
+    .default(adamWDefaults.weightDecay)
     .describe(
       'Share that a step takes from matrices, times the learning rate; gains, biases and scale stay.',
     ),

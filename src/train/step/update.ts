@@ -68,7 +68,7 @@ export function updateParameters(
   return { results: { ...results, gradient_norm: norms.all, gradient_norms: norms.each }, feedback };
 }
 
-/** Weight decay is for matrices; gains, biases, the class token and the scale stay free (Radford et al. 2021, table 19). */
+/** Weight decay is for matrices; gains, biases, the class token and the scale stay free (Radford et al. 2021, section 2.5). */
 function decays(shape: readonly number[]): boolean {
   return shape.length > 1;
 }

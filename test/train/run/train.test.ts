@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -9,6 +9,7 @@ import {
   readMetricsLog,
   readTrainingConfig,
   type StepLine,
+  savedConfig,
   type TrainingConfigInput,
   type TrainingEvent,
   train,
@@ -125,6 +126,15 @@ describe('a training', () => {
     const weights = (name: string) => readFile(join(folder, name, 'model.safetensors'));
     // Behind the notes in the header the numbers are the same.
     expect((await weights('halting')).subarray(-2000)).toEqual((await weights('straight')).subarray(-2000));
+  });
+
+  test('goes on where its folder has been moved to', async () => {
+    await trainUntil(config('here', { until: { steps: 6 } }), 3);
+    await rename(join(folder, 'here'), join(folder, 'there'));
+    const moved = await savedConfig(join(folder, 'there'), { resume: true });
+    const result = await train(moved, { resume: true });
+    expect(result).toMatchObject({ step: 6, model: join(folder, 'there') });
+    await expect(readdir(join(folder, 'here'))).rejects.toThrow('ENOENT');
   });
 
   test('has lines over several steps that do not change by a stop between', async () => {
@@ -283,6 +293,11 @@ describe('a training that goes wrong', () => {
     await expect(
       train(config('none', { evaluation: { everySteps: 5, sets: [{ dataset: empty }] } })),
     ).rejects.toMatchObject({ message: expect.stringContaining(empty) });
+    const labelsFile = join(folder, 'labels.tsv');
+    await writeFile(labelsFile, 'crimson\tred\n');
+    await expect(
+      train(config('none', { evaluation: { everySteps: 5, sets: [{ dataset: pictures, labelsFile }] } })),
+    ).rejects.toMatchObject({ message: expect.stringContaining('"crimson"') });
     await expect(readdir(join(folder, 'none'))).rejects.toThrow('ENOENT');
   });
 

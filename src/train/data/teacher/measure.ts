@@ -132,7 +132,8 @@ async function measure(
           row++;
         }
       }
-      await output.write(encodeRows(values, teacher.width));
+      // A single write may take a part only, as where the disk is nearly full.
+      await output.appendFile(encodeRows(values, teacher.width));
       onProgress?.(start + piece.length, pictures.length);
     }
   } finally {
