@@ -1,6 +1,7 @@
 /**
  * A clip whose texts and pictures are embedded together with those of other requests. Pictures are read and decoded
- * a few at a time while the network runs, each within the server's limits, and wait as pixels for their run.
+ * a few at a time while the network runs, each within the server's limits; only a few runs' worth of them, of all
+ * requests together, are held as pixels, which are a thousand times the bytes of a small file.
  */
 import { availableParallelism } from 'node:os';
 import type { Clip, EmbeddedBatch, EmbedImagesOptions } from '../../clip/clip.ts';
@@ -12,7 +13,7 @@ import { imageSquare, tablesOf } from '../../image/preprocess.ts';
 import { type ImageSource, type ImageSources, imageLabel, images } from '../../image/source.ts';
 import type { Limits } from '../options.ts';
 import { createAdmission, createGate } from './admission.ts';
-import { type Batcher, createBatcher } from './batcher.ts';
+import { createBatcher } from './batcher.ts';
 
 export interface BatchingClip extends Clip {
   /** The same for one request, which gives up with its signal. */
@@ -32,7 +33,10 @@ export interface BatchingOptions {
 }
 
 /** What one picture became. */
-type Read = { label: string; pixels: Float32Array } | { label: string; error: EidosError };
+type Embedded = { label: string; vector: Float32Array } | { label: string; error: EidosError };
+
+/** Pictures held as pixels, in runs: one that runs, one that is ready behind it, and what is being decoded. */
+const heldRuns = 4;
 
 export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOptions): BatchingClip {
   const { batchSize, gatherTime, waitingInputs } = limits;
@@ -40,6 +44,7 @@ export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOption
   const pixelCount = 3 * preprocessing.size ** 2;
   const admission = createAdmission(waitingInputs, 'texts and pictures');
   const decoding = createGate(Math.max(2, Math.min(4, availableParallelism())));
+  const holding = createGate(heldRuns * batchSize);
 
   const batcher = <Input>(kind: 'text' | 'image', embed: (inputs: readonly Input[]) => Promise<Embeddings>) =>
     createBatcher<Input, Float32Array>({
@@ -58,30 +63,36 @@ export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOption
     return clip.embedPixels({ data, shape }, { normalize: false });
   });
 
-  /** Runs inputs through a batcher while there is room for them. */
-  async function embed<Input>(
-    { run }: Batcher<Input, Float32Array>,
-    inputs: readonly Input[],
-    { normalize = true, signal }: { normalize?: boolean | undefined; signal?: AbortSignal | undefined },
-  ): Promise<Embeddings> {
-    const embeddings = joined(await run(inputs, signal), clip.embeddingSize);
-    return normalize ? normalizeRows(embeddings) : embeddings;
+  async function embedPicture(
+    source: ImageSource,
+    label: string,
+    options: EmbedImagesOptions,
+  ): Promise<Embedded> {
+    const { signal } = options;
+    return holding(async () => {
+      const pixels = await decoding(() => read(source, label, options), signal);
+      if (pixels instanceof EidosError) return { label, error: pixels };
+      const [vector] = await pictures.run([pixels], signal);
+      return { label, vector: vector! };
+    }, signal);
   }
 
-  async function read(source: ImageSource, index: number, options: EmbedImagesOptions): Promise<Read> {
-    const label = imageLabel(source, index);
+  /** One picture as pixels, or why not. */
+  async function read(
+    source: ImageSource,
+    label: string,
+    options: EmbedImagesOptions,
+  ): Promise<Float32Array | EidosError> {
     try {
-      return await decoding(async () => {
-        const { imageBytes: maxBytes, imagePixels: maxPixels } = limits;
-        const square = await imageSquare(source, preprocessing, { ...options, maxBytes, maxPixels }, label);
-        const pixels = new Float32Array(pixelCount);
-        writeNormalised(square, preprocessing.size, tablesOf(preprocessing), pixels, 0);
-        return { label, pixels };
-      }, options.signal);
+      const { imageBytes: maxBytes, imagePixels: maxPixels } = limits;
+      const square = await imageSquare(source, preprocessing, { ...options, maxBytes, maxPixels }, label);
+      const pixels = new Float32Array(pixelCount);
+      writeNormalised(square, preprocessing.size, tablesOf(preprocessing), pixels, 0);
+      return pixels;
     } catch (error) {
       const isAnswer = error instanceof EidosError && error.code !== 'aborted' && options.onError !== 'throw';
       if (!isAnswer) throw error;
-      return { label, error };
+      return error;
     }
   }
 
@@ -90,18 +101,29 @@ export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOption
     const all: ImageSource[] = [];
     for await (const source of images(sources)) all.push(source);
     const leave = admission.enter(all.length);
+    // Half of the room is left to others, however many pictures come in this request; two runs keep the network busy.
+    const turn = createGate((heldRuns / 2) * batchSize);
     try {
-      const reads = await Promise.all(all.map((source, index) => read(source, index, options)));
-      const pixels: Float32Array[] = [];
-      const items = reads.map((result, index): BatchItem => {
+      const embedded = await Promise.all(
+        all.map((source, index) =>
+          turn(() => embedPicture(source, imageLabel(source, index), options), options.signal),
+        ),
+      );
+      const vectors: Float32Array[] = [];
+      const items = embedded.map((result, index): BatchItem => {
         const { label } = result;
         if ('error' in result) return { index, label, error: result.error };
-        return { index, label, row: pixels.push(result.pixels) - 1 };
+        return { index, label, row: vectors.push(result.vector) - 1 };
       });
-      return { embeddings: await embed(pictures, pixels, options), items };
+      return { embeddings: finish(vectors, options.normalize), items };
     } finally {
       leave();
     }
+  }
+
+  function finish(vectors: readonly Float32Array[], normalize = true): Embeddings {
+    const embeddings = joined(vectors, clip.embeddingSize);
+    return normalize ? normalizeRows(embeddings) : embeddings;
   }
 
   const bound = (own?: AbortSignal): Clip => ({
@@ -112,7 +134,7 @@ export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOption
       const sentences = typeof given === 'string' ? [given] : given;
       const leave = admission.enter(sentences.length);
       try {
-        return await embed(texts, sentences, { normalize: options.normalize, signal: own });
+        return finish(await texts.run(sentences, own), options.normalize);
       } finally {
         leave();
       }
