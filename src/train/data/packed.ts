@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withLock } from '../../checkpoint/hub/lock.ts';
 import { EidosError } from '../../errors.ts';
 import type { SquareReader } from './pixels.ts';
 import type { Source, SourcePicture } from './source.ts';
@@ -37,8 +38,8 @@ export async function packSource(source: Source, options: PackOptions): Promise<
   const first = source.pictures[0]!.place;
   const side = first.kind === 'tile' ? first.side : options.side;
   const path = join(options.folder, `${source.name}-${side}-${identityOf(source.pictures)}.u8`);
-  const notes =
-    (await readNotes(path, side, source.pictures.length)) ?? (await pack(source, path, { ...options, side }));
+  const known = () => readNotes(path, side, source.pictures.length);
+  const notes = (await known()) ?? (await pack(source, path, { ...options, side }, known));
   const brokenAt = new Map(notes.broken.map(({ picture, reason }) => [picture, reason]));
   const pictures: SourcePicture[] = [];
   const broken = [...source.broken];
@@ -86,45 +87,58 @@ async function readNotes(path: string, side: number, pictures: number): Promise<
 async function pack(
   source: Source,
   path: string,
-  { folder, side, reader, onProgress }: PackOptions,
+  options: PackOptions,
+  known: () => Promise<PackNotes | undefined>,
 ): Promise<PackNotes> {
-  const { pictures } = source;
-  const broken: PackNotes['broken'] = [];
   try {
-    await mkdir(folder, { recursive: true });
-    const file = await open(`${path}.part`, 'w');
-    try {
-      for (let start = 0; start < pictures.length; start += pieceLength) {
-        const piece = pictures.slice(start, start + pieceLength);
-        const bytes = new Uint8Array(piece.length * side * side * 3);
-        const read = async ({ place, name }: SourcePicture, at: number): Promise<void> => {
-          try {
-            bytes.set((await reader.read(place, name, side)).data, at * side * side * 3);
-          } catch (error) {
-            if (!(error instanceof EidosError)) throw error;
-            broken.push({ picture: start + at, reason: error.message });
-          }
-        };
-        await Promise.all(piece.map(read));
-        // A single write may take a part only, as where the disk is nearly full.
-        await file.appendFile(bytes);
-        onProgress?.(start + piece.length, pictures.length);
-      }
-    } finally {
-      await file.close();
-    }
-    const notes: PackNotes = { side, pictures: pictures.length, broken };
-    await writeFile(`${path}.json`, `${JSON.stringify(notes)}\n`);
-    await rename(`${path}.part`, path);
-    return notes;
+    await mkdir(options.folder, { recursive: true });
+    // Another training may be packing the same pictures.
+    return await withLock(
+      `${path}.lock`,
+      undefined,
+      async () => (await known()) ?? (await writePack(source, path, options)),
+    );
   } catch (cause) {
     if (cause instanceof EidosError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;
     throw new EidosError(
       'write_failed',
-      `Packed pictures of "${source.name}" cannot be kept in ${folder}: ${message}. Name another folder as data.cache.`,
+      `Packed pictures of "${source.name}" cannot be kept in ${options.folder}: ${message}. Name another folder as data.cache.`,
       { cause },
     );
   }
+}
+
+async function writePack(
+  { pictures }: Source,
+  path: string,
+  { side, reader, onProgress }: PackOptions,
+): Promise<PackNotes> {
+  const broken: PackNotes['broken'] = [];
+  const file = await open(`${path}.part`, 'w');
+  try {
+    for (let start = 0; start < pictures.length; start += pieceLength) {
+      const piece = pictures.slice(start, start + pieceLength);
+      const bytes = new Uint8Array(piece.length * side * side * 3);
+      const read = async ({ place, name }: SourcePicture, at: number): Promise<void> => {
+        try {
+          bytes.set((await reader.read(place, name, side)).data, at * side * side * 3);
+        } catch (error) {
+          if (!(error instanceof EidosError)) throw error;
+          broken.push({ picture: start + at, reason: error.message });
+        }
+      };
+      await Promise.all(piece.map(read));
+      // A single write may take a part only, as where the disk is nearly full.
+      await file.appendFile(bytes);
+      onProgress?.(start + piece.length, pictures.length);
+    }
+  } finally {
+    await file.close();
+  }
+  const notes: PackNotes = { side, pictures: pictures.length, broken };
+  await writeFile(`${path}.json`, `${JSON.stringify(notes)}\n`);
+  await rename(`${path}.part`, path);
+  return notes;
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -178,6 +179,13 @@ describe('broken pictures', () => {
     await expect(open({ sources: [{ path: at('nothing') }], cache: at('cache') })).rejects.toThrow(
       /No picture of the source "nothing" can be read, such as .*a\.png/,
     );
+  });
+
+  test('two that pack the same pictures at once get the same pack', async () => {
+    const config = { sources: [{ path: at('squares') }], cache: at('shared-cache') };
+    const [one, other] = await Promise.all([open(config), open(config)]);
+    expect(one.sources).toEqual(other.sources);
+    expect((await readdir(at('shared-cache'))).filter((name) => /part|lock/.test(name))).toEqual([]);
   });
 
   test('a cache that cannot be written is named', async () => {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withLock } from '../../../checkpoint/hub/lock.ts';
 import { EidosError } from '../../../errors.ts';
 import type { SquarePicture } from '../augment.ts';
 import type { TeacherConfig } from '../config.ts';
@@ -70,13 +71,12 @@ export async function measureFeatures(
     views,
     places: source.pictures.map((_, at) => at),
   };
-  const rowsBytes = source.pictures.length * views * bytesOfRow(file);
-  if ((await sizeOf(path)) === rowsBytes) {
+  const kept = async (): Promise<Measured | undefined> => {
+    if ((await sizeOf(path)) !== source.pictures.length * views * bytesOfRow(file)) return undefined;
     const notes = JSON.parse(await readFile(`${path}.json`, 'utf8')) as FeatureNotes;
     return { file, broken: notes.broken };
-  }
-  try {
-    await mkdir(folder, { recursive: true });
+  };
+  const measureAll = async (): Promise<Measured> => {
     const broken = await measure(source, teacher, file, { ...options, side });
     const notes: FeatureNotes = {
       teacher: config.model,
@@ -88,6 +88,13 @@ export async function measureFeatures(
     await writeFile(`${path}.json`, `${JSON.stringify(notes)}\n`);
     await rename(`${path}.part`, path);
     return { file, broken };
+  };
+  const before = await kept();
+  if (before !== undefined) return before;
+  try {
+    await mkdir(folder, { recursive: true });
+    // Another training may be asking the same teacher: what it is told is for both.
+    return await withLock(`${path}.lock`, undefined, async () => (await kept()) ?? (await measureAll()));
   } catch (cause) {
     if (cause instanceof EidosError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
