@@ -134,7 +134,7 @@ export function createUpkeep({ path, current, models, options }: UpkeepParts): U
       const { watchFolders } = await import('./sync/watch.ts');
       const about = await aboutOrBegin();
       const watcher = await watchFolders(
-        about.folders,
+        { folders: about.folders, index: folder },
         async () => {
           try {
             const { isChanged, ...report } = await alone(settings.signal, () =>

@@ -189,6 +189,28 @@ describe('sync', () => {
     await index.close();
   });
 
+  test('an index inside of a folder that is watched does not call for syncs without end', async () => {
+    const root = join(folder, 'inside');
+    await writePictures(root, { 'a.png': 1 });
+    const index = await openIndex(join(root, '.index'), { clip, create: true });
+    let syncs = 0;
+    const watcher = await index.watch([root], {
+      hidden: true,
+      settle: 10,
+      onProgress: ({ stage }) => {
+        syncs += Number(stage === 'scan');
+      },
+    });
+    await writePictures(root, { 'b.png': 2 });
+    while ((await index.info()).pictures < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    const before = syncs;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await watcher.close();
+    // One may still have been on its way; without end there would be one every few hundredths of a second.
+    expect(syncs - before).toBeLessThanOrEqual(2);
+    await index.close();
+  });
+
   test('two at once leave every picture once', async () => {
     const root = join(folder, 'two');
     const path = join(folder, 'two.index');

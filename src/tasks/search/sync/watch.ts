@@ -1,13 +1,20 @@
 /** Watches folders: when something has changed and all has been quiet for a moment, it says so. */
+import { sep } from 'node:path';
 import type { IndexedFolder } from '../store/about.ts';
 import type { Watcher } from '../types.ts';
+
+export interface WatchedFolders {
+  folders: readonly IndexedFolder[];
+  /** The index, where it lies in a folder: inside of one that is watched, every sync would call for the next. */
+  index: string | undefined;
+}
 
 /**
  * @param settle milliseconds of quiet
  * @param onQuiet is not called again before it has ended
  */
 export async function watchFolders(
-  folders: readonly IndexedFolder[],
+  { folders, index }: WatchedFolders,
   onQuiet: () => Promise<void>,
   settle: number,
 ): Promise<Watcher> {
@@ -17,12 +24,14 @@ export async function watchFolders(
     {
       ignoreInitial: true,
       followSymlinks: folders.some(({ followLinks }) => followLinks),
-      // Hidden files change all the time, an index inside of its own folder among them.
+      // Hidden files change all the time.
       ignored: (path) =>
-        !folders.some(({ hidden }) => hidden) &&
-        folders.some((folder) =>
-          /[/\\]\./.test(path.startsWith(folder.path) ? path.slice(folder.path.length) : ''),
-        ),
+        path === index ||
+        (index !== undefined && path.startsWith(`${index}${sep}`)) ||
+        (!folders.some(({ hidden }) => hidden) &&
+          folders.some((folder) =>
+            /[/\\]\./.test(path.startsWith(folder.path) ? path.slice(folder.path.length) : ''),
+          )),
     },
   );
   let timer: NodeJS.Timeout | undefined;
