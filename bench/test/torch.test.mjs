@@ -308,6 +308,17 @@ describe('a training step in PyTorch', { skip }, () => {
     await writeFile(state, (await readFile(join(folder, 'state.safetensors'))).subarray(0, 90_000));
     assert.match(refusal('--state', state), /cut off/);
     assert.match(refusal('--state', join(folder, 'numbers.safetensors')), /lacks/);
+    // A state that is lost is never saved over one that is not, however rarely lines are printed.
+    const lost = await readFile(join(folder, 'state.safetensors'));
+    const start = 8 + Number(lost.readBigUInt64LE());
+    const { data_offsets: place } = JSON.parse(lost.toString('utf8', 8, start)).logit_scale;
+    lost.writeFloatLE(Number.NaN, start + place[0]);
+    await writeFile(state, lost);
+    assert.match(
+      refusal('--state', state, '--log-every', '100', '--steps', '2'),
+      /of step 2 is nan; the last state saved is kept/,
+    );
+    await assert.rejects(readFile(join(folder, 'o.safetensors')));
   });
 });
 

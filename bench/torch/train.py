@@ -36,6 +36,13 @@ def options():
     return parser.parse_args()
 
 
+def require_finite(outputs, reports, step):
+    """Ends before a state is saved whose loss, or the gradients that led to it, are no numbers."""
+    for name in reports:
+        if name in outputs and not math.isfinite(outputs[name].item()):
+            sys.exit(f"'{name}' of step {step} is {outputs[name].item()}; the last state saved is kept.")
+
+
 def main():
     o = options()
     if o.threads is not None:
@@ -59,6 +66,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.append(True))
     start, logged = time.perf_counter(), step
+    outputs = {}
     while step < last and not stopped:
         batch = next(source, None)
         if batch is None:
@@ -73,11 +81,12 @@ def main():
             now = time.perf_counter()
             line = {"step": step, **line, "seconds": (now - start) / (step - logged)}
             print(json.dumps(line), flush=True)
-            if not math.isfinite(line["loss"]):
-                sys.exit(f"The loss of step {step} is {line['loss']}; the last state saved is kept.")
+            require_finite(outputs, pack.reports, step)
             start, logged = now, step
         if step % o.save_every == 0 and step < last:
+            require_finite(outputs, pack.reports, step)
             write_tensors(o.out, state, {"step": str(step)})
+    require_finite(outputs, pack.reports, step)
     write_tensors(o.out, state, {"step": str(step)})
     if o.weights is not None:
         weights = {name: value.half() for name, value in state.items() if ":" not in name}
