@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EidosError } from '../../../errors.ts';
 
-/** The holder touches the file this often; where its process cannot be asked, three times as long means that it died. */
+/** The holder touches the file this often; who has seen it untouched for three times as long takes it for dead. */
 const heartbeat = 10_000;
 const pollPause = 50;
 
@@ -17,7 +17,8 @@ export interface LockOptions {
 
 /**
  * Runs an action while nobody else holds the lock; waits for it. A holder that died, whenever and however, holds
- * nothing up: its process is asked for, or its silence counts.
+ * nothing up: its process is asked for, and where that tells nothing (it ran on another machine, or another process
+ * has its number by now) its silence counts, as long as we have listened to it by our own clock.
  * @throws EidosError `aborted` while waiting; `write_failed` where the folder cannot be written
  */
 export async function withIndexLock<T>(
@@ -26,10 +27,15 @@ export async function withIndexLock<T>(
   action: () => Promise<T>,
 ): Promise<T> {
   const mark = `${hostname()} ${process.pid} ${randomBytes(6).toString('hex')}`;
+  const listen = createListener(path);
   for (let waited = false; !(await acquire(path, mark)); ) {
     if (signal?.aborted) throw new EidosError('aborted', 'Waiting for another process was aborted.');
-    if (!waited) onWait?.();
-    waited = true;
+    const holder = await readFile(path, 'utf8').catch(() => '');
+    if (isDead(holder) || (await listen(holder)) > 3 * heartbeat) await removeLock(path, holder);
+    else {
+      if (!waited) onWait?.();
+      waited = true;
+    }
     await delay(pollPause);
   }
   const timer = setInterval(() => void touch(path), heartbeat);
@@ -59,13 +65,25 @@ async function acquire(path: string, mark: string): Promise<boolean> {
       });
     }
   }
-  await removeIfAbandoned(path);
   return false;
 }
 
-async function removeIfAbandoned(path: string): Promise<void> {
-  const mark = await readFile(path, 'utf8').catch(() => undefined);
-  if (mark === undefined || !(await isAbandoned(path, mark))) return;
+/** For how many milliseconds a holder has not touched the lock while we were listening. */
+function createListener(path: string): (holder: string) => Promise<number> {
+  let heard = '';
+  let since = performance.now();
+  return async (holder) => {
+    const touched = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
+    if (heard !== `${holder} ${touched}`) since = performance.now();
+    heard = `${holder} ${touched}`;
+    return performance.now() - since;
+  };
+}
+
+async function removeLock(path: string, mark: string): Promise<void> {
   // Renaming is what only one of several waiting processes can do; who moved a fresh lock away puts it back.
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   try {
@@ -77,11 +95,10 @@ async function removeIfAbandoned(path: string): Promise<void> {
   }
 }
 
-async function isAbandoned(path: string, mark: string): Promise<boolean> {
+/** Whether the holder was a process of this machine that is no more. */
+function isDead(mark: string): boolean {
   const [host, id] = mark.split(' ');
-  if (host === hostname() && id !== undefined) return !isAlive(Number(id));
-  const status = await stat(path).catch(() => undefined);
-  return status !== undefined && Date.now() - status.mtimeMs > 3 * heartbeat;
+  return host === hostname() && id !== undefined && !isAlive(Number(id));
 }
 
 function isAlive(id: number): boolean {

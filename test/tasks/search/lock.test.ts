@@ -1,0 +1,69 @@
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { withIndexLock } from '../../../src/tasks/search/store/lock.ts';
+import { temporaryFolder } from './pictures.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  path = join(folder, '.lock');
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(folder, { recursive: true });
+});
+
+/** Each look at the clock is five seconds after the one before. */
+function hastenClock(): void {
+  let now = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => (now += 5000));
+}
+
+test('one after the other, and nothing is left behind', async () => {
+  let inside = 0;
+  const outcomes = await Promise.all(
+    [1, 2, 3].map((number) =>
+      withIndexLock(path, {}, async () => {
+        inside += 1;
+        expect(inside).toBe(1);
+        expect(await readFile(path, 'utf8')).toContain(`${hostname()} ${process.pid} `);
+        inside -= 1;
+        return number;
+      }),
+    ),
+  );
+  expect(outcomes).toEqual([1, 2, 3]);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test.each([
+  // Beyond the largest number of a process on any system.
+  ['a process of this machine that is no more', `${hostname()} 2147483647 a`, false],
+  ['one of another machine that is silent', 'elsewhere 1 a', true],
+  ['a number that another process has by now', `${hostname()} ${process.ppid} a`, true],
+  ['one that died before it wrote its name', '', true],
+])('the lock of %s holds nothing up', async (_, mark, isHeard) => {
+  await writeFile(path, mark);
+  if (isHeard) hastenClock();
+  let waits = 0;
+  expect(await withIndexLock(path, { onWait: () => waits++ }, async () => 'done')).toBe('done');
+  expect(waits).toBe(Number(isHeard));
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('a holder that touches its lock is waited for, whatever its clock says', async () => {
+  await writeFile(path, 'elsewhere 1 a');
+  const stop = new AbortController();
+  let looks = 0;
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    utimes(path, looks, looks).catch(() => {});
+    if (++looks === 20) stop.abort();
+    return 5000 * looks;
+  });
+  const waiting = withIndexLock(path, { signal: stop.signal }, async () => 'done');
+  await expect(waiting).rejects.toMatchObject({ code: 'aborted' });
+  expect(await readFile(path, 'utf8')).toBe('elsewhere 1 a');
+});
