@@ -1,7 +1,7 @@
 /** `eidos serve`: how it begins, what it answers, how it ends. Needs the build. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -79,6 +79,20 @@ describe.skipIf(!isBuilt)('eidos serve', () => {
     expect((await ask('third')).status).toBe(401);
     const end = ended(server);
     server.kill('SIGINT');
+    expect(await end).toBe(0);
+  });
+
+  test('ends with 0 also while --watch takes in pictures for the first time', async () => {
+    const pictures = join(folder, 'pictures');
+    await mkdir(pictures);
+    const write = (number: number) =>
+      writeFile(join(pictures, `${number}.png`), plainPicture([number % 256, number >> 8, 0]));
+    await write(0);
+    expect(runEidos(folder, ['index', pictures, '--index', 'watched', '--model', model]).status).toBe(0);
+    for (let number = 1; number < 500; number++) await write(number);
+    const { server } = await serve('--index', 'watched', '--watch');
+    const end = ended(server);
+    server.kill('SIGTERM');
     expect(await end).toBe(0);
   });
 

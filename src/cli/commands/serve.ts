@@ -98,18 +98,32 @@ async function run(options: Options): Promise<void> {
       ...(rateLimit === undefined ? {} : { limits: { requestsPerMinute: rateLimit } }),
     });
     try {
+      const end = stopped();
       await announce(server.url, clip, index, options);
-      const watcher = options.watch
-        ? await index?.watch([], { onError: (error) => warn(options)(error.message) })
-        : undefined;
-      await stopped();
+      if (options.watch && index !== undefined) await watchUntil(end, index, options);
+      await end;
       warn(options)('Stopping: requests that have begun are answered.');
-      await watcher?.close();
     } finally {
       await server.close();
     }
   } finally {
     await clip.close();
+  }
+}
+
+/** Keeps the index current. The first sync may take hours, and is given up like any other when the end comes. */
+async function watchUntil(end: Promise<void>, index: SearchIndex, options: Options): Promise<void> {
+  const stop = new AbortController();
+  void end.then(() => stop.abort());
+  const onError = (error: EidosError): void => {
+    if (error.code !== 'aborted') warn(options)(error.message);
+  };
+  try {
+    const watcher = await index.watch([], { signal: stop.signal, onError });
+    await end;
+    await watcher.close();
+  } catch (error) {
+    if (!(error instanceof EidosError && error.code === 'aborted')) throw error;
   }
 }
 
