@@ -32,7 +32,7 @@ const config = await readTrainingConfig(source);
 if (!('steps' in config.until)) {
   throw new Error(`${source}: "until" must be by steps, as each step's learning rate is packed.`);
 }
-const { until, batch, loss, optimizer, regularisation, freeze, imageTower, seed } = config;
+const { until, optimizer, seed } = config;
 const count = Math.min(until.steps, values.batches === undefined ? until.steps : Number(values.batches));
 if (!(Number.isInteger(count) && count > 0))
   throw new Error(`--batches ${values.batches}: a whole number from 1`);
@@ -42,18 +42,9 @@ const opened = await data.openTrainingData(config, beginning.imageSizeOf(config,
 const model = await beginning.beginTraining(config, firstModel, undefined, (wanted) =>
   data.learnTokenizer(opened, wanted),
 );
-const constants = loss.classification === undefined ? {} : data.classTokens(opened, model.tokenizer);
-const options = {
-  batch,
-  targets: true,
-  features: opened.lessons?.width,
-  classes: opened.classes.length || undefined,
-  loss,
-  optimizer,
-  regularisation,
-  freeze,
-  imageTower,
-};
+const constants = data.stepConstants(config, opened, model.tokenizer);
+// A packed step is one program, so that the batch goes through it in one piece.
+const { chunk: _, ...options } = data.stepOptions(config, opened);
 const step = (await steps()).trainingStep(model.architecture, options);
 const program = (await lowering()).lower(step.results);
 const learner = await network.openNetwork(model.architecture, options, {

@@ -1,15 +1,15 @@
 /** A training from its configuration to the model's folder. */
 import { mkdir } from 'node:fs/promises';
-import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } from './config.ts';
-import type { TrainingData } from './data/training-data.ts';
+import { readTrainingConfig, type TrainingConfigInput } from './config.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
 import {
-  classTokens,
   learnTokenizer,
   type OpenedBatches,
   openTrainingBatches,
   openTrainingData,
+  stepConstants,
+  stepOptions,
 } from './run/data.ts';
 import { type EnergyUse, openEnergyMeter } from './run/energy.ts';
 import { openEvaluatedSets } from './run/evaluation.ts';
@@ -23,7 +23,6 @@ import { trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
 import { earlierPart } from './run/resumption.ts';
 import { clearUnfinished, writeWholeFile, writing } from './run/whole-file.ts';
-import type { OpenStepOptions } from './step/open-step.ts';
 
 export interface TrainOptions {
   /** Whether to go on from the newest checkpoint of the output folder; without one it begins. @default false */
@@ -87,7 +86,7 @@ export async function train(
       values: earlier?.checkpoint.state ?? model.firstValues,
       seed: full.seed,
       threads,
-      constants: full.loss.classification === undefined ? {} : classTokens(data, model.tokenizer),
+      constants: stepConstants(full, data, model.tokenizer),
     });
     requirePublishable(model, opened.network.stateNames);
     const configText = JSON.stringify(full, undefined, 2);
@@ -141,20 +140,4 @@ export async function train(
 
 function beginningOfAll(): TrainingProgress {
   return { step: 0, minutes: 0, kilowattHours: 0, window: { steps: 0, sums: {} } };
-}
-
-function stepOptions(config: TrainingConfig, { classes, lessons }: TrainingData): OpenStepOptions {
-  const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
-  return {
-    batch,
-    chunk,
-    targets: true,
-    classes: classes.length === 0 ? undefined : classes.length,
-    features: lessons?.width,
-    loss,
-    optimizer,
-    regularisation,
-    freeze,
-    imageTower,
-  };
 }

@@ -6,6 +6,8 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
 import { openBatches } from '../data/loader.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
+import { embedsClasses } from '../step/objective.ts';
+import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
 import type { TrainingEvent } from './events.ts';
 import type { BatchSource } from './loop.ts';
@@ -77,17 +79,38 @@ export async function openTrainingBatches(
   };
 }
 
-/** The words of every class through the tokenizer, [classes, length], for a loss that embeds them in each step. */
-export function classTokens({ classes }: TrainingData, tokenizer: Tokenizer): Tensors {
-  const { data, shape } = tokenizer.tokenize(classSentences({ classes }));
-  return { class_tokens: { type: 'int64', data, shape } };
+/** What a training's step is, given what its data turned out to be. */
+export function stepOptions(config: TrainingConfig, { classes, lessons }: TrainingData): OpenStepOptions {
+  const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
+  return {
+    batch,
+    chunk,
+    targets: true,
+    classes: classes.length === 0 ? undefined : classes.length,
+    features: lessons?.width,
+    loss,
+    optimizer,
+    regularisation,
+    freeze,
+    imageTower,
+  };
 }
 
-/** A sentence for each class. */
-export function classSentences({ classes }: Pick<TrainingData, 'classes'>): string[] {
+/** Inputs that are the same in every step: the words of all classes, where the loss embeds them. */
+export function stepConstants(
+  { loss }: Pick<TrainingConfig, 'loss'>,
+  data: Pick<TrainingData, 'classes'>,
+  tokenizer: Tokenizer,
+): Tensors {
+  return embedsClasses(loss) ? classTokens(data, tokenizer) : {};
+}
+
+/** A sentence for each class through the tokenizer, [classes, length]. */
+function classTokens({ classes }: Pick<TrainingData, 'classes'>, tokenizer: Tokenizer): Tensors {
   const [template] = promptTemplates.simple;
-  return classes.map(({ words, key }) => {
-    const name = words.en?.[0] ?? Object.values(words)[0]?.[0] ?? key;
-    return fillTemplate(template, name);
-  });
+  const sentences = classes.map(({ words, key }) =>
+    fillTemplate(template, words.en?.[0] ?? Object.values(words)[0]?.[0] ?? key),
+  );
+  const { data, shape } = tokenizer.tokenize(sentences);
+  return { class_tokens: { type: 'int64', data, shape } };
 }
