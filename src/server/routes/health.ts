@@ -52,7 +52,8 @@ export function addHealth(api: Api, { clip, index, metrics, isShuttingDown }: Se
   api.openapi(readyRoute, async (c) => {
     const [model, isIndexReady] = await Promise.all([
       isModelReady(),
-      index?.info().then(
+      // Any question will do, and this one is cheap: whoever watches a server asks often, and without a key.
+      index?.picture('none').then(
         () => true,
         () => false,
       ),
