@@ -93,10 +93,13 @@ export async function readTrainingConfig(
   { folder = process.cwd() }: { folder?: string } = {},
 ): Promise<TrainingConfig> {
   if (typeof source !== 'string') return completeConfig(source, 'The configuration', folder);
-  const text = await readFile(source, 'utf8').catch((cause: unknown) => {
+  const text = await readFile(source, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const { code } = cause;
     throw new EidosError(
       'not_found',
-      `The configuration ${source} cannot be read: ${(cause as Error).message}. "eidos train --init" writes one to begin with.`,
+      code === 'EISDIR'
+        ? `${source} is a folder, not a configuration: "eidos train --folder ${source} --out MODEL" learns from the pictures in it, and --resume goes on where it is the folder of a training.`
+        : `The configuration ${source} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : cause.message}. "eidos train --init" writes one to begin with.`,
       { cause },
     );
   });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -69,6 +69,14 @@ describe.skipIf(!existsSync(commandLine))('eidos index, search, keywords', () =>
     expect(nothing.stderr).toContain('Nothing here fits');
   });
 
+  test('an index says of folders without pictures that they hold none, not that nothing has changed', async () => {
+    await mkdir(join(folder, 'no-pictures'));
+    const { status, stdout } = eidos('index', 'no-pictures', '--index', 'none.index', '--model', model);
+    expect(status).toBe(0);
+    expect(stdout).toContain('0 pictures');
+    expect(stdout).toContain('its folders hold none');
+  });
+
   test('what cannot be meant is refused', () => {
     for (const [args, message] of [
       [['search'], /give words/],
@@ -82,6 +90,7 @@ describe.skipIf(!existsSync(commandLine))('eidos index, search, keywords', () =>
       [['index', '--index', 'pictures', 'pictures'], /no folder of an index/],
       [['keywords'], /images/],
       [['keywords', 'pictures/a.png', '--vocabulary', 'none.txt', '--model', model], /none\.txt/],
+      [['keywords', 'pictures/a.png', '--vocabulary', 'pictures/a.png', '--model', model], /UTF-8/],
     ] as const) {
       const { status, stderr } = eidos(...args);
       expect(stderr, args.join(' ')).toMatch(message);

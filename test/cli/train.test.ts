@@ -184,6 +184,8 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
       ['none.json', 'none.json'],
       ['did you mean "learningRate"?', faulty],
       ['--minutes', '--folder', 'photos', '--out', 'x', '--minutes', 'soon'],
+      ['exclude each other', '--folder', 'photos', '--out', 'x', '--steps', '3', '--minutes', '1'],
+      ['--folder photos', 'photos'],
       ['--resum', '--resum'],
       ['nowhere', '--folder', 'nowhere', '--out', 'x', '--quiet'],
     ] as [string, ...string[]][]) {

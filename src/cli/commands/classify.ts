@@ -1,5 +1,4 @@
 /** `eidos classify`: names pictures by the labels that fit best. */
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
@@ -16,6 +15,7 @@ import {
   wholeNumber,
 } from '../model-options.ts';
 import { addTemplateOptions, type TemplateOptions, templatesOf } from '../template-options.ts';
+import { readWordList } from '../word-lists.ts';
 
 interface Options extends ModelOptions, TemplateOptions {
   labels?: string;
@@ -85,7 +85,7 @@ async function readLabels({ labels, label = [], labelsFile }: Options): Promise<
   const given = [
     ...(labels === undefined ? [] : labels.split(',')),
     ...label,
-    ...(labelsFile === undefined ? [] : await readLines(labelsFile)),
+    ...(labelsFile === undefined ? [] : await readWordList('--labels-file', labelsFile)),
   ]
     .map((text) => text.trim())
     .filter((text) => text !== '');
@@ -96,14 +96,4 @@ async function readLabels({ labels, label = [], labelsFile }: Options): Promise<
     );
   }
   return given;
-}
-
-async function readLines(file: string): Promise<string[]> {
-  try {
-    return (await readFile(file, 'utf8')).split(/\r?\n/);
-  } catch (cause) {
-    throw new EidosError('not_found', `--labels-file ${file} cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
 }

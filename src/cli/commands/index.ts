@@ -97,7 +97,7 @@ async function run(folders: string[], options: Options): Promise<void> {
 async function forget(index: SearchIndex, folders: string[], options: Options): Promise<void> {
   const left = await index.forget(folders);
   if (options.json) process.stdout.write(`${JSON.stringify({ index: index.path, forgotten: left })}\n`);
-  else process.stdout.write(`${left} pictures left the index\n`);
+  else process.stdout.write(`${counted(left)} left the index\n`);
 }
 
 async function watch(
@@ -131,13 +131,18 @@ function print(index: SearchIndex, report: SyncReport, { json }: Options): void 
   const changes = (['added', 'changed', 'moved', 'removed'] as const)
     .filter((name) => rest[name] > 0)
     .map((name) => `${rest[name]} ${name}`);
-  const what = changes.length > 0 ? changes.join(', ') : 'nothing has changed';
+  const unchanged = rest.pictures === 0 ? 'its folders hold none' : 'nothing has changed';
+  const what = changes.length > 0 ? changes.join(', ') : unchanged;
   process.stdout.write(
-    `${rest.pictures} pictures in ${index.path}: ${what} (${rest.seconds.toFixed(1)} s)\n`,
+    `${counted(rest.pictures)} in ${index.path}: ${what} (${rest.seconds.toFixed(1)} s)\n`,
   );
   for (const { image, error } of unreadable) {
     process.stderr.write(failureLine(image, new EidosError(error.code, error.message)));
   }
+}
+
+function counted(pictures: number): string {
+  return pictures === 1 ? '1 picture' : `${pictures} pictures`;
 }
 
 async function progressDisplay(): Promise<{ update: (progress: SyncProgress) => void; stop: () => void }> {

@@ -1,12 +1,12 @@
 /** `eidos keywords`: the words of a vocabulary that fit a picture. */
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { EidosError } from '../../errors.ts';
+import type { EidosError } from '../../errors.ts';
 import type { KeywordOptions } from '../../tasks/search/types.ts';
 import { barRows } from '../bars.ts';
 import { describeError, failureLine, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
 import { addModelOptions, type ModelOptions, openModel, wholeNumber } from '../model-options.ts';
+import { readWordList } from '../word-lists.ts';
 
 interface Options extends ModelOptions {
   vocabulary?: string;
@@ -47,7 +47,9 @@ async function run(patterns: string[], options: Options): Promise<void> {
   const settings: KeywordOptions = {
     language: options.language,
     topK: options.topK ?? 10,
-    ...(options.vocabulary === undefined ? {} : { vocabulary: await readWords(options.vocabulary) }),
+    ...(options.vocabulary === undefined
+      ? {}
+      : { vocabulary: await readWordList('--vocabulary', options.vocabulary) }),
   };
   const [{ findKeywords }, { paths, missing }, clip] = await Promise.all([
     import('../../tasks/search/keywords.ts'),
@@ -81,15 +83,5 @@ async function run(patterns: string[], options: Options): Promise<void> {
     }
   } finally {
     await clip.close();
-  }
-}
-
-async function readWords(file: string): Promise<string[]> {
-  try {
-    return (await readFile(file, 'utf8')).split(/\r?\n/).filter((word) => word.trim() !== '');
-  } catch (cause) {
-    throw new EidosError('not_found', `--vocabulary ${file} cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
   }
 }

@@ -194,7 +194,7 @@ function print({ hits, total, nothingFits, cutOff }: SearchAnswer, options: Opti
     const share = `${(100 * cutOff).toFixed(1)} %`;
     if (nothingFits)
       tell(`Nothing here fits: no picture reaches ${share}. --all shows the nearest ones anyway.`);
-    else if (total > 0) tell(`There are only ${total} hits.`);
+    else if (total > 0) tell(total === 1 ? 'There is only one hit.' : `There are only ${total} hits.`);
     else
       tell(`Nothing that passes the filters fits (from ${share} on). --all shows the nearest ones anyway.`);
   }

@@ -120,6 +120,9 @@ function configOf(path: string | undefined, options: Options): string | FolderOp
       'Nothing to train: name a configuration, or give --folder with pictures and --out for the model.',
     );
   }
+  if (steps !== undefined && minutes !== undefined) {
+    throw new EidosError('invalid_option', '--steps and --minutes exclude each other: give one of them.');
+  }
   // A configuration's paths begin at its own folder.
   const place = (name: string): string =>
     init === undefined ? name : relative(dirname(resolve(init)), resolve(name));

@@ -97,7 +97,7 @@ describe('an index file', () => {
       'it is no UTF-8',
       'it is no UTF-8',
       expect.stringContaining('cut off'),
-      expect.stringContaining('neither a caption nor a class'),
+      expect.stringContaining('neither a class nor a caption in en'),
     ]);
     expect(broken[0]?.name).toContain('index.jsonl, line 2');
   });
