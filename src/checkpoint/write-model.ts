@@ -83,6 +83,6 @@ function isExpressible(architecture: ClipArchitecture): boolean {
 
 async function writeJson(path: string, value: unknown): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, `${JSON.stringify(value, undefined, 2)}\n`);
+  await writeFile(temporary, `${JSON.stringify(value, undefined, 2)}\n`, { flush: true });
   await rename(temporary, path);
 }
