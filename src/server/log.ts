@@ -13,7 +13,6 @@ export interface RequestLine {
   status: number;
   milliseconds: number;
   address: string;
-  code?: string;
   query?: string;
 }
 

@@ -345,7 +345,7 @@ export const indexAnswer = z
     unreadable: z.array(unreadableFile).meta({ description: 'The first 1000 of them.' }),
     unreadableCount: count,
     model: z.object({ name: z.string(), fingerprint: z.string(), embeddingSize: count }),
-    version: count.meta({ description: 'Rises with every change.' }),
+    version: count.meta({ description: 'Rises with every change, and begins anew with another model.' }),
     bytes: count.optional(),
     changedAt: z.string().optional(),
     syncing: z.boolean(),

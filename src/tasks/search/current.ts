@@ -32,7 +32,8 @@ export interface Current {
   renewed(): Promise<Answering>;
   version(): Promise<number>;
   unreadable(): Promise<UnreadableFile[]>;
-  matchWords(text: string, limit: number): Promise<{ id: string }[]>;
+  /** Ids, the best first. */
+  matchWords(text: string, limit: number): Promise<string[]>;
   /** Scores of the nearest pictures by the store's own index, [count]; NaN, which is no hit, for all others. */
   nearestScores(vector: Float32Array, limit: number): Promise<Float32Array>;
   close(): Promise<void>;

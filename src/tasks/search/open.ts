@@ -70,7 +70,7 @@ export async function openIndex(path: string, options: OpenIndexOptions = {}): P
         : (await scorer.score({ data: vector, shape: [1, vector.length] })).data;
     const wordRows =
       settings.hybrid && words !== ''
-        ? (await current.matchWords(words, mostWordMatches)).flatMap(({ id }) => rowOf(id) ?? [])
+        ? (await current.matchWords(words, mostWordMatches)).flatMap((id) => rowOf(id) ?? [])
         : undefined;
     for (const row of wordRows ?? []) {
       // Beyond exact search only the nearest have a score, and what the words found may be others.

@@ -92,7 +92,7 @@ export interface IndexInfo {
     fingerprint: string;
     embeddingSize: number;
   };
-  /** Of the store; rises with every change. */
+  /** Of the table of pictures; rises with every change of them, and begins anew with another model. */
   version: number;
   /** On disk, copies for speed included; undefined where the store does not lie in a folder. */
   bytes?: number;

@@ -9,7 +9,6 @@ export interface PictureStore {
   readonly embeddingSize: number;
   /** Rises with every change. */
   version(): Promise<number>;
-  count(): Promise<number>;
   rows(): Promise<PictureRow[]>;
   /** All rows with their embeddings, piece by piece. */
   everything(): AsyncIterable<{ rows: PictureRow[]; embeddings: Embeddings }>;
@@ -21,8 +20,8 @@ export interface PictureStore {
   remove(ids: readonly string[]): Promise<void>;
   /** Joins small pieces, clears away what nobody reads any more, and brings the indices up to date. */
   tidy(options: { vectorIndex: boolean }): Promise<void>;
-  /** Ids of pictures whose names or captions have words of the text, the best first, with their scores. */
-  matchWords(text: string, limit: number): Promise<{ id: string; score: number }[]>;
+  /** Ids of pictures whose names or captions have words of the text, the best first. */
+  matchWords(text: string, limit: number): Promise<string[]>;
   /** The nearest pictures by LanceDB's index over vectors: approximate, for more of them than fit into memory. */
   nearest(vector: Float32Array, limit: number): Promise<{ id: string; similarity: number }[]>;
 }
@@ -66,7 +65,6 @@ export function createPictureStore(
   return {
     embeddingSize,
     version: () => read(() => table.version()),
-    count: () => read(() => table.countRows()),
     rows: () =>
       read(async () =>
         rowsOf<PictureRow>(
@@ -137,10 +135,7 @@ export function createPictureStore(
           .select(['id', '_score'])
           .limit(limit)
           .toArrow();
-        return rowsOf<{ id: string; _score: number }>(found, ['id', '_score']).map(({ id, _score }) => ({
-          id,
-          score: _score,
-        }));
+        return rowsOf<{ id: string }>(found, ['id']).map(({ id }) => id);
       }),
 
     nearest: (vector, limit) =>
