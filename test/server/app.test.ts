@@ -208,6 +208,7 @@ describe('refusals', () => {
     const answer = await ask('/v1/models', { headers }, allowed);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('access-control-allow-origin')).toBe('https://evil.example');
+    expect(answer.headers.get('access-control-expose-headers')).toBe('retry-after');
     const before = await ask('/v1/embeddings', { method: 'OPTIONS', headers }, allowed);
     expect(before.status).toBe(204);
     expect(before.headers.get('access-control-allow-methods')).toContain('POST');

@@ -21,6 +21,7 @@ export function originGuard(allowedOrigins: readonly string[]): MiddlewareHandle
     }
     if (!allowed.has(origin)) throw refusal(origin);
     c.header('access-control-allow-origin', origin);
+    c.header('access-control-expose-headers', 'retry-after');
     c.header('vary', 'origin', { append: true });
     if (c.req.method !== 'OPTIONS') return next();
     c.header('access-control-allow-methods', methods);

@@ -136,7 +136,7 @@ export function addPictures(api: Api, { index, limits }: ServerParts): void {
     const bytes = await open.readPicture(id);
     // A file that has become something else than a picture since it was indexed is not handed out.
     const { format } = readHeader(bytes, 'The file');
-    return c.body(new Uint8Array(bytes), 200, {
+    return c.body(bytes as Uint8Array<ArrayBuffer>, 200, {
       'content-type': typeOf[format],
       'content-disposition': dispositionOf(known.image, format),
       'content-security-policy': nothingRuns,
