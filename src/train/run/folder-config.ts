@@ -10,6 +10,7 @@ export interface FolderTraining {
   model?: string;
   /** @default 300 */
   steps?: number;
+  /** In place of steps. */
   minutes?: number;
 }
 
@@ -21,12 +22,14 @@ export function folderConfig({
   steps = 300,
   minutes,
 }: FolderTraining): TrainingConfigInput {
+  // A short training, too, has to come to its full rate.
+  const warmupSteps = minutes === undefined ? Math.min(20, Math.ceil(steps / 10)) : 20;
   return {
     output,
     initialise: { from: model },
     data: { sources: [{ path: folder }], augmentation: { area: [0.6, 1] } },
     batch: 32,
     until: minutes === undefined ? { steps } : { minutes },
-    optimizer: { learningRate: 1e-4, schedule: { kind: 'cosine', warmupSteps: 20 }, maxGradientNorm: 1 },
+    optimizer: { learningRate: 1e-4, schedule: { kind: 'cosine', warmupSteps }, maxGradientNorm: 1 },
   };
 }

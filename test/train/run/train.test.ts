@@ -6,6 +6,7 @@ import { loadClip } from '../../../src/clip/load.ts';
 import { createZeroShotClassifier } from '../../../src/tasks/classify/classify.ts';
 import {
   type EvaluationLine,
+  folderConfig,
   readMetricsLog,
   readTrainingConfig,
   type StepLine,
@@ -408,6 +409,14 @@ describe('a configuration', () => {
       code: 'invalid_option',
       message: expect.stringContaining(message),
     });
+  });
+
+  test('of a folder warms up within its steps, however few', async () => {
+    for (const steps of [1, 10, 300]) {
+      const wanted = folderConfig({ folder: pictures, output: 'x', steps });
+      const { optimizer } = await readTrainingConfig(wanted);
+      expect(optimizer.schedule.warmupSteps).toBeLessThanOrEqual(Math.max(1, steps / 10));
+    }
   });
 
   test('that is no JSON, or not there, is refused by its path', async () => {
