@@ -50,8 +50,6 @@ export interface BatchLoader {
    * @throws EidosError `invalid_image` where too many pictures have turned out broken; `closed`
    */
   next(): Promise<Batch>;
-  /** Seconds that callers of next() have waited so far. */
-  readonly waited: number;
   /** Samples that could not be trained on, so far. */
   readonly broken: { count: number; examples: string[] };
   /** The names of a batch's pictures; those that turned out broken are replaced once that is known. */
@@ -171,7 +169,6 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
   const ahead = (readers?.count ?? 1) + 1;
   const queue: Promise<Batch>[] = [];
   let upcoming = firstStep;
-  let waited = 0;
   let closed = false;
   const fill = (): void => {
     while (queue.length < ahead) {
@@ -188,15 +185,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       if (closed) throw new EidosError('closed', 'The batches have been closed.');
       const first = queue.shift()!;
       fill();
-      const start = performance.now();
-      try {
-        return await first;
-      } finally {
-        waited += (performance.now() - start) / 1000;
-      }
-    },
-    get waited() {
-      return waited;
+      return await first;
     },
     get broken() {
       const examples = broken.slice(0, mostExamples).map(({ name, reason }) => `${name}: ${reason}`);
