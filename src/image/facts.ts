@@ -1,9 +1,8 @@
 /** What a picture's file tells about it without being decoded: sides, and what the camera noted. */
 import { decodingError, defaultMaxPixels, openDecoder } from './decode.ts';
-import { type PictureFormat, readHeader } from './header.ts';
+import { readHeader } from './header.ts';
 
 export interface PictureFacts {
-  format: PictureFormat;
   /** Pixels, after turning by the camera's note. */
   width: number;
   height: number;
@@ -16,11 +15,10 @@ export interface PictureFacts {
  * @throws EidosError `invalid_image`
  */
 export async function readFacts(bytes: Uint8Array, label: string): Promise<PictureFacts> {
-  const header = readHeader(bytes, label);
-  const decoder = await openDecoder(bytes, header, {}, label);
+  const decoder = await openDecoder(bytes, readHeader(bytes, label), {}, label);
   try {
     const { autoOrient, exif } = await decoder.metadata();
-    return { format: header.format, width: autoOrient.width, height: autoOrient.height, exif };
+    return { width: autoOrient.width, height: autoOrient.height, exif };
   } catch (cause) {
     throw decodingError(cause, label, defaultMaxPixels);
   }
