@@ -33,8 +33,8 @@ function printError(error: { code: string; message: string }): void {
 /** An error as the JSON of every command has it. */
 export function describeError(error: unknown): { code: string; message: string } {
   if (error instanceof EidosError) return { code: error.code, message: error.message };
-  return {
-    code: 'internal',
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-  };
+  if (!(error instanceof Error)) return { code: 'internal', message: String(error) };
+  // What the system refuses, "EACCES: permission denied, scandir '/x'", is no fault of the program: it needs no stack.
+  const isRefusal = 'syscall' in error;
+  return { code: 'internal', message: isRefusal ? error.message : (error.stack ?? error.message) };
 }

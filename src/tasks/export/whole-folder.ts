@@ -5,7 +5,7 @@ import { EidosError } from '../../errors.ts';
 
 /**
  * Lets `fill` write into a new folder beside the wanted one, which then takes its name.
- * @throws EidosError `invalid_option` where the folder holds something and `force` is not set.
+ * @throws EidosError `invalid_option` where the folder holds something and `force` is not set; `write_failed`
  */
 export async function writeWholeFolder<T>(
   folder: string,
@@ -20,10 +20,10 @@ export async function writeWholeFolder<T>(
       `${folder} is not empty (${before.slice(0, 3).join(', ')}${before.length > 3 ? ', …' : ''}): name another folder, or replace it with --force`,
     );
   }
-  await mkdir(dirname(target), { recursive: true });
   const temporary = `${target}.${process.pid}.tmp`;
   const replaced = `${target}.${process.pid}.old`;
   try {
+    await mkdir(dirname(target), { recursive: true });
     await mkdir(temporary);
     const result = await fill(temporary);
     const hadFolder = await rename(target, replaced).then(
@@ -35,7 +35,12 @@ export async function writeWholeFolder<T>(
     return result;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw error;
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new EidosError(
+      'write_failed',
+      `${folder} cannot be written, and is as it was: ${error.message}. Make room, or name another folder.`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /** The files and folders that a source's path means: as it stands, by a range of numbers, or by a glob. */
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { EidosError } from '../../errors.ts';
 
 /** Ranges of more numbers are a slip of the hand. */
@@ -7,12 +7,14 @@ const mostNumbers = 100_000;
 
 /**
  * Expands `{000..015}` to all its numbers (each must be there) and globs to what they match.
- * @throws EidosError `not_found` for what is not there, `invalid_option` for impossible ranges
+ * @throws EidosError `not_found` for what is not there and folders that may not be read, `invalid_option` for impossible ranges
  */
 export async function expandSourcePaths(paths: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const path of paths.flatMap(expandRanges)) {
-    if ((await stat(path).catch(() => undefined)) !== undefined) {
+    const status = await stat(path).catch(() => undefined);
+    if (status !== undefined) {
+      if (status.isDirectory()) await checkReadable(path);
       found.push(path);
       continue;
     }
@@ -27,6 +29,16 @@ export async function expandSourcePaths(paths: readonly string[]): Promise<strin
     found.push(...matches.sort());
   }
   return found;
+}
+
+async function checkReadable(folder: string): Promise<void> {
+  await access(folder, constants.R_OK | constants.X_OK).catch((cause: Error) => {
+    throw new EidosError(
+      'not_found',
+      `The source ${folder} cannot be read: ${cause.message}. Change its permissions, or name another folder.`,
+      { cause },
+    );
+  });
 }
 
 /** `a-{08..11}` is a-08, a-09, a-10, a-11; as many digits as the first number has. */

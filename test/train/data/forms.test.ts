@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -201,6 +201,16 @@ describe('tar shards without an index', () => {
       message: expect.stringContaining('part-1.tar'),
     });
     await expect(open('shards', { split: 'train' })).rejects.toMatchObject({ code: 'invalid_option' });
+  });
+
+  test.skipIf(process.getuid?.() === 0)('that may not be read are named', async () => {
+    await write({ 'locked/part-0.tar': await tar({}) });
+    await chmod(join(folder.path, 'locked'), 0);
+    await expect(open('locked')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/locked cannot be read: EACCES.* Change its permissions/),
+    });
+    await chmod(join(folder.path, 'locked'), 0o755);
   });
 
   test('take ranges with as many digits as the first number', () => {
