@@ -130,7 +130,7 @@ export interface SyncReport {
   moved: number;
   removed: number;
   unchanged: number;
-  /** All that cannot be read at present, those of former runs too. */
+  /** All that cannot be read at present, those of former runs too, and folders that may not be looked into. */
   unreadable: UnreadableFile[];
   /** In the index now. */
   pictures: number;

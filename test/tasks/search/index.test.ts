@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -120,6 +120,19 @@ describe('sync', () => {
     expect(await index.info()).toMatchObject({ pictures: 1, unreadable: 1, folders: [root] });
     await index.close();
   });
+
+  test.skipIf(process.getuid?.() === 0)(
+    'names a folder that may not be looked into, and keeps it',
+    async () => {
+      const { root, index } = await indexed('closed', { 'a.png': 1, 'inner/b.png': 2 });
+      await chmod(join(root, 'inner'), 0);
+      const report = await index.sync();
+      await chmod(join(root, 'inner'), 0o755);
+      expect(report).toMatchObject({ removed: 0, pictures: 2, unreadable: [{ image: join(root, 'inner') }] });
+      expect((await index.sync()).unreadable).toEqual([]);
+      await index.close();
+    },
+  );
 
   test('of a folder that is gone removes nothing; forgetting it does', async () => {
     const { root, path, index } = await indexed('gone', { 'a.png': 1 });

@@ -10,7 +10,7 @@ import type { IndexedFolder } from '../store/about.ts';
 import type { PictureStore } from '../store/pictures.ts';
 import type { PictureRow, UnreadableRow } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
-import type { SyncOptions, SyncReport } from '../types.ts';
+import type { SyncOptions, SyncReport, UnreadableFile } from '../types.ts';
 import { type Plan, planSync } from './plan.ts';
 import { mapAhead, type ReadFile, readPictureFile } from './read.ts';
 import { type FoundFile, scanFolders } from './scan.ts';
@@ -77,10 +77,13 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
     moved: work.moved.size,
     removed,
     unchanged: plan.unchanged + work.touched,
-    unreadable: broken.rows.map(({ path, code, message }) => ({
-      image: path,
-      error: { code: code as ErrorCode, message },
-    })),
+    unreadable: [
+      ...broken.rows.map(({ path, code, message }) => ({
+        image: path,
+        error: { code: code as ErrorCode, message },
+      })),
+      ...lockedPlaces(locked, broken.rows),
+    ],
     pictures: count,
     seconds,
     secondsOutsideNetwork: Math.max(0, seconds - work.networkSeconds()),
@@ -281,6 +284,20 @@ async function removeGone(
   for (let start = 0; start < ids.length; start += 1000)
     await pictures.remove(ids.slice(start, start + 1000));
   return ids.length;
+}
+
+/** Folders and files that could not be looked at; told at each sync, and kept nowhere, as nothing is known of them. */
+function lockedPlaces(locked: readonly string[], broken: readonly UnreadableRow[]): UnreadableFile[] {
+  const told = new Set(broken.map(({ path }) => path));
+  return locked
+    .filter((path) => !told.has(path))
+    .map((path) => ({
+      image: path,
+      error: {
+        code: 'not_found',
+        message: `${path} could not be looked at: permission is missing, or the disk failed. What the index has of it stays.`,
+      },
+    }));
 }
 
 async function noteUnreadable(
