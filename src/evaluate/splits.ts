@@ -41,6 +41,11 @@ export function isInSplit(part: string | undefined, wanted: string): boolean {
   return wanted === allSplits || part === wanted;
 }
 
+/** Whether a shard is named after a part: `test.tar`, `test-000.tar`, but not `testing.tar`. */
+export function isShardOf(file: string, part: string | undefined): boolean {
+  return part !== undefined && file.startsWith(part) && !/^[a-z]/i.test(file.slice(part.length));
+}
+
 /** Decides and counts what is left out. */
 export interface Exclusions {
   /** Whether the picture stands in the list of its part. */

@@ -141,6 +141,27 @@ describe('an index file', () => {
     await expect(all(train)).rejects.toEqual(refused('invalid_option', 'broken\\.tar'));
   });
 
+  test('keeps pictures of two parts apart that have one name', async () => {
+    await writeFiles(folder, {
+      'index.jsonl': jsonLines([
+        { file: 'a.png', split: 'train', label: 'red' },
+        { file: 'a.png', split: 'test', label: 'green' },
+      ]),
+      'test.tar': await tar({ 'a.png': green }),
+      'train.tar': await tar({ 'a.png': red }),
+    });
+    const isOf = async (split: string, at: number, label: number, bytes: Buffer): Promise<void> => {
+      const sample = (await all(await openDataset(folder, { split })))[at]!;
+      expect(sample.label).toBe(label);
+      expect(Buffer.from(await (sample.image as File).arrayBuffer()).equals(bytes)).toBe(true);
+    };
+    await isOf('train', 0, 0, red);
+    await isOf('test', 0, 1, green);
+    // All of them come in the order of the shards.
+    await isOf('all', 0, 1, green);
+    await isOf('all', 1, 0, red);
+  });
+
   test('chooses by fields, and leaves out what a list excludes from its part only', async () => {
     await writeFiles(folder, {
       'index.jsonl': jsonLines(rows),

@@ -11,8 +11,8 @@ import { z } from 'zod';
 import { EidosError } from '../../errors.ts';
 import { readArchive } from '../../image/archive.ts';
 import { type DatasetClass, type Language, languages, type Sample } from '../dataset.ts';
-import { allSplits, chooseSplit, isInSplit, readExclusions } from '../splits.ts';
-import { contradicts, type DatasetFormReader, isBelow, wordsOf } from './form.ts';
+import { allSplits, chooseSplit, isInSplit, isShardOf, readExclusions } from '../splits.ts';
+import { contradicts, type DatasetFormReader, isBelow, pictureKey, wordsOf } from './form.ts';
 
 const indexName = 'index.jsonl';
 
@@ -85,20 +85,24 @@ async function* readPictures(
   split: string,
   rows: readonly Row[],
 ): AsyncGenerator<{ row: Row; image: Sample['image'] }> {
-  const missing = new Map(rows.map((row) => [row.file, row]));
+  const missing = new Map<string, Row[]>();
+  for (const row of rows) missing.set(row.file, [...(missing.get(row.file) ?? []), row]);
   for (const shard of await shardsOf(folder, split)) {
     if (missing.size === 0) return;
     for await (const { name, bytes } of readArchive(join(folder, shard), {
       wants: (name) => missing.has(name),
     })) {
-      const row = missing.get(name)!;
-      missing.delete(name);
+      const named = missing.get(name)!;
+      const row = named.find(({ split: part }) => isShardOf(shard, part)) ?? named[0]!;
+      const others = named.filter((other) => other !== row);
+      if (others.length > 0) missing.set(name, others);
+      else missing.delete(name);
       // A file has a name, by which errors call the picture; bytes have none.
       yield { row, image: new File([bytes as Uint8Array<ArrayBuffer>], `${name} in ${join(folder, shard)}`) };
       if (missing.size === 0) break;
     }
   }
-  for (const row of missing.values()) {
+  for (const row of [...missing.values()].flat()) {
     const path = join(folder, row.file);
     const image = (await exists(path))
       ? path
@@ -111,8 +115,10 @@ async function* readPictures(
 async function shardsOf(folder: string, split: string): Promise<string[]> {
   const shards = (await readdir(folder)).filter((file) => file.endsWith('.tar')).sort();
   if (split === allSplits) return shards;
-  const isNamed = (file: string) => file.startsWith(split) && !/^[a-z]/i.test(file.slice(split.length));
-  return [...shards.filter(isNamed), ...shards.filter((file) => !isNamed(file))];
+  return [
+    ...shards.filter((file) => isShardOf(file, split)),
+    ...shards.filter((file) => !isShardOf(file, split)),
+  ];
 }
 
 function keyOf(row: Row): string | undefined {
@@ -140,8 +146,9 @@ async function readRows(folder: string): Promise<Row[]> {
     line++;
     if (content.trim() === '') continue;
     const row = parseRow(content, `${path}, line ${line}`);
-    const before = rows.get(row.file);
-    rows.set(row.file, before === undefined ? row : merge(before, row, `${path}, line ${line}`));
+    const key = pictureKey(row);
+    const before = rows.get(key);
+    rows.set(key, before === undefined ? row : merge(before, row, `${path}, line ${line}`));
   }
   if (rows.size === 0)
     throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
@@ -163,7 +170,7 @@ function parseRow(content: string, place: string): Row {
 
 /** Some indices have a line a caption. */
 function merge(before: Row, row: Row, place: string): Row {
-  if (before.split !== row.split || keyOf(before) !== keyOf(row)) throw contradicts(place, row.file);
+  if (keyOf(before) !== keyOf(row)) throw contradicts(place, row.file);
   const both = (language: Language) => [...(before[language] ?? []), ...(row[language] ?? [])];
   return { ...before, en: both('en'), de: both('de') };
 }

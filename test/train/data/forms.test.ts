@@ -80,6 +80,20 @@ describe('an index file', () => {
     expect(words(await open('index', {}, ['fr']))[0]).toEqual([{ fr: ['Un.'] }, []]);
   });
 
+  test('keeps pictures of two parts apart that have one name', async () => {
+    await write({
+      'twice/test.tar': await tar({ 'a.png': blue }),
+      'twice/train.tar': await tar({ 'first.png': blue, 'a.png': red }),
+      'twice/index.jsonl': jsonLines([
+        { file: 'a.png', split: 'test', label: 'blue' },
+        { file: 'a.png', split: 'train', label: 'red' },
+      ]),
+    });
+    const { pictures } = await open('twice');
+    expect(pictures.map(({ row }) => row)).toEqual([1]);
+    expect(pictures[0]?.place).toMatchObject({ kind: 'part', path: expect.stringMatching(/train\.tar$/) });
+  });
+
   test('counts lines in broken encodings and shards that are cut off', async () => {
     const shard = await tar({ 'a.png': red, 'b.png': blue });
     await write({
@@ -107,12 +121,12 @@ describe('an index file', () => {
     ['a path outside', '{"file": "../a.png"}\n', /line 1: "file" must lie below/],
     ['a field of another type', '\n{"file": 3}\n', /line 2: "file"/],
     [
-      'a picture in two parts',
+      'a picture of two classes',
       jsonLines([
-        { file: 'a.png', split: 'train', en: 'One.' },
-        { file: 'a.png', split: 'test', en: 'Two.' },
+        { file: 'a.png', split: 'train', label: 'one' },
+        { file: 'a.png', split: 'train', label: 'two' },
       ]),
-      /line 2 gives a\.png another part or label/,
+      /line 2 gives a\.png another label/,
     ],
     ['nothing', '\n', /is empty/],
   ])('with %s is refused by its line', async (_, content, message) => {

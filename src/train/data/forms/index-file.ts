@@ -3,11 +3,11 @@
  * Fields: `file`, `split`, `label` (or `wnid` with `name`), and captions by language, a sentence or several.
  */
 import { access, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { EidosError } from '../../../errors.ts';
-import { contradicts, isBelow } from '../../../evaluate/forms/form.ts';
-import { isInSplit, readExclusions } from '../../../evaluate/splits.ts';
+import { contradicts, isBelow, pictureKey } from '../../../evaluate/forms/form.ts';
+import { isInSplit, isShardOf, readExclusions } from '../../../evaluate/splits.ts';
 import type { Words } from '../captions.ts';
 import { chooseTrainingSplit } from '../splits.ts';
 import { readTarIndex, type TarMember } from '../tar-index.ts';
@@ -45,8 +45,9 @@ export const indexFile: FormReader = {
       );
       const shards = await openShards(folder, found.broken);
       for (const { row, captions, at } of chosen) {
-        const member = shards.get(row.file);
-        const place = member === undefined ? { kind: 'file' as const, path: join(folder, row.file) } : member;
+        const members = shards.get(row.file) ?? [];
+        const own = members.find(({ path }) => isShardOf(basename(path), row.split)) ?? members[0];
+        const place = own ?? { kind: 'file' as const, path: join(folder, row.file) };
         const label = labelOf(row);
         found.pictures.push({
           name: `${row.file} in ${folder}`,
@@ -63,14 +64,16 @@ export const indexFile: FormReader = {
   },
 };
 
-/** Where each file of the folder's shards lies. */
+/** Where the files of the folder's shards lie, by name; shards of different parts may have files of the same name. */
 async function openShards(folder: string, broken: BrokenSample[]) {
-  const places = new Map<string, { kind: 'part'; path: string } & Omit<TarMember, 'name'>>();
+  const places = new Map<string, ({ kind: 'part'; path: string } & Omit<TarMember, 'name'>)[]>();
   for (const shard of (await readdir(folder)).filter((file) => file.endsWith('.tar')).sort()) {
     const path = join(folder, shard);
     const { members, cutOffAt } = await readTarIndex(path);
     if (cutOffAt !== undefined) broken.push({ name: path, reason: `it is cut off at byte ${cutOffAt}` });
-    for (const { name, offset, length } of members) places.set(name, { kind: 'part', path, offset, length });
+    for (const { name, offset, length } of members) {
+      places.set(name, [...(places.get(name) ?? []), { kind: 'part', path, offset, length }]);
+    }
   }
   return places;
 }
@@ -96,14 +99,13 @@ async function readRows(path: string, languages: readonly string[]) {
     if (text === undefined || text.trim() === '') continue;
     const row = parseRow(text, place);
     const captions = captionsIn(row, languages);
-    const before = rows.get(row.file);
+    const key = pictureKey(row);
+    const before = rows.get(key);
     // Some indices have a line a caption.
     if (before !== undefined) {
-      if (before.row.split !== row.split || labelOf(before.row) !== labelOf(row)) {
-        throw contradicts(place, row.file);
-      }
+      if (labelOf(before.row) !== labelOf(row)) throw contradicts(place, row.file);
       before.captions = joinWords(before.captions, captions);
-    } else rows.set(row.file, { row, captions, at: rows.size + broken.length });
+    } else rows.set(key, { row, captions, at: rows.size + broken.length });
   }
   const count = rows.size + broken.length;
   if (count > 0) return { rows: [...rows.values()], broken, count };
