@@ -110,7 +110,7 @@ async function measure({ name, split = 'test', where, templates, each, language,
       });
   const figures = measurements.map(
     ({ metric, template, value, interval: [low, high] }) =>
-      `${template ?? metric} ${percent(value)} (${percent(low)} to ${percent(high)})`,
+      `${template === undefined ? '' : `"${template}" `}${metric} ${percent(value)} (${percent(low)} to ${percent(high)})`,
   );
   const details = [...Object.values(where ?? {}), templates, language].filter((word) => word !== undefined);
   const classes = dataset.classes.length > 0 ? `, ${dataset.classes.length} classes` : '';
