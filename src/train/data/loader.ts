@@ -113,9 +113,9 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     while (rows.length > 0) {
       for (const { row, reason } of rows) {
         const { at, picture } = chosen[row]!;
-        if (brokenKeys.has(keyOf(at))) continue;
+        // Batches are made side by side: another one may have met the picture first, and this one ends all the same.
+        if (!brokenKeys.has(keyOf(at))) broken.push({ name: picture.name, reason });
         brokenKeys.add(keyOf(at));
-        broken.push({ name: picture.name, reason });
         requireFewBroken(broken, total, config.maxBrokenShare);
       }
       for (const { row } of rows) chosen[row] = choose(numbers[row]!);
