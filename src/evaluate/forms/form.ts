@@ -33,13 +33,3 @@ export function refuseFields(folder: string, where: DatasetSelection['where']): 
 export function isBelow(path: string): boolean {
   return !path.split(/[/\\]/).includes('..') && !/^([/\\]|\w:)/.test(path);
 }
-
-/** What tells pictures of an index apart: parts may have files of the same name. */
-export function pictureKey({ file, split }: { file: string; split?: string | undefined }): string {
-  return `${split ?? ''}\n${file}`;
-}
-
-/** Some indices have a line a caption: of one picture, which has one class. */
-export function contradicts(place: string, file: string): EidosError {
-  return new EidosError('invalid_option', `${place} gives ${file} another label than a line before.`);
-}

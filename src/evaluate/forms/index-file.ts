@@ -12,23 +12,13 @@ import { EidosError } from '../../errors.ts';
 import { readArchive } from '../../image/archive.ts';
 import { type DatasetClass, type Language, languages, type Sample } from '../dataset.ts';
 import { allSplits, chooseSplit, isInSplit, isShardOf, readExclusions } from '../splits.ts';
-import { contradicts, type DatasetFormReader, isBelow, pictureKey, wordsOf } from './form.ts';
+import { type DatasetFormReader, wordsOf } from './form.ts';
+import { indexName, indexRowSchema, labelOf, parseRow, pictureKey, requireOneLabel } from './index-row.ts';
 
-const indexName = 'index.jsonl';
-
-const text = z.union([z.string(), z.number()]).transform(String);
 const captions = z
   .union([z.string().transform((caption) => [caption]), z.array(z.string())])
   .transform((all) => all.map((caption) => caption.trim()).filter((caption) => caption !== ''));
-const schema = z.looseObject({
-  file: z.string().refine(isBelow, 'must lie below the folder'),
-  split: text.optional(),
-  label: text.optional(),
-  wnid: z.string().optional(),
-  name: z.string().optional(),
-  en: captions.optional(),
-  de: captions.optional(),
-});
+const schema = indexRowSchema.extend({ en: captions.optional(), de: captions.optional() });
 type Row = z.infer<typeof schema>;
 
 export const indexFile: DatasetFormReader = {
@@ -66,7 +56,7 @@ export const indexFile: DatasetFormReader = {
       excluded: exclusions.counts(),
       async *samples(): AsyncGenerator<Sample> {
         for await (const { row, image } of readPictures(folder, split, chosen)) {
-          const label = labels.get(keyOf(row) ?? '');
+          const label = labels.get(labelOf(row) ?? '');
           yield {
             name: row.file,
             image,
@@ -121,14 +111,10 @@ async function shardsOf(folder: string, split: string): Promise<string[]> {
   ];
 }
 
-function keyOf(row: Row): string | undefined {
-  return row.label ?? row.wnid;
-}
-
 function classesOf(rows: readonly Row[]): DatasetClass[] {
   const classes = new Map<string, string>();
   for (const row of rows) {
-    const key = keyOf(row);
+    const key = labelOf(row);
     if (key === undefined || classes.has(key)) continue;
     classes.set(key, wordsOf(row.label ?? row.name ?? key));
   }
@@ -145,7 +131,7 @@ async function readRows(folder: string): Promise<Row[]> {
   })) {
     line++;
     if (content.trim() === '') continue;
-    const row = parseRow(content, `${path}, line ${line}`);
+    const row = parseRow(schema, content, `${path}, line ${line}`);
     const key = pictureKey(row);
     const before = rows.get(key);
     rows.set(key, before === undefined ? row : merge(before, row, `${path}, line ${line}`));
@@ -155,22 +141,9 @@ async function readRows(folder: string): Promise<Row[]> {
   return [...rows.values()];
 }
 
-function parseRow(content: string, place: string): Row {
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (cause) {
-    throw new EidosError('invalid_option', `${place} is no JSON: ${(cause as Error).message}.`, { cause });
-  }
-  const { data, error } = schema.safeParse(value);
-  if (data !== undefined) return data;
-  const { path, message } = error.issues[0]!;
-  throw new EidosError('invalid_option', `${place}: "${path.join('.')}" ${message}.`);
-}
-
 /** Some indices have a line a caption. */
 function merge(before: Row, row: Row, place: string): Row {
-  if (keyOf(before) !== keyOf(row)) throw contradicts(place, row.file);
+  requireOneLabel(before, row, place);
   const both = (language: Language) => [...(before[language] ?? []), ...(row[language] ?? [])];
   return { ...before, en: both('en'), de: both('de') };
 }

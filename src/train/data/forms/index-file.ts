@@ -4,27 +4,22 @@
  */
 import { access, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
 import { EidosError } from '../../../errors.ts';
-import { contradicts, isBelow, pictureKey } from '../../../evaluate/forms/form.ts';
+import {
+  type IndexRow,
+  indexName,
+  indexRowSchema,
+  labelOf,
+  parseRow,
+  pictureKey,
+  requireOneLabel,
+} from '../../../evaluate/forms/index-row.ts';
 import { isInSplit, isShardOf, readExclusions } from '../../../evaluate/splits.ts';
 import type { Words } from '../captions.ts';
 import { chooseTrainingSplit } from '../splits.ts';
 import { readTarIndex, type TarMember } from '../tar-index.ts';
 import { textLines } from '../text-lines.ts';
 import { type BrokenSample, captionsIn, type FormReader, type FoundPicture } from './form.ts';
-
-const indexName = 'index.jsonl';
-
-const text = z.union([z.string(), z.number()]).transform(String);
-const rowSchema = z.looseObject({
-  file: z.string().refine(isBelow, 'must lie below the folder'),
-  split: text.optional(),
-  label: text.optional(),
-  wnid: z.string().optional(),
-  name: z.string().optional(),
-});
-type Row = z.infer<typeof rowSchema>;
 
 export const indexFile: FormReader = {
   description: `a folder with ${indexName} ("file" with "label" or captions such as "en") beside its pictures or tar shards`,
@@ -78,12 +73,8 @@ async function openShards(folder: string, broken: BrokenSample[]) {
   return places;
 }
 
-function labelOf(row: Row): string | undefined {
-  return row.label ?? row.wnid;
-}
-
 interface IndexedRow {
-  row: Row;
+  row: IndexRow;
   captions: Words;
   /** The how-many-th picture of the index it is. */
   at: number;
@@ -97,13 +88,13 @@ async function readRows(path: string, languages: readonly string[]) {
     const place = `${path}, line ${number}`;
     if (text === undefined) broken.push({ name: place, reason: 'it is no UTF-8' });
     if (text === undefined || text.trim() === '') continue;
-    const row = parseRow(text, place);
+    const row = parseRow(indexRowSchema, text, place);
     const captions = captionsIn(row, languages);
     const key = pictureKey(row);
     const before = rows.get(key);
     // Some indices have a line a caption.
     if (before !== undefined) {
-      if (labelOf(before.row) !== labelOf(row)) throw contradicts(place, row.file);
+      requireOneLabel(before.row, row, place);
       before.captions = joinWords(before.captions, captions);
     } else rows.set(key, { row, captions, at: rows.size + broken.length });
   }
@@ -118,19 +109,6 @@ function joinWords(one: Words, other: Words): Words {
     joined[language] = [...(joined[language] ?? []), ...sentences];
   }
   return joined;
-}
-
-function parseRow(content: string, place: string): Row {
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (cause) {
-    throw new EidosError('invalid_option', `${place} is no JSON: ${(cause as Error).message}.`, { cause });
-  }
-  const { data, error } = rowSchema.safeParse(value);
-  if (data !== undefined) return data;
-  const { path, message } = error.issues[0]!;
-  throw new EidosError('invalid_option', `${place}: "${path.join('.')}" ${message}.`);
 }
 
 async function exists(path: string): Promise<boolean> {
