@@ -42,7 +42,12 @@ const opened = await data.openTrainingData(config, beginning.imageSizeOf(config,
 const model = await beginning.beginTraining(config, firstModel, undefined, (wanted) =>
   data.learnTokenizer(opened, wanted),
 );
-const constants = data.stepConstants(config, opened, model.tokenizer);
+const { constants, cachedClasses } = data.stepClasses(config, opened, model.tokenizer);
+if (cachedClasses !== undefined) {
+  throw new Error(
+    `${source}: "loss.classification.classes" must be "embedded" or "learned", as a packed training cannot renew "cached" ones.`,
+  );
+}
 // A packed step is one program, so that the batch goes through it in one piece.
 const { chunk: _, ...options } = data.stepOptions(config, opened);
 const step = (await steps()).trainingStep(model.architecture, options);

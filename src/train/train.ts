@@ -8,7 +8,7 @@ import {
   type OpenedBatches,
   openTrainingBatches,
   openTrainingData,
-  stepConstants,
+  stepClasses,
   stepOptions,
 } from './run/data.ts';
 import { type EnergyUse, openEnergyMeter } from './run/energy.ts';
@@ -86,7 +86,7 @@ export async function train(
       values: earlier?.checkpoint.state ?? model.firstValues,
       seed: full.seed,
       threads,
-      constants: stepConstants(full, data, model.tokenizer),
+      ...stepClasses(full, data, model.tokenizer),
     });
     requirePublishable(model, opened.network.stateNames);
     const configText = JSON.stringify(full, undefined, 2);

@@ -176,8 +176,6 @@ export const dataSchema = z.strictObject({
   /** Share of pictures that may be broken before training stops. @default 0.01 */
   maxBrokenShare: share.default(0.01),
   teacher: teacherSchema.optional(),
-  /** Whether batches say which of all classes a picture shows, for a loss that classifies. @default false */
-  classTargets: z.boolean().default(false),
 });
 
 /** A vocabulary of its own, or that of a folder. */

@@ -8,6 +8,7 @@ import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { createCaptioner, keysOf } from './captions.ts';
 import { randomAt, seedAt } from './chance.ts';
+import { createClassTargets } from './class-targets.ts';
 import { createDraws, type Draw } from './draws.ts';
 import type { BrokenSample } from './forms/form.ts';
 import { type PixelThreads, startPixelThreads } from './pixel-threads.ts';
@@ -26,7 +27,7 @@ export interface Batch {
   targets: RuntimeTensor;
   /** What a teacher sees in the view, [batch, width], rows of unit length. */
   features?: RuntimeTensor;
-  /** [batch, classes]: one at the class of the picture; a row of zeros where it has none. */
+  /** [batch, classes]: see createClassTargets. */
   class_targets?: RuntimeTensor;
 }
 
@@ -42,6 +43,8 @@ export interface BatchOptions {
   threads?: number;
   /** Whether pictures are read at all; a tower over a teacher's features needs none. @default true */
   pixels?: boolean;
+  /** For a loss that classifies: the share of a target that goes to what the class is a kind of. @default no targets */
+  classTargets?: { kinds: number } | undefined;
 }
 
 export interface BatchLoader {
@@ -68,7 +71,10 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
   const { preprocessing, tokenizer, batch, seed, firstStep = 0, threads = 1, pixels = true } = options;
   const { sources, config } = data;
   const captionOf = createCaptioner(config.captions);
-  const classIndex = new Map(data.classes.map(({ key }, index) => [key, index]));
+  const targetsOfClasses =
+    options.classTargets === undefined || data.classes.length === 0
+      ? undefined
+      : createClassTargets(data.classes, options.classTargets.kinds);
   const draw = createDraws(
     sources.map(({ pictures, weight }) => ({ size: pictures.length, weight })),
     seed,
@@ -148,22 +154,15 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       tokens: { type: 'int64', data: tokens.data, shape: tokens.shape },
       targets: float32(targets, [batch, batch]),
       ...(lesson === undefined ? {} : { features: float32(lesson, [batch, lesson.length / batch]) }),
-      ...(config.classTargets && classIndex.size > 0
-        ? {
-            class_targets: classTargets(
-              chosen.map(({ picture }) => classIndex.get(picture.concept?.key ?? '')),
-            ),
-          }
-        : {}),
+      ...(targetsOfClasses === undefined
+        ? {}
+        : {
+            class_targets: float32(targetsOfClasses(chosen.map(({ picture }) => picture)), [
+              batch,
+              data.classes.length,
+            ]),
+          }),
     };
-  };
-
-  const classTargets = (labels: readonly (number | undefined)[]): RuntimeTensor => {
-    const rows = new Float32Array(batch * classIndex.size);
-    for (const [row, label] of labels.entries()) {
-      if (label !== undefined) rows[row * classIndex.size + label] = 1;
-    }
-    return float32(rows, [batch, classIndex.size]);
   };
 
   const ahead = (readers?.count ?? 1) + 1;

@@ -2,6 +2,7 @@
 import { defaultCacheFolder } from '../../engine/cache-folder.ts';
 import { EidosError } from '../../errors.ts';
 import type { Concept } from './captions.ts';
+import { classesOf } from './class-targets.ts';
 import type { DataConfig } from './config.ts';
 import type { BrokenSample } from './forms/form.ts';
 import { packSource } from './packed.ts';
@@ -16,7 +17,7 @@ export interface TrainingData {
   size: number;
   /** Side of the squares that pictures become before a view of them is taken. */
   side: number;
-  /** Every class that a picture belongs to, in order of appearance; none where sources have captions only. */
+  /** See classesOf. */
   classes: Concept[];
   /** What a teacher says, where there is one. */
   lessons?: Lessons;
@@ -27,6 +28,8 @@ export interface TrainingData {
 export interface OpenDataOptions {
   /** Side of the pictures that the network sees. */
   imageSize: number;
+  /** Whether what classes are kinds of are classes as well. @default false */
+  kinds?: boolean;
   onProgress?: (progress: DataProgress) => void;
 }
 
@@ -45,7 +48,7 @@ export interface DataProgress {
  */
 export async function openData(
   config: DataConfig,
-  { imageSize, onProgress }: OpenDataOptions,
+  { imageSize, kinds = false, onProgress }: OpenDataOptions,
 ): Promise<TrainingData> {
   const languages = Object.keys(config.captions.languages);
   const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
@@ -93,7 +96,10 @@ export async function openData(
     sources,
     size,
     side,
-    classes: classesOf(sources),
+    classes: classesOf(
+      sources.flatMap(({ pictures }) => pictures),
+      kinds,
+    ),
     ...(lessons === undefined ? {} : { lessons }),
     broken,
   };
@@ -113,14 +119,6 @@ export function requireFewBroken(broken: readonly BrokenSample[], total: number,
     'invalid_image',
     `${broken.length} of ${total} samples are broken, and ${allowed} may be (maxBrokenShare ${mostShare}), such as ${some.join('; ')}.`,
   );
-}
-
-function classesOf(sources: readonly Source[]): Concept[] {
-  const classes = new Map<string, Concept>();
-  for (const { concept } of sources.flatMap(({ pictures }) => pictures)) {
-    if (concept !== undefined && !classes.has(concept.key)) classes.set(concept.key, concept);
-  }
-  return [...classes.values()];
 }
 
 /** Names tell sources apart in the cache and in messages. */

@@ -173,7 +173,10 @@ async function valuesOf(
     values.set(name, { data: learned?.data ?? (await readParameter(stored)), shape: [...shape] });
   }
   if (state === undefined || only !== undefined) return values;
-  // What the losses have learned besides, such as the map to a teacher's features.
-  for (const [name, value] of state) if (!shapes.has(name) && !name.includes(':')) values.set(name, value);
+  // What the losses have learned besides, such as the map to a teacher's features; rows of classes belong to the data.
+  for (const [name, value] of state) {
+    const isOfLosses = !shapes.has(name) && !name.includes(':');
+    if (isOfLosses && !name.startsWith('classification.')) values.set(name, value);
+  }
   return values;
 }

@@ -24,21 +24,13 @@ function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
 }
 
 /** A training step can do more than the data of a training give it. */
-function ofLoss({ loss: { similarities, classification } }: TrainingConfig): Contradiction[] {
+function ofLoss({ loss: { similarities } }: TrainingConfig): Contradiction[] {
   return [
     ...(similarities?.between === 'pairs'
       ? [
           {
             path: ['loss', 'similarities', 'between'],
             message: 'must be "images": teachers see pictures only',
-          },
-        ]
-      : []),
-    ...(classification?.classes === 'fixed'
-      ? [
-          {
-            path: ['loss', 'classification', 'classes'],
-            message: 'must be "embedded" or "learned": data have no embeddings of classes',
           },
         ]
       : []),

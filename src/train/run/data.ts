@@ -4,18 +4,20 @@ import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import { fillTemplate, promptTemplates } from '../../text/templates.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
+import type { Concept } from '../data/captions.ts';
 import { openBatches } from '../data/loader.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
 import { embedsClasses } from '../step/objective.ts';
 import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
+import { type CachedClasses, sentencesOfClasses } from './cached-classes.ts';
 import type { TrainingEvent } from './events.ts';
 import type { BatchSource } from './loop.ts';
 
 export { learnTokenizer } from '../data/tokenizer.ts';
 
 /**
- * Opens the sources; a loss that classifies makes the batches tell classes.
+ * Opens the sources.
  * @throws EidosError what openData throws; `config_mismatch` where the image tower is made for other features
  */
 export async function openTrainingData(
@@ -23,18 +25,15 @@ export async function openTrainingData(
   imageSize: number,
   onEvent: (event: TrainingEvent) => void,
 ): Promise<TrainingData> {
-  const classTargets = config.data.classTargets || config.loss.classification !== undefined;
-  const data = await openData(
-    { ...config.data, classTargets },
-    {
-      imageSize,
-      onProgress: ({ stage, source, done, total }) => {
-        const what =
-          stage === 'packing' ? `Packing the pictures of ${source}` : `Asking the teacher about ${source}`;
-        onEvent({ kind: 'preparing', what, done, total });
-      },
+  const data = await openData(config.data, {
+    imageSize,
+    kinds: (config.loss.classification?.kinds ?? 0) > 0,
+    onProgress: ({ stage, source, done, total }) => {
+      const what =
+        stage === 'packing' ? `Packing the pictures of ${source}` : `Asking the teacher about ${source}`;
+      onEvent({ kind: 'preparing', what, done, total });
     },
-  );
+  });
   const { imageTower } = config;
   if (imageTower.kind === 'features' && imageTower.size !== data.lessons?.width) {
     throw new EidosError(
@@ -66,6 +65,7 @@ export async function openTrainingBatches(
     firstStep,
     threads: config.threads.data,
     pixels: config.imageTower.kind === 'model',
+    classTargets: config.loss.classification,
   });
   let step = firstStep;
   return {
@@ -96,17 +96,22 @@ export function stepOptions(config: TrainingConfig, { classes, lessons }: Traini
   };
 }
 
-/** Inputs that are the same in every step: the words of all classes, where the loss embeds them. */
-export function stepConstants(
-  { loss }: Pick<TrainingConfig, 'loss'>,
-  data: Pick<TrainingData, 'classes'>,
+/** What of the classes' words a step needs: the same in every step, or what to embed now and then. */
+export function stepClasses(
+  { loss, data: { captions } }: Pick<TrainingConfig, 'loss' | 'data'>,
+  { classes }: Pick<TrainingData, 'classes'>,
   tokenizer: Tokenizer,
-): Tensors {
-  return embedsClasses(loss) ? classTokens(data, tokenizer) : {};
+): { constants: Tensors; cachedClasses?: CachedClasses } {
+  const { classification } = loss;
+  if (embedsClasses(loss)) return { constants: classTokens(classes, tokenizer) };
+  if (classification?.classes !== 'cached' || classification.weight === 0) return { constants: {} };
+  const sentences = sentencesOfClasses(classes, Object.keys(captions.languages));
+  const everySteps = classification.renewEverySteps;
+  return { constants: {}, cachedClasses: { sentences, count: classes.length, tokenizer, everySteps } };
 }
 
 /** A sentence for each class through the tokenizer, [classes, length]. */
-function classTokens({ classes }: Pick<TrainingData, 'classes'>, tokenizer: Tokenizer): Tensors {
+function classTokens(classes: readonly Concept[], tokenizer: Tokenizer): Tensors {
   const [template] = promptTemplates.simple;
   const sentences = classes.map(({ words, key }) =>
     fillTemplate(template, words.en?.[0] ?? Object.values(words)[0]?.[0] ?? key),

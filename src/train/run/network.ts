@@ -7,6 +7,7 @@ import type { ClipArchitecture } from '../../models/architecture.ts';
 import { type OpenStep, type OpenStepOptions, openStep } from '../step/open-step.ts';
 import type { StepParameter } from '../step/parameters.ts';
 import type { StepMoment } from '../step/step.ts';
+import { type CachedClasses, openClassCache } from './cached-classes.ts';
 
 /** What a step tells of itself. */
 export interface StepFigures {
@@ -41,23 +42,46 @@ export interface NetworkOptions {
   threads?: number | undefined;
   /** Inputs that are the same in every step, such as the tokens of classes. */
   constants?: Readonly<Record<string, RuntimeTensor>>;
+  /** Classes whose words are embedded now and then. */
+  cachedClasses?: CachedClasses | undefined;
 }
 
 /** @throws EidosError `invalid_option` for options that contradict each other, `config_mismatch`, `engine_failed` */
 export async function openNetwork(
   architecture: ClipArchitecture,
   options: OpenStepOptions,
-  { values, seed, threads, constants = {} }: NetworkOptions,
+  { values, seed, threads, constants = {}, cachedClasses }: NetworkOptions,
 ): Promise<Network> {
   const engine = createEngine(threads === undefined ? {} : { threads });
   try {
     const step = await openStep(engine, architecture, options);
     await step.setState(firstState(step, values, seed));
     const trained = step.parameters.filter((parameter) => parameter.trained);
+    const classes =
+      cachedClasses === undefined ? undefined : await openClassCache(engine, architecture, cachedClasses);
+    /** The text tower as it is now; where no part of the loss trains it, as it was at the beginning. */
+    const textParameters = async (names: readonly string[]): Promise<Record<string, RuntimeTensor>> => {
+      const kept = names.filter((name) => step.stateNames.includes(name));
+      const missing = names.filter((name) => !kept.includes(name));
+      const given = missing.map((name): [string, RuntimeTensor] => {
+        const value = values.get(name);
+        if (value === undefined) {
+          throw new EidosError(
+            'invalid_option',
+            `loss.classification: nothing trains the text tower, which is to embed the words of classes, and it has no '${name}' to begin with ("initialise").`,
+          );
+        }
+        return [name, { type: 'float32', data: value.data, shape: value.shape }];
+      });
+      return { ...(await step.getState(kept)), ...Object.fromEntries(given) };
+    };
     return {
       stateNames: step.stateNames,
       trainedCount: trained.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       async run(batch, moment) {
+        if (classes?.isDue(moment.step)) {
+          await step.renew(await classes.embed(await textParameters(classes.reads)));
+        }
         const moved = Object.keys(batch);
         return figuresOf(await step.run({ ...constants, ...batch }, moment, moved), step.trained);
       },

@@ -34,12 +34,23 @@ export const lossSchema = z.strictObject({
     .strictObject({
       weight: weight.default(1),
       classes: z
-        .enum(['fixed', 'learned', 'embedded'])
+        .enum(['embedded', 'cached', 'learned'])
         .default('embedded')
         .describe(
-          'What a class is compared by: the input `class_embeddings` [classes, embeddingSize], a learned row, ' +
-            'or its words `class_tokens` [classes, length] through the text tower in every step.',
+          'What a class is compared by: its words `class_tokens` [classes, length] through the text tower in every ' +
+            'step, what the text tower made of its words some steps ago, or a learned row.',
         ),
+      renewEverySteps: z
+        .int()
+        .positive()
+        .default(200)
+        .describe('Cached: steps after which the words of classes go through the text tower again.'),
+      kinds: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe('Share of a picture’s target that goes to what its class is a kind of, such as dog for pug.'),
       temperature: z
         .number()
         .positive()

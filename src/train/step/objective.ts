@@ -1,7 +1,7 @@
 /** What a step minimises: a weighted sum of losses, each of them a function of embeddings and of what is known of them. */
 import { EidosError } from '../../errors.ts';
 import { linear, normalize, total } from '../../graph/derived.ts';
-import { normal } from '../../graph/initialise.ts';
+import { normal, zeros } from '../../graph/initialise.ts';
 import {
   add,
   constant,
@@ -105,9 +105,10 @@ export function objective(
       const count = needed(options.classes, 'classes', 'classification');
       const shape = [count, embeddingSize];
       const rows = {
-        fixed: () => input('class_embeddings', shape),
-        learned: () => normalize(parameter('classification.weight', shape, normal(embeddingSize ** -0.5))),
         embedded: () => classes!,
+        // No gradient reaches them; whoever trains renews them.
+        cached: () => parameter(cachedClasses, shape, zeros, { trainable: false }),
+        learned: () => normalize(parameter('classification.weight', shape, normal(embeddingSize ** -0.5))),
       }[kind]();
       const scale = temperature === undefined ? logit.scale : constant(Float32Array.of(1 / temperature), []);
       const targets = smoothed(input('class_targets', [batch, count]), smoothing);
@@ -126,6 +127,9 @@ export function objective(
   });
   return { loss: total(weighted), parts };
 }
+
+/** The state with what the text tower made of the words of classes, [classes, embeddingSize], rows of unit length. */
+export const cachedClasses = 'classification.embeddings';
 
 /** Whether names of classes go through the text tower in every step. */
 export function embedsClasses({ classification }: LossConfig): boolean {

@@ -68,6 +68,10 @@ export async function openAccumulatedStep(
       const state = await update.session.getState(wanted.filter((name) => moving.has(name)));
       return { ...state, ...pick(frozen, (name) => wanted.includes(name)) };
     },
+    async renew(fixed) {
+      frozen = { ...frozen, ...fixed };
+      await spread(opened, fixed);
+    },
     async run(batch, moment) {
       const whole = chosen(batch, batchInputs.keys());
       const told = await lossOfAll(opened, whole, moment);

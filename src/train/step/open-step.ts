@@ -19,6 +19,8 @@ export interface OpenStep {
   /** Gives all that stateNames names. */
   setState(state: Readonly<Tensors>): Promise<void>;
   getState(names?: readonly string[]): Promise<Tensors>;
+  /** Gives other values to parameters that the optimiser does not move. */
+  renew(fixed: Readonly<Tensors>): Promise<void>;
   /**
    * One step: `loss`, `loss:PART`, `gradient_norm`, `gradient_norms` and, where the loss has one, `temperature`. The
    * memory of tensors that `moved` names may go to the engine, where that saves a copy.
@@ -63,6 +65,7 @@ async function openWholeStep(
     batchInputs,
     setState: (state) => session.setState(chosen(state, stateNames)),
     getState: (names = stateNames) => session.getState(names),
+    renew: (fixed) => session.setState(fixed),
     async run(batch, moment, moved = []) {
       const feeds = {
         ...chosen(batch, batchInputs.keys()),

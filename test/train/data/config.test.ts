@@ -20,7 +20,7 @@ describe('the data part of a configuration', () => {
       cutOut: 0,
     });
     expect(data.captions).toMatchObject({ languages: { en: 0.75, de: 0.25 }, joined: 0 });
-    expect(data).toMatchObject({ maxBrokenShare: 0.01, classTargets: false });
+    expect(data).toMatchObject({ maxBrokenShare: 0.01 });
     expect(data.sources[0]).toMatchObject({ weight: 1 });
   });
 

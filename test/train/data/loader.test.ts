@@ -58,8 +58,8 @@ async function take(loader: BatchLoader, count: number): Promise<Batch[]> {
 
 describe('batches', () => {
   test('have the shapes that a step reads', async () => {
-    const data = await open({ ...both(), classTargets: true });
-    const [batch] = await take(await batches(data, { batch: 6 }), 1);
+    const data = await open(both());
+    const [batch] = await take(await batches(data, { batch: 6, classTargets: { kinds: 0 } }), 1);
     expect(batch?.pixels?.shape).toEqual([6, 3, 8, 8]);
     expect(batch?.pixels?.data.every(Number.isFinite)).toBe(true);
     expect(batch?.tokens).toMatchObject({ type: 'int64', shape: [6, 16] });
@@ -67,6 +67,34 @@ describe('batches', () => {
     expect(batch?.class_targets?.shape).toEqual([6, 2]);
     expect(data.classes.map(({ key }) => key)).toEqual(['sea', 'sun']);
     expect(batch?.features).toBeUndefined();
+  });
+
+  test('tell the class of a picture and, for a share, what it is a kind of', async () => {
+    await writeFiles(folder.path, {
+      'kinds.jsonl': jsonLines([
+        { en: ['water'], of: ['sea'] },
+        { en: ['blue'], of: ['sea'] },
+        { en: ['sun'], of: ['sun'] },
+      ]),
+    });
+    const sources = [{ path: at('squares') }, { path: at('tiles'), weight: 3, kinds: at('kinds.jsonl') }];
+    const data = await open({ sources }, { kinds: true });
+    // A kind that is a class already is that class.
+    expect(data.classes.map(({ key }) => key)).toEqual(['sea', 'sun', 'water', 'blue']);
+    const loader = await batches(data, { batch: 24, classTargets: { kinds: 0.5 } });
+    const names = loader.namesOf(0);
+    const [batch] = await take(loader, 1);
+    const rows = names.map((name, row) => ({
+      name,
+      targets: [...batch!.class_targets!.data].slice(4 * row, 4 * row + 4),
+    }));
+    const of = (label: string) => rows.filter(({ name }) => name.includes(label)).map((row) => row.targets);
+    expect([...of('sea'), ...of('sun')].length).toBeGreaterThan(10);
+    for (const targets of of('sea')) expect(targets).toEqual([0.5, 0, 0.25, 0.25]);
+    for (const targets of of('sun')) expect(targets).toEqual([0, 1, 0, 0]);
+    for (const targets of of('.png')) expect(targets).toEqual([0, 0, 0, 0]);
+    const plain = await open({ sources });
+    expect(plain.classes.map(({ key }) => key)).toEqual(['sea', 'sun']);
   });
 
   test('follow from seed and step alone: a run that goes on gets what it would have got', async () => {

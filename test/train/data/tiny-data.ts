@@ -29,7 +29,8 @@ export const { tokenizer } = trainBytePairVocabulary(['a photo of a red square',
 });
 
 /** The data as a configuration says. */
-export const open = (config: object) => openData(dataSchema.parse(config), { imageSize: preprocessing.size });
+export const open = (config: object, options: { kinds?: boolean } = {}) =>
+  openData(dataSchema.parse(config), { imageSize: preprocessing.size, ...options });
 
 /** Batches in the test's own thread. */
 export const batches = (

@@ -99,6 +99,30 @@ describe('a training', () => {
     expect(result.energy.kilowattHours).toBeGreaterThan(0);
   });
 
+  test('names pictures by cached words of classes, which are renewed, and goes on exactly with them', async () => {
+    const cached = (name: string) =>
+      config(name, {
+        loss: { classification: { classes: 'cached', renewEverySteps: 4, temperature: 0.1 } },
+        checkpoints: { everySteps: 1, keepLast: 100 },
+      });
+    await train(cached('named'));
+    const lines = await steps('named');
+    expect(lines.at(-1)!.parts.classification).toBeLessThan(lines[0]!.parts.classification! - 0.1);
+    const rows = async (name: string, step: number) => {
+      const { path } = (await checkpointsOf(name)).find((checkpoint) => checkpoint.step === step)!;
+      return (await readCheckpoint(path)).state.get('classification.embeddings')!;
+    };
+    expect((await rows('named', 1)).shape).toEqual([4, 8]);
+    expect(await rows('named', 4)).toEqual(await rows('named', 1));
+    expect(await rows('named', 5)).not.toEqual(await rows('named', 4));
+
+    // Between two renewals, where the words are older than the text tower.
+    await trainUntil(cached('named in parts'), 6);
+    await train(cached('named in parts'), { resume: true });
+    const losses = (all: StepLine[]) => all.map(({ loss }) => loss);
+    expect(losses(await steps('named in parts'))).toEqual(losses(lines));
+  });
+
   test('that was stopped goes on exactly: the same losses, the same weights', async () => {
     await train(config('straight'));
     const stopped = await trainUntil(config('halting'), 5);
@@ -375,10 +399,6 @@ describe('a configuration', () => {
     ],
     [{ chunk: 3 }, '"chunk": is 3, but "batch" 8 must be a multiple of it.'],
     [{ loss: { similarities: { between: 'pairs' } } }, '"loss.similarities.between": must be "images"'],
-    [
-      { loss: { classification: { classes: 'fixed' } } },
-      '"loss.classification.classes": must be "embedded" or "learned"',
-    ],
     [{ loss: { features: {} } }, '"loss.features": is about a teacher'],
     [{ imageTower: { kind: 'features', size: 4 } }, '"imageTower": is about a teacher'],
     [

@@ -66,7 +66,7 @@ describe('the gradients of chunks', () => {
       loss: fc.record({
         features: part({}),
         similarities: part({ between: fc.constantFrom('images', 'pairs') }),
-        classification: part({ classes: fc.constantFrom('fixed', 'learned', 'embedded') }),
+        classification: part({ classes: fc.constantFrom('cached', 'learned', 'embedded') }),
       }),
     });
     await fc.assert(

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { lossSchema, regularisationSchema } from '../../../src/train/step/config.ts';
 import { declareInputs } from '../../../src/train/step/inputs.ts';
+import { cachedClasses } from '../../../src/train/step/objective.ts';
 import { openStep } from '../../../src/train/step/open-step.ts';
 import { openProgram, pick, type Tensors } from '../../../src/train/step/program.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
@@ -137,12 +138,27 @@ describe('classes', () => {
   const labels = rowsOf(batch, 'class_targets');
   const known = (all: number[]): number => mean(all.filter((_, i) => i !== 3));
 
-  test('may be fixed, at the temperature of the model', async () => {
-    const told = await parts({ contrastive: { weight: 0 }, classification: { classes: 'fixed' } });
-    const logits = products(embedded.images, rowsOf(batch, 'class_embeddings'), 1 / 0.07);
-    expect(number(told, 'loss:classification')).toBeCloseTo(known(entropies(logits, labels)), 4);
+  test('may be cached, at the temperature of the model: no step moves them, but they can be renewed', async () => {
+    const loss = lossSchema.parse({ contrastive: { weight: 0 }, classification: { classes: 'cached' } });
+    const step = await openStep(engine, toy, { batch: n, ...sizes, loss });
+    const first = firstState(step);
+    await step.setState(first);
+    const still = { step: 1, learningRate: 0, seed: 0 };
+    const expected = (cached: Tensors): number => {
+      const logits = products(embedded.images, rowsOf(cached, cachedClasses), 1 / 0.07);
+      return known(entropies(logits, labels));
+    };
+    const told = await step.run(batch, still);
+    expect(number(told, 'loss:classification')).toBeCloseTo(expected(first), 4);
     expect(told['loss:contrastive']).toBeUndefined();
     expect(number(told, 'temperature')).toBeCloseTo(0.07, 6);
+    expect(step.trained).not.toContain(cachedClasses);
+
+    const renewed = { [cachedClasses]: firstState(step, 2)[cachedClasses]! };
+    await step.renew(renewed);
+    expect(number(await step.run(batch, still), 'loss:classification')).toBeCloseTo(expected(renewed), 4);
+    expect(expected(renewed)).not.toBeCloseTo(expected(first), 2);
+    expect(await step.getState([cachedClasses])).toEqual(renewed);
   });
 
   test('may be learned, and the targets smoothed', async () => {

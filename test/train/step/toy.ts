@@ -3,6 +3,7 @@ import type { Engine, RuntimeTensor } from '../../../src/engine/engine.ts';
 import { initialValues, randomNumbers } from '../../../src/graph/initialise.ts';
 import { elementCount } from '../../../src/graph/tensor.ts';
 import type { ClipArchitecture } from '../../../src/models/architecture.ts';
+import { cachedClasses } from '../../../src/train/step/objective.ts';
 import { type OpenStep, type OpenStepOptions, openStep } from '../../../src/train/step/open-step.ts';
 import type { Tensors } from '../../../src/train/step/program.ts';
 
@@ -82,7 +83,6 @@ export function toyBatch(n: number, seed: number): Tensors {
     text_features: unitRows(floats(n, sizes.features)),
     class_targets: { type: 'float32', data: classTargets, shape: [n, sizes.classes] },
     class_tokens: sentences(sizes.classes),
-    class_embeddings: unitRows(floats(sizes.classes, toy.embeddingSize)),
   };
 }
 
@@ -108,6 +108,13 @@ export function firstState({ parameters, stateNames }: OpenStep, seed = 1): Tens
         ? new Float32Array(elementCount(shape))
         : initialValues({ operator: 'parameter', attributes, inputs: [], outputs: [] }, seed);
     state[name] = { type: 'float32', data, shape };
+  }
+  // Whoever trains embeds the words of classes; here any unit vectors will do.
+  const cached = state[cachedClasses];
+  if (cached !== undefined) {
+    const random = randomNumbers(seed);
+    const data = Float32Array.from({ length: cached.data.length }, () => random() - 0.5);
+    state[cachedClasses] = unitRows({ ...cached, data });
   }
   return state;
 }
