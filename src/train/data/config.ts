@@ -76,8 +76,11 @@ export const sourceSchema = z.strictObject({
   kinds: z.union([z.literal('imagenet'), path]).optional(),
   /** Names of the columns of a table. */
   columns: columnsSchema.optional(),
-  /** The teacher's features measured elsewhere: bytes [pictures of the index, features], value = 6·(byte/255)². */
-  features: path.optional(),
+  /**
+   * The teacher's features measured elsewhere: bytes [pictures of the index, features], value = 6·(byte/255)². With
+   * `false` the teacher has nothing to say of this source. @default what teacher.model measures
+   */
+  features: z.union([path, z.literal(false)]).optional(),
 });
 
 /** What is said of a picture when it is drawn. */
@@ -226,7 +229,7 @@ export function resolveDataPaths(config: DataConfig, folder: string): DataConfig
       ...source,
       path: typeof source.path === 'string' ? at(source.path) : source.path.map(at),
       ...defined('descriptions', source.descriptions),
-      ...defined('features', source.features),
+      ...(typeof source.features === 'string' ? { features: at(source.features) } : {}),
       ...(source.kinds === undefined || source.kinds === 'imagenet' ? {} : { kinds: at(source.kinds) }),
       ...(source.names === undefined
         ? {}

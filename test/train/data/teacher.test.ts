@@ -175,6 +175,14 @@ describe('features measured elsewhere', () => {
     }
   });
 
+  test('are rows of zeros, of which no loss asks anything, where the teacher has nothing to say', async () => {
+    const data = await open(config({ model: undefined, width: 3 }, { features: false }));
+    expect(data.size).toBe(4);
+    const { features } = await featuresOf(data);
+    expect(features?.shape).toEqual([8, 3]);
+    expect(features?.data.every((value) => value === 0)).toBe(true);
+  });
+
   test('must be those of all pictures, as wide as the teacher says', async () => {
     await writeFile(at('short.u8'), new Uint8Array(10));
     await expect(openMeasuredFeatures(at('short.u8'), 3, [0, 1, 2])).rejects.toMatchObject({

@@ -9,7 +9,7 @@ import type { Lessons } from './lessons.ts';
 export interface LessonReader {
   /** The crop that is shown in place of a random one, so that the features fit; undefined where the whole is drawn. */
   cropOf(at: Draw, number: number): Crop | undefined;
-  /** Features [pictures, width] of the drawn views, rows of unit length. */
+  /** Features [pictures, width] of the drawn views, rows of unit length; zeros where the teacher has nothing to say. */
   read(pictures: readonly { at: Draw; number: number }[]): Promise<Float32Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
@@ -25,7 +25,7 @@ export function createLessonReader(
   const reader = createFeatureReader(transform);
   /** 0 is the whole picture; others are its crops. */
   const viewOf = ({ source }: Draw, number: number): number => {
-    const { views } = files[source]!;
+    const views = files[source]?.views ?? 1;
     return views === 1 ? 0 : Math.floor(randomAt(seed, ofCrops, number)() * views);
   };
   return {
@@ -36,8 +36,10 @@ export function createLessonReader(
     },
     async read(pictures) {
       const rows = new Float32Array(pictures.length * width);
-      const write = ({ at, number }: { at: Draw; number: number }, row: number): Promise<void> =>
-        reader.write(files[at.source]!, at.picture, viewOf(at, number), rows, row);
+      const write = async ({ at, number }: { at: Draw; number: number }, row: number): Promise<void> => {
+        const file = files[at.source];
+        if (file !== undefined) await reader.write(file, at.picture, viewOf(at, number), rows, row);
+      };
       await Promise.all(pictures.map(write));
       return rows;
     },

@@ -14,8 +14,8 @@ import type { Teacher } from './teacher.ts';
 export interface Lessons {
   /** Features a picture. */
   width: number;
-  /** One file a source. */
-  files: FeatureFile[];
+  /** One file a source, where the teacher has something to say of it. */
+  files: (FeatureFile | undefined)[];
   transform: FeatureTransform;
   cropArea: readonly [number, number];
 }
@@ -49,10 +49,15 @@ export async function openLessons(
     const folder =
       own.cache ??
       (config.cache === undefined ? defaultCacheFolder('pictures') : join(config.cache, 'teacher'));
-    const files: FeatureFile[] = [];
+    const files: Lessons['files'] = [];
     const readable: Source[] = [];
     for (const [at, source] of sources.entries()) {
       const path = config.sources[at]!.features;
+      if (path === false) {
+        files.push(undefined);
+        readable.push(source);
+        continue;
+      }
       if (path !== undefined) {
         files.push(
           await openMeasuredFeatures(
@@ -76,7 +81,8 @@ export async function openLessons(
     }
     const root = own.root ?? teacher?.root ?? true;
     const centre = own.centre ?? teacher?.centre ?? true;
-    const mean = centre ? await meanFeatures(files, root) : undefined;
+    const known = files.filter((file) => file !== undefined);
+    const mean = centre && known.length > 0 ? await meanFeatures(known, root) : undefined;
     return {
       lessons: { width, files, transform: { root, mean }, cropArea: own.cropArea },
       sources: readable,
@@ -90,7 +96,7 @@ function requireTeacher(teacher: Teacher | undefined, source: string): Teacher {
   if (teacher !== undefined) return teacher;
   throw new EidosError(
     'invalid_option',
-    `The source "${source}" has no features: name their file as its "features", or a teacher.model that measures them.`,
+    `The source "${source}" has no features: name their file as its "features", a teacher.model that measures them, or say "features": false.`,
   );
 }
 
