@@ -86,8 +86,14 @@ export interface Session {
     feeds: Readonly<Record<string, RuntimeTensor>>,
     options: RunOptions,
   ): Promise<Record<string, RuntimeTensor>>;
-  /** Arrays that stay in the engine between runs, as the parameters of a training step do. */
-  setState(tensors: Readonly<Record<string, RuntimeTensor>>): Promise<void>;
+  /**
+   * Arrays that stay in the engine between runs, as the parameters of a training step do.
+   * @param options.transfer those whose memory is moved to the engine, not copied; they are empty afterwards
+   */
+  setState(
+    tensors: Readonly<Record<string, RuntimeTensor>>,
+    options?: { transfer?: readonly string[] },
+  ): Promise<void>;
   getState(names: readonly string[]): Promise<Record<string, RuntimeTensor>>;
   /** What the program reads and writes, as a program from elsewhere says it. */
   ports(): Promise<{ inputs: ProgramPort[]; outputs: ProgramPort[] }>;
@@ -251,8 +257,8 @@ function createSession(worker: EngineWorker, session: number, device: Device, lo
       const outputs = await call('run', { feeds: copies, fetches, feedback }, buffers);
       return outputs as Record<string, RuntimeTensor>;
     },
-    async setState(tensors) {
-      const { copies, buffers } = pack(tensors, []);
+    async setState(tensors, { transfer = [] } = {}) {
+      const { copies, buffers } = pack(tensors, transfer);
       await call('setState', { tensors: copies }, buffers);
     },
     async getState(names) {
@@ -280,7 +286,7 @@ function pack(
 ): { copies: Record<string, RuntimeTensor>; buffers: ArrayBuffer[] } {
   for (const name of moved) {
     if (!Object.hasOwn(tensors, name))
-      throw new EidosError('invalid_option', `transfer names '${name}', which is not among the feeds.`);
+      throw new EidosError('invalid_option', `transfer names '${name}', which is not among the tensors.`);
   }
   const copies: Record<string, RuntimeTensor> = {};
   const buffers = new Set<ArrayBuffer>();

@@ -80,6 +80,10 @@ test('feeds are copied, or moved where that is asked for and possible', async ()
   expect([...y!.data]).toEqual([6, 6, 6, 6]);
   expect(y!.data.byteLength).toBe(y!.data.buffer.byteLength);
   await expect(session.run({ x: kept }, { fetches: ['y'], transfer: ['z'] })).rejects.toThrow("'z'");
+  const state = tensor([5, 6, 7, 8]);
+  await session.setState({ x: state }, { transfer: ['x'] });
+  expect(state.data.length).toBe(0);
+  expect((await session.getState(['x'])).x).toEqual(tensor([5, 6, 7, 8]));
   await session.release();
 });
 

@@ -46,19 +46,18 @@ async function trainingSteps() {
   const { results, feedback } = step;
   const session = await engine.compile(lower(results), { planMemory: false });
   const nodes = new Map(parametersOf(Object.values(results)).map((node) => [node.attributes.name, node]));
-  await session.setState(
-    Object.fromEntries(
-      feedback.map(([, name]) => {
-        const node = nodes.get(name);
-        const { shape = [] } = nodes.get(name.slice(name.indexOf(':') + 1))?.attributes ?? {};
-        const data =
-          node === undefined
-            ? new Float32Array(shape.reduce((product, size) => product * size, 1))
-            : initialValues(node, 1);
-        return [name, /** @type {RuntimeTensor} */ ({ type: 'float32', shape, data })];
-      }),
-    ),
+  const state = Object.fromEntries(
+    feedback.map(([, name]) => {
+      const node = nodes.get(name);
+      const { shape = [] } = nodes.get(name.slice(name.indexOf(':') + 1))?.attributes ?? {};
+      const data =
+        node === undefined
+          ? new Float32Array(shape.reduce((product, size) => product * size, 1))
+          : initialValues(node, 1);
+      return [name, /** @type {RuntimeTensor} */ ({ type: 'float32', shape, data })];
+    }),
   );
+  await session.setState(state, { transfer: Object.keys(state) });
   const side = image.imageSize;
   const length = trainedText.contextLength;
   const pictures = Float32Array.from({ length: batch * 3 * side * side }, () => Math.random() * 2 - 1);

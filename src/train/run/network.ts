@@ -55,7 +55,10 @@ export async function openNetwork(
   const engine = createEngine(threads === undefined ? {} : { threads });
   try {
     const step = await openStep(engine, architecture, options);
-    await step.setState(firstState(step, values, seed));
+    const first = firstState(step, values, seed);
+    // What was made here is nobody else's; a copy of the moments would be the peak of a training's memory.
+    const own = Object.keys(first).filter((name) => first[name]?.data !== givenValue(name, values)?.data);
+    await step.setState(first, own);
     const trained = step.parameters.filter((parameter) => parameter.trained);
     const classes =
       cachedClasses === undefined ? undefined : await openClassCache(engine, architecture, cachedClasses);
@@ -116,13 +119,13 @@ function firstState(
 ): Record<string, RuntimeTensor> {
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   const first = (name: string): RuntimeTensor => {
-    const [, kind, owner = name] = /^(mean|square|ema):(.*)$/.exec(name) ?? [];
+    const { kind, owner } = partsOf(name);
     const parameter = byName.get(owner);
     if (parameter === undefined) {
       throw new EidosError('invalid_graph', `The state '${name}' belongs to no parameter.`);
     }
     const { shape } = parameter;
-    const given = values.get(name) ?? (kind === 'ema' ? values.get(owner) : undefined);
+    const given = givenValue(name, values);
     if (given !== undefined && given.data.length !== elementCount(shape)) {
       throw new EidosError(
         'config_mismatch',
@@ -135,6 +138,17 @@ function firstState(
     return { type: 'float32', data, shape };
   };
   return Object.fromEntries(stateNames.map((name) => [name, first(name)]));
+}
+
+/** Of the name of a state: what it is of a parameter, and the parameter's own name. */
+function partsOf(name: string): { kind: string | undefined; owner: string } {
+  const [, kind, owner = name] = /^(mean|square|ema):(.*)$/.exec(name) ?? [];
+  return { kind, owner };
+}
+
+function givenValue(name: string, values: ReadonlyMap<string, FloatTensor>): FloatTensor | undefined {
+  const { kind, owner } = partsOf(name);
+  return values.get(name) ?? (kind === 'ema' ? values.get(owner) : undefined);
 }
 
 function randomValues({ name, shape, initialiser }: StepParameter, seed: number): Float32Array {

@@ -50,7 +50,9 @@ export const lossSchema = z.strictObject({
         .min(0)
         .max(1)
         .default(0)
-        .describe('Share of a picture’s target that goes to what its class is a kind of, such as dog for pug.'),
+        .describe(
+          'Share of a picture’s target that goes to what its class is a kind of, such as dog for pug.',
+        ),
       temperature: z
         .number()
         .positive()

@@ -16,8 +16,8 @@ export interface OpenStep {
   readonly stateNames: readonly string[];
   /** What a batch must bring. */
   readonly batchInputs: ReadonlyMap<string, TensorKind>;
-  /** Gives all that stateNames names. */
-  setState(state: Readonly<Tensors>): Promise<void>;
+  /** Gives all that stateNames names. The memory of tensors that `moved` names may go to the engine. */
+  setState(state: Readonly<Tensors>, moved?: readonly string[]): Promise<void>;
   getState(names?: readonly string[]): Promise<Tensors>;
   /** Gives other values to parameters that the optimiser does not move. */
   renew(fixed: Readonly<Tensors>): Promise<void>;
@@ -63,7 +63,7 @@ async function openWholeStep(
     trained: step.trained,
     stateNames,
     batchInputs,
-    setState: (state) => session.setState(chosen(state, stateNames)),
+    setState: (state, moved = []) => session.setState(chosen(state, stateNames), { transfer: moved }),
     getState: (names = stateNames) => session.getState(names),
     renew: (fixed) => session.setState(fixed),
     async run(batch, moment, moved = []) {
