@@ -51,6 +51,9 @@ export async function openAccumulatedStep(
   const names = new Set(step.parameters.map(({ name }) => name));
   const moving = new Set(step.feedback.update.map(([, name]) => name));
   const batchInputs = inputsOfBatch(opened, names);
+  // The other programs read the next parameters; moments stay where they are.
+  const read = new Set(step.trained.map((name) => `next:${name}`));
+  const fetches = update.outputs.filter((name) => read.has(name) || !name.startsWith('next:'));
   /** Frozen parameters; no program gives them back. */
   let frozen: Tensors = {};
 
@@ -78,7 +81,7 @@ export async function openAccumulatedStep(
       const gradients = await gradientsOfAll(opened, { ...whole, ...told }, moment);
       const outputs = await update.session.run(
         { ...gradients, ...stepNumbers(moment, settings.optimizer) },
-        { fetches: update.outputs, feedback: step.feedback.update },
+        { fetches, feedback: step.feedback.update },
       );
       await spread(opened, Object.fromEntries(step.trained.map((name) => [name, outputs[`next:${name}`]!])));
       return {
