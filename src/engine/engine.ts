@@ -104,8 +104,8 @@ export interface Session {
 export interface RunOptions {
   fetches: readonly string[];
   /**
-   * Outputs that become the state of the next run: [output, input]. They are written into two sets of buffers
-   * in turn, so that a training step allocates nothing of the parameters' size.
+   * Outputs that become the state of the next run: [output, input]. The memory of the state before is given back when
+   * the run is over; a run that fails leaves it as it was.
    */
   feedback?: readonly (readonly [string, string])[];
   /** Feeds whose memory is moved to the engine, not copied; their arrays are empty afterwards. */

@@ -2,17 +2,13 @@
  * The thread in which onnxruntime runs, so that a long run() does not stop the thread of the caller.
  * Plain JavaScript: a worker thread starts from this very file, in the sources as well as in the build.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { MessageChannel, parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 
 // Before its first session: onnxruntime's own log would go to the process's error output.
 ort.env.logLevel = 'fatal';
 
-/**
- * `spare` holds, per state, the buffer of the step before, into which the next step writes: no output is
- * written over an input, as onnxruntime may still read that one.
- * @typedef {{ session: ort.InferenceSession, state: Map<string, ort.Tensor>, spare: Map<string, ort.Tensor> }} Entry
- */
+/** @typedef {{ session: ort.InferenceSession, state: Map<string, ort.Tensor> }} Entry */
 /** @type {Map<number, Entry>} */
 const entries = new Map();
 
@@ -21,7 +17,7 @@ const handlers = {
   /** `model` is the program or the path of one. */
   async create({ session: id, model, options }) {
     const session = await ort.InferenceSession.create(model, options);
-    entries.set(id, { session, state: new Map(), spare: new Map() });
+    entries.set(id, { session, state: new Map() });
     return { value: undefined };
   },
 
@@ -34,44 +30,37 @@ const handlers = {
 
   /** Feeds and state in, wanted outputs back; `feedback` keeps outputs here as the state of the next run. */
   async run({ session: id, feeds, fetches, feedback }) {
-    const { session, state, spare } = entry(id);
+    const { session, state } = entry(id);
     /** @type {Record<string, ort.Tensor>} */
     const inputs = Object.fromEntries(state);
     for (const [name, { type, data, shape }] of Object.entries(feeds))
       inputs[name] = new ort.Tensor(type, data, shape);
 
-    /** @type {Record<string, ort.Tensor | null>} */
-    const wanted = {};
-    for (const name of fetches) wanted[name] = null;
-    for (const [from, to] of feedback)
-      wanted[from] = wanted[from] === undefined ? (spare.get(to) ?? null) : null;
-    const outputs = await session.run(inputs, wanted);
+    // No buffers are handed over for results: of each of them the binding would return a copy all the same.
+    const outputs = await session.run(inputs, [
+      ...new Set([...fetches, ...feedback.map((/** @type {[string, string]} */ [from]) => from)]),
+    ]);
 
     const answered = answer(
       fetches.map((/** @type {string} */ name) => [name, outputs[name]]),
       (name) => !feedback.some((/** @type {[string, string]} */ [from]) => from === name),
     );
-    /** @type {[string, ort.Tensor][]} */
+    /** @type {ort.Tensor[]} */
     const former = [];
     for (const [from, to] of feedback) {
-      // A buffer that was handed over holds the result itself; the tensor returned for it is another object.
-      const result = wanted[from] ?? /** @type {ort.Tensor} */ (outputs[from]);
       const before = state.get(to);
-      if (before !== undefined && sameKind(before, result)) former.push([to, before]);
-      state.set(to, result);
-      spare.delete(to);
+      if (before !== undefined) former.push(before);
+      state.set(to, /** @type {ort.Tensor} */ (outputs[from]));
     }
     const inUse = new Set(state.values());
-    for (const [to, tensor] of former) if (!inUse.has(tensor)) spare.set(to, tensor);
+    free(former.filter((tensor) => !inUse.has(tensor)));
     return answered;
   },
 
   async setState({ session: id, tensors }) {
-    const { state, spare } = entry(id);
-    for (const [name, { type, data, shape }] of Object.entries(tensors)) {
+    const { state } = entry(id);
+    for (const [name, { type, data, shape }] of Object.entries(tensors))
       state.set(name, new ort.Tensor(type, data, shape));
-      spare.delete(name);
-    }
     return { value: undefined };
   },
 
@@ -111,14 +100,18 @@ function entry(id) {
   return found;
 }
 
+/** Nobody listens: the memory of what is moved there is given back at once. */
+const nowhere = new MessageChannel().port1;
+nowhere.close();
+
 /**
- * @param {ort.Tensor} a
- * @param {ort.Tensor} b
+ * Gives back the memory of tensors that nobody reads any more. Left to the garbage collector, parameters and moments of
+ * one step would still be there in the next, or in several.
+ * @param {ort.Tensor[]} tensors
  */
-function sameKind(a, b) {
-  return (
-    a.type === b.type && a.dims.length === b.dims.length && a.dims.every((size, i) => size === b.dims[i])
-  );
+function free(tensors) {
+  const buffers = tensors.map(({ data }) => /** @type {Float32Array<ArrayBuffer>} */ (data).buffer);
+  nowhere.postMessage(undefined, [...new Set(buffers)]);
 }
 
 /**
