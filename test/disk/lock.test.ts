@@ -2,8 +2,9 @@ import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { withIndexLock } from '../../../src/tasks/search/store/lock.ts';
-import { temporaryFolder } from './pictures.ts';
+import { withLock } from '../../src/disk/lock.ts';
+import { withIndexLock } from '../../src/tasks/search/store/lock.ts';
+import { temporaryFolder } from '../tasks/search/pictures.ts';
 
 let folder: string;
 let path: string;
@@ -26,7 +27,7 @@ test('one after the other, and nothing is left behind', async () => {
   let inside = 0;
   const outcomes = await Promise.all(
     [1, 2, 3].map((number) =>
-      withIndexLock(path, {}, async () => {
+      withLock(path, {}, async () => {
         inside += 1;
         expect(inside).toBe(1);
         expect(await readFile(path, 'utf8')).toContain(`${hostname()} ${process.pid} `);
@@ -49,7 +50,7 @@ test.each([
   await writeFile(path, mark);
   if (isHeard) hastenClock();
   let waits = 0;
-  expect(await withIndexLock(path, { onWait: () => waits++ }, async () => 'done')).toBe('done');
+  expect(await withLock(path, { onWait: () => waits++ }, async () => 'done')).toBe('done');
   expect(waits).toBe(Number(isHeard));
   expect(await readdir(folder)).toEqual([]);
 });
@@ -63,7 +64,30 @@ test('a holder that touches its lock is waited for, whatever its clock says', as
     if (++looks === 20) stop.abort();
     return 5000 * looks;
   });
-  const waiting = withIndexLock(path, { signal: stop.signal }, async () => 'done');
+  const waiting = withLock(path, { signal: stop.signal }, async () => 'done');
   await expect(waiting).rejects.toMatchObject({ code: 'aborted' });
   expect(await readFile(path, 'utf8')).toBe('elsewhere 1 a');
+});
+
+test('a folder that cannot be written is told as the system tells it, and by the index in words of its own', async () => {
+  const place = join(folder, 'nowhere/.lock');
+  await expect(withLock(place, {}, async () => 'done')).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(withIndexLock(place, {}, async () => 'done')).rejects.toMatchObject({
+    code: 'write_failed',
+    message: expect.stringContaining(`${place} cannot be written: ENOENT`),
+  });
+});
+
+test('what the action throws passes as it is, and gives the lock back', async () => {
+  const fault = Object.assign(new Error('a fault of the disk'), { code: 'EIO' });
+  await expect(withIndexLock(path, {}, () => Promise.reject(fault))).rejects.toBe(fault);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('who is waited for is named', async () => {
+  await writeFile(path, `${hostname()} ${process.ppid} a`);
+  const options = { signal: AbortSignal.abort(), holderName: 'another download' };
+  await expect(withLock(path, options, async () => 'done')).rejects.toThrow(
+    'Waiting for another download was aborted.',
+  );
 });
