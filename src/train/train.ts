@@ -1,5 +1,6 @@
 /** A training from its configuration to the model's folder. */
 import { mkdir } from 'node:fs/promises';
+import { clearUnfinished } from '../disk/whole-file.ts';
 import { readTrainingConfig, type TrainingConfigInput } from './config.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
@@ -22,7 +23,7 @@ import { type Network, openNetwork } from './run/network.ts';
 import { trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
 import { earlierPart } from './run/resumption.ts';
-import { clearUnfinished, writeWholeFile, writing } from './run/whole-file.ts';
+import { writeWholeFile, writing } from './run/whole-file.ts';
 
 export interface TrainOptions {
   /** Whether to go on from the newest checkpoint of the output folder; without one it begins. @default false */
