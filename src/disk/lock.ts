@@ -13,8 +13,19 @@ export interface LockOptions {
   signal?: AbortSignal | undefined;
   /** Told once when another process has to be waited for. */
   onWait?: (() => void) | undefined;
+  /**
+   * The error that ends the wait as soon as the holder shows signs of life. One that shows none is listened to until it
+   * is taken for dead.
+   */
+  refuse?: ((holder: LockHolder) => EidosError) | undefined;
   /** Who is waited for, in the error of a wait that is aborted. @default 'another process' */
   holderName?: string;
+}
+
+/** Who has a lock; nothing where it died before it wrote its name. */
+export interface LockHolder {
+  host?: string;
+  process?: number;
 }
 
 /**
@@ -39,15 +50,17 @@ export async function withLock<T>(path: string, options: LockOptions, action: ()
  */
 export async function takeLock(
   path: string,
-  { signal, onWait, holderName = 'another process' }: LockOptions = {},
+  { signal, onWait, refuse, holderName = 'another process' }: LockOptions = {},
 ): Promise<() => Promise<void>> {
   const mark = `${hostname()} ${process.pid} ${randomBytes(6).toString('hex')}`;
   const listen = createListener(path);
   for (let waited = false; !(await acquire(path, mark)); ) {
     if (signal?.aborted) throw new EidosError('aborted', `Waiting for ${holderName} was aborted.`);
     const holder = await readFile(path, 'utf8').catch(() => '');
-    if (isDead(holder) || (await listen(holder)) > 3 * heartbeat) await removeLock(path, holder);
+    const heard = isDead(holder) ? undefined : await listen(holder);
+    if (heard === undefined || heard.silence > 3 * heartbeat) await removeLock(path, holder);
     else {
+      if (refuse !== undefined && heard.lives) throw refuse(holderOf(holder));
       if (!waited) onWait?.();
       waited = true;
     }
@@ -80,18 +93,27 @@ async function acquire(path: string, mark: string): Promise<boolean> {
   return false;
 }
 
-/** For how many milliseconds a holder has not touched the lock while we were listening. */
-function createListener(path: string): (holder: string) => Promise<number> {
-  let heard = '';
+interface Heard {
+  /** For how many milliseconds a holder has not touched the lock while we were listening. */
+  silence: number;
+  /** Whether it touched it lately, if its clock is ours, or while we were listening. */
+  lives: boolean;
+}
+
+function createListener(path: string): (holder: string) => Promise<Heard> {
+  let before: string | undefined;
   let since = performance.now();
   return async (holder) => {
     const touched = await stat(path).then(
       ({ mtimeMs }) => mtimeMs,
       () => 0,
     );
-    if (heard !== `${holder} ${touched}`) since = performance.now();
-    heard = `${holder} ${touched}`;
-    return performance.now() - since;
+    const now = `${holder} ${touched}`;
+    const changed = before !== now;
+    const lives = (changed && before !== undefined) || Math.abs(Date.now() - touched) < 3 * heartbeat;
+    if (changed) since = performance.now();
+    before = now;
+    return { silence: performance.now() - since, lives };
   };
 }
 
@@ -109,8 +131,13 @@ async function removeLock(path: string, mark: string): Promise<void> {
 
 /** Whether the holder was a process of this machine that is no more. */
 function isDead(mark: string): boolean {
+  const { host, process: id } = holderOf(mark);
+  return host === hostname() && id !== undefined && !isAlive(id);
+}
+
+function holderOf(mark: string): LockHolder {
   const [host, id] = mark.split(' ');
-  return host === hostname() && id !== undefined && !isAlive(Number(id));
+  return host && id ? { host, process: Number(id) } : {};
 }
 
 function isAlive(id: number): boolean {

@@ -145,6 +145,8 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
         setTimeout(() => kill('SIGKILL'), 40 * Math.random());
       });
       expect(ended.signal).toBe('SIGKILL');
+      // What it held is still there, and the next round goes on all the same.
+      expect(existsSync(join(folder, 'killed/training/.lock'))).toBe(true);
       const checkpoints = await listCheckpoints(place);
       expect(checkpoints.length).toBeGreaterThan(0);
       for (const { step, path } of checkpoints) {
@@ -157,6 +159,25 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
       reached = newest;
     }
     expect(eidos('inspect', 'killed').status).toBe(0);
+  });
+
+  test('a second training into the same folder is refused at once, with or without --resume', async () => {
+    const config = await writeTraining('shared', { until: { steps: 100_000 } });
+    const refused: ReturnType<typeof eidos>[] = [];
+    await start([config], (line, kill) => {
+      if (line.kind !== 'begun') return;
+      refused.push(eidos('train', config, '--quiet'), eidos('train', config, '--resume', '--quiet'));
+      kill('SIGTERM');
+    });
+    expect(refused).toHaveLength(2);
+    for (const { status, stderr } of refused) {
+      expect(stderr).toMatch(
+        /^eidos: Another training \(process \d+\) is writing into .*shared: .*--resume.*"output"/,
+      );
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(status).toBe(2);
+    }
+    expect(existsSync(join(folder, 'shared/training/.lock'))).toBe(false);
   });
 
   // A shell's limit on the size of files fails a write in its middle, as a full disk does.

@@ -2,7 +2,8 @@ import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { withLock } from '../../src/disk/lock.ts';
+import { type LockHolder, withLock } from '../../src/disk/lock.ts';
+import { EidosError } from '../../src/errors.ts';
 import { withIndexLock } from '../../src/tasks/search/store/lock.ts';
 import { temporaryFolder } from '../tasks/search/pictures.ts';
 
@@ -90,4 +91,32 @@ test('who is waited for is named', async () => {
   await expect(withLock(path, options, async () => 'done')).rejects.toThrow(
     'Waiting for another download was aborted.',
   );
+});
+
+test('whoever does not want to wait refuses a holder that lives at once', async () => {
+  const refuse = ({ host, process: id }: LockHolder) =>
+    new EidosError('invalid_option', `${host} ${id} has it`);
+  await withLock(path, {}, async () => {
+    const second = withLock(path, { refuse }, async () => 'done');
+    await expect(second).rejects.toThrow(`${hostname()} ${process.pid} has it`);
+  });
+  expect(await withLock(path, { refuse }, async () => 'done')).toBe('done');
+
+  await writeFile(path, `${hostname()} 2147483647 a`);
+  expect(await withLock(path, { refuse }, async () => 'done')).toBe('done');
+});
+
+test('one that is silent is listened to, and refused when it touches its lock', async () => {
+  const refuse = () => new EidosError('invalid_option', 'it lives');
+  const mark = 'elsewhere 1 a';
+  await writeFile(path, mark);
+  await utimes(path, 1, 1);
+  hastenClock();
+  expect(await withLock(path, { refuse }, async () => 'done')).toBe('done');
+
+  await writeFile(path, mark);
+  await utimes(path, 1, 1); // a disk with another clock
+  const onWait = () => void utimes(path, 2, 2);
+  await expect(withLock(path, { refuse, onWait }, async () => 'done')).rejects.toThrow('it lives');
+  expect(await readFile(path, 'utf8')).toBe(mark);
 });
