@@ -106,7 +106,12 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
     const { status: trained, stdout } = eidos('train', 'init.json', '--json');
     expect(trained, stdout).toBe(0);
     const lines = printedLines(stdout);
-    expect(lines.map(({ kind }) => kind)).toEqual(['config', 'begun', 'step', 'checkpoint', 'result']);
+    // More than the folder has.
+    const kinds = ['config', 'warning', 'begun', 'step', 'checkpoint', 'result'];
+    expect(lines.map(({ kind }) => kind)).toEqual(kinds);
+    expect(lines[1]).toMatchObject({
+      message: expect.stringContaining('"batch" is 32, but the data have 24'),
+    });
     expect(lines.at(-1)).toMatchObject({ ended: 'done', step: 1, model: join(folder, 'later') });
     const again = eidos('train', '--folder', 'photos', '--out', 'later', '--init', 'init.json');
     expect([again.status, again.stderr]).toEqual([2, expect.stringContaining('such a file already')]);

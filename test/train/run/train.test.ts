@@ -48,6 +48,22 @@ async function trainUntil(wanted: TrainingConfigInput, step: number) {
 }
 
 describe('a training', () => {
+  test('warns once of a batch larger than its data, with both numbers and the way out', async () => {
+    const warnings = async (name: string, batch: number): Promise<string[]> => {
+      const messages: string[] = [];
+      await train(config(name, { batch, until: { steps: 2 } }), {
+        onEvent: (event) => {
+          if (event.kind === 'warning') messages.push(event.message);
+        },
+      });
+      return messages;
+    };
+    expect(await warnings('as many', 24)).toEqual([]);
+    expect(await warnings('too many', 25)).toEqual([
+      expect.stringMatching(/"batch" is 25, but the data have 24 pictures: .*Make "batch" 24 or less/),
+    ]);
+  });
+
   test('has its folder alone, and one that never begins leaves no folder behind', async () => {
     const wanted = config('parents/alone', { until: { steps: 2 } });
     let second: Promise<unknown> | undefined;
