@@ -1,6 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -166,6 +177,26 @@ describe.skipIf(!existsSync(commandLine))('eidos', () => {
       wanted[0]!.map((x) => x.toFixed(5)),
     );
   });
+
+  // Who may do everything can read every folder.
+  test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+    'folders inside that are locked are failures, and the others are answered',
+    async () => {
+      const locked = join(folder, 'album/locked');
+      await mkdir(locked, { recursive: true });
+      await copyFile(join(folder, 'one.png'), join(folder, 'album/one.png'));
+      await chmod(locked, 0);
+      for (const [command, ...args] of [['classify', '--labels', 'a,b'], ['embed'], ['keywords']]) {
+        const { status, stdout } = eidos(command!, 'album', ...args, '--model', model, '--json');
+        expect(printedLines(stdout)).toMatchObject([
+          { image: 'album/locked', error: { code: 'not_found' } },
+          { image: 'album/one.png' },
+        ]);
+        expect(status).toBe(1);
+      }
+      await chmod(locked, 0o755);
+    },
+  );
 
   // A shell's limit on the size of files fails a write in its middle, as a full disk does.
   test.skipIf(process.platform === 'win32').each(['npy', 'jsonl', 'safetensors'])(
