@@ -1,6 +1,7 @@
 /** Writes a model folder: `config.json`, `preprocessor_config.json`, `model.safetensors`. */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeWhole } from '../disk/whole-file.ts';
 import { EidosError } from '../errors.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../models/preprocessing.ts';
@@ -81,8 +82,6 @@ function isExpressible(architecture: ClipArchitecture): boolean {
   }
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, `${JSON.stringify(value, undefined, 2)}\n`, { flush: true });
-  await rename(temporary, path);
+function writeJson(path: string, value: unknown): Promise<void> {
+  return writeWhole(path, `${JSON.stringify(value, undefined, 2)}\n`);
 }

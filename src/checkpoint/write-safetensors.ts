@@ -1,6 +1,6 @@
 /** Writes safetensors files: complete or not at all, and aligned so that they can be mapped. */
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { writeWhole } from '../disk/whole-file.ts';
 import { EidosError } from '../errors.ts';
 import { bytesPerElement, type DataType, elementCount } from '../graph/tensor.ts';
 import { safetensorsTypes } from './formats/safetensors.ts';
@@ -42,21 +42,10 @@ export async function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const header = headerBytes(entries, metadata);
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    const handle = await open(temporary, 'wx');
-    try {
-      await writeAll(handle, header);
-      for (const entry of entries) await writeAll(handle, storedBytes(entry));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  await writeWhole(path, async (handle) => {
+    await writeAll(handle, header);
+    for (const entry of entries) await writeAll(handle, storedBytes(entry));
+  });
 }
 
 function headerBytes(entries: readonly TensorEntry[], metadata: Record<string, string>): Uint8Array {

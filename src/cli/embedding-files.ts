@@ -1,6 +1,7 @@
 /** Files that hold embeddings: .safetensors, NumPy's .npy, or JSON lines. */
-import { writeFile } from 'node:fs/promises';
+import { realpath, stat, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { writeWhole } from '../disk/whole-file.ts';
 import { EidosError } from '../errors.ts';
 
 /** A picture or sentence with its vector. */
@@ -31,10 +32,10 @@ const writers = {
     await writeSafetensors(path, entries, { model, ...Object.fromEntries(names) });
   },
   '.npy': async (path, rows, width) => {
-    await writeFile(path, npy(join(rows, width), [rows.length, width]));
+    await writeContent(path, npy(join(rows, width), [rows.length, width]));
   },
   '.jsonl': async (path, rows, _, model) => {
-    await writeFile(path, rows.map((row) => jsonLine(row, model)).join(''));
+    await writeContent(path, rows.map((row) => jsonLine(row, model)).join(''));
   },
 } satisfies Record<string, Writer>;
 
@@ -55,7 +56,10 @@ export function outputFormat(path: string): EmbeddingFormat {
   );
 }
 
-/** Writes the rows in the format of the name. Throws `not_found` where the place cannot be written to. */
+/**
+ * Writes the rows in the format of the name, whole or not at all: what was there stays where that fails.
+ * @throws EidosError `not_found` where the place cannot be written to
+ */
 export const writeEmbeddings: Writer = async (path, rows, width, model) => {
   try {
     await writers[outputFormat(path)](path, rows, width, model);
@@ -66,6 +70,14 @@ export const writeEmbeddings: Writer = async (path, rows, width, model) => {
     });
   }
 };
+
+/** Where the name is a link, what it points to becomes the file; a pipe or a device takes the bytes as they come. */
+async function writeContent(path: string, content: string | Uint8Array): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  const status = await stat(target).catch(() => undefined);
+  if (status === undefined || status.isFile()) await writeWhole(target, content);
+  else await writeFile(target, content);
+}
 
 function join(rows: readonly EmbeddedRow[], width: number): Float32Array {
   const data = new Float32Array(rows.length * width);

@@ -1,6 +1,7 @@
 /** From what people type (files, folders, patterns) to the pictures that are meant. */
+import { type Dirent, readdir } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { EidosError } from '../errors.ts';
 import { readableFormats } from './header.ts';
 
@@ -21,7 +22,7 @@ export const pictureExtensions = [
 export interface ExpandedPaths {
   /** In the order of the patterns, and sorted within each. A file that is named twice is there twice. */
   paths: string[];
-  /** What led to nothing, each with an error `not_found`. */
+  /** What led to nothing, and folders inside that cannot be looked into, each with an error `not_found`. */
   missing: { pattern: string; error: EidosError }[];
 }
 
@@ -32,25 +33,36 @@ export interface ExpandedPaths {
 export async function expandImagePaths(patterns: readonly string[]): Promise<ExpandedPaths> {
   const expanded: ExpandedPaths = { paths: [], missing: [] };
   for (const pattern of patterns) {
-    const found = await expand(pattern);
-    if (found instanceof EidosError) expanded.missing.push({ pattern, error: found });
-    else expanded.paths.push(...found);
+    const locked: LockedFolder[] = [];
+    const found = await expand(pattern, locked);
+    expanded.missing.push(
+      ...locked.map(({ path, code }) => ({ pattern: path, error: unreadable(path, code) })),
+    );
+    if (found instanceof EidosError) {
+      // Where a folder is locked, nobody knows that there is nothing.
+      if (locked.length === 0) expanded.missing.push({ pattern, error: found });
+    } else expanded.paths.push(...found);
   }
   return expanded;
 }
 
-async function expand(pattern: string): Promise<string[] | EidosError> {
+interface LockedFolder {
+  path: string;
+  code: string;
+}
+
+async function expand(pattern: string, locked: LockedFolder[]): Promise<string[] | EidosError> {
   if (/^(https?|data|file):/i.test(pattern)) return [pattern];
   const status = await stat(pattern).catch(() => undefined);
   if (status?.isDirectory()) {
-    const paths = (await find(picturesBelow, pattern)).map((path) => join(pattern, path));
+    const paths = (await find(picturesBelow, locked, pattern)).map((path) => join(pattern, path));
     return paths.length > 0 ? paths : notFound(`${pattern} holds no pictures (${readableFormats}).`);
   }
   if (status) return [pattern];
   const { isDynamicPattern } = await import('tinyglobby');
   const glob = process.platform === 'win32' ? pattern.replaceAll('\\', '/') : pattern;
   if (!isDynamicPattern(glob)) return notFound(`${pattern}: there is no such file, folder or pattern.`);
-  const paths = await find(glob);
+  const paths = await find(glob, locked);
   // A pattern that leaves the extension open means pictures; one that names it is taken at its word.
   const meant = /\*$/.test(glob) ? paths.filter(isNamedLikePicture) : paths;
   return meant.length > 0 ? meant : notFound(`${pattern} matches no pictures.`);
@@ -58,22 +70,45 @@ async function expand(pattern: string): Promise<string[] | EidosError> {
 
 const picturesBelow = `**/*.{${pictureExtensions.join(',')}}`;
 
-async function find(glob: string, folder?: string): Promise<string[]> {
+async function find(glob: string, locked: LockedFolder[], folder = ''): Promise<string[]> {
   const { glob: search } = await import('tinyglobby');
+  const onError = (path: string, { code = '' }: NodeJS.ErrnoException): void => {
+    // What is gone in the meantime is no longer meant.
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(code)) return;
+    locked.push({ path: isAbsolute(folder || glob) ? resolve(path) : relative('.', path) || '.', code });
+  };
   const paths = await search(glob, {
-    ...(folder === undefined ? {} : { cwd: folder }),
+    ...(folder === '' ? {} : { cwd: folder }),
     caseSensitiveMatch: false,
     absolute: isAbsolute(glob),
     expandDirectories: false,
     dot: false,
+    fs: { readdir: tellingReaddir(onError) as typeof readdir },
   });
   return paths.sort();
+}
+
+type OnEntries = (error: NodeJS.ErrnoException | null, entries?: Dirent[]) => void;
+
+/** The search passes over folders that it cannot read; this tells of them. */
+function tellingReaddir(onError: (path: string, error: NodeJS.ErrnoException) => void) {
+  return (path: string, options: { withFileTypes: true }, callback: OnEntries): void =>
+    readdir(path, options, (error, entries) => {
+      if (error) onError(path, error);
+      callback(error, entries);
+    });
 }
 
 /** Whether the extension is that of a picture. */
 export function isNamedLikePicture(path: string): boolean {
   const extension = /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase();
   return (pictureExtensions as readonly (string | undefined)[]).includes(extension);
+}
+
+function unreadable(path: string, code: string): EidosError {
+  return notFound(
+    `${path} cannot be looked into (${code}): pictures in it are left out. Change its permissions.`,
+  );
 }
 
 function notFound(message: string): EidosError {

@@ -1,6 +1,7 @@
 /** A training from its configuration to the model's folder. */
-import { mkdir } from 'node:fs/promises';
-import { readTrainingConfig, type TrainingConfigInput } from './config.ts';
+import { clearUnfinished } from '../disk/whole-file.ts';
+import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } from './config.ts';
+import { aloneInFolder } from './run/alone.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
 import {
@@ -19,10 +20,10 @@ import { createKeeper } from './run/keeper.ts';
 import { type LoopEnd, runLoop } from './run/loop.ts';
 import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metrics-log.ts';
 import { type Network, openNetwork } from './run/network.ts';
-import { trainingPlaces } from './run/places.ts';
+import { type TrainingPlaces, trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
 import { earlierPart } from './run/resumption.ts';
-import { clearUnfinished, writeWholeFile, writing } from './run/whole-file.ts';
+import { writeWholeFile } from './run/whole-file.ts';
 
 export interface TrainOptions {
   /** Whether to go on from the newest checkpoint of the output folder; without one it begins. @default false */
@@ -57,18 +58,27 @@ export interface TrainingResult {
  * Trains a model. What it writes: the model in `output`, and below `output/training` the configuration, checkpoints,
  * `metrics.jsonl` and `report.html`.
  * @param config a JSON file, or the configuration itself
- * @throws EidosError `invalid_option`, `not_found`, `invalid_image` for what is wrong with configuration or data;
- * `not_finite`, `write_failed`, `engine_failed`, after which the newest checkpoint is still there
+ * @throws EidosError `invalid_option`, `not_found`, `invalid_image` for what is wrong with configuration or data,
+ * the first also where another process trains into the folder; `not_finite`, `write_failed`, `engine_failed`, after
+ * which the newest checkpoint is still there
  */
 export async function train(
   config: string | TrainingConfigInput,
   options: TrainOptions = {},
 ): Promise<TrainingResult> {
-  const { onEvent = () => undefined, signal, resume = false } = options;
   const full = await readTrainingConfig(config, options);
-  const threads = options.threads ?? full.threads.network;
-  onEvent({ kind: 'config', config: full });
+  options.onEvent?.({ kind: 'config', config: full });
   const places = trainingPlaces(full.output);
+  return aloneInFolder(places, options, () => trainAlone(full, places, options));
+}
+
+async function trainAlone(
+  full: TrainingConfig,
+  places: TrainingPlaces,
+  options: TrainOptions,
+): Promise<TrainingResult> {
+  const { onEvent = () => undefined, signal, resume = false } = options;
+  const threads = options.threads ?? full.threads.network;
   const earlier = await earlierPart(places, full, resume, onEvent);
   const sets = full.evaluation === undefined ? [] : await openEvaluatedSets(full.evaluation);
   const progress = earlier?.checkpoint.progress ?? beginningOfAll();
@@ -90,7 +100,6 @@ export async function train(
     });
     requirePublishable(model, opened.network.stateNames);
     const configText = JSON.stringify(full, undefined, 2);
-    await writing(places.training, () => mkdir(places.training, { recursive: true }));
     for (const folder of [places.output, places.training, places.checkpoints]) await clearUnfinished(folder);
     await writeWholeFile(places.config, `${configText}\n`);
     opened.log = await openMetricsLog(places.metrics, progress.step);

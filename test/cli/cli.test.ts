@@ -1,6 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -148,6 +159,8 @@ describe.skipIf(!existsSync(commandLine))('eidos', () => {
       { image: 'broken.jpg', error: { code: 'invalid_image' } },
     ]);
     expect(failing.status).toBe(1);
+    expect(failing.stderr).toContain('none.jsonl is not written');
+    expect(existsSync(join(folder, 'none.jsonl'))).toBe(false);
 
     expect(eidos(...base, '--out', 'out.jsonl').status).toBe(0);
     expect(printedLines(await readFile(join(folder, 'out.jsonl'), 'utf8'))).toEqual(rows);
@@ -163,6 +176,76 @@ describe.skipIf(!existsSync(commandLine))('eidos', () => {
     expect([...numbers.subarray(0, 32)].map((x) => x.toFixed(5))).toEqual(
       wanted[0]!.map((x) => x.toFixed(5)),
     );
+  });
+
+  // Who may do everything can read every folder.
+  test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+    'folders inside that are locked are failures, and the others are answered',
+    async () => {
+      const locked = join(folder, 'album/locked');
+      await mkdir(locked, { recursive: true });
+      await copyFile(join(folder, 'one.png'), join(folder, 'album/one.png'));
+      await chmod(locked, 0);
+      for (const [command, ...args] of [['classify', '--labels', 'a,b'], ['embed'], ['keywords']]) {
+        const { status, stdout } = eidos(command!, 'album', ...args, '--model', model, '--json');
+        expect(printedLines(stdout)).toMatchObject([
+          { image: 'album/locked', error: { code: 'not_found' } },
+          { image: 'album/one.png' },
+        ]);
+        expect(status).toBe(1);
+      }
+      await chmod(locked, 0o755);
+    },
+  );
+
+  // A shell's limit on the size of files fails a write in its middle, as a full disk does.
+  test.skipIf(process.platform === 'win32').each(['npy', 'jsonl', 'safetensors'])(
+    'embed on a full disk leaves no half of a .%s file, and what was there before',
+    async (ending) => {
+      const args = ['embed', 'one.png', 'two.png', '--text', 'a dog', '--model', model];
+      for (let i = 0; i < 20; i++) args.push('--text', `dog ${i}`);
+      const place = join(folder, 'full');
+      await mkdir(place, { recursive: true });
+      const out = join(place, `out.${ending}`);
+      const run = () =>
+        spawnSync(
+          '/bin/sh',
+          ['-c', 'ulimit -f 2; exec "$0" "$@"', process.execPath, commandLine, ...args, '--out', out],
+          { cwd: folder, encoding: 'utf8' },
+        );
+      const { status, stderr } = run();
+      expect(stderr).toMatch(/out\.\w+ cannot be written: EFBIG/);
+      expect(status).toBe(2);
+      expect(await readdir(place)).toEqual([]);
+      await writeFile(out, 'before');
+      expect(run().status).toBe(2);
+      expect(await readFile(out, 'utf8')).toBe('before');
+      await rm(place, { recursive: true });
+    },
+  );
+
+  test.skipIf(process.platform === 'win32')('embed writes through a link and into a pipe', async () => {
+    const args = ['embed', '--text', 'a dog', '--model', model, '--out'];
+    await symlink('pointed.jsonl', join(folder, 'link.jsonl'));
+    await writeFile(join(folder, 'pointed.jsonl'), 'before');
+    expect(eidos(...args, 'link.jsonl').status).toBe(0);
+    expect((await lstat(join(folder, 'link.jsonl'))).isSymbolicLink()).toBe(true);
+    expect(printedLines(await readFile(join(folder, 'pointed.jsonl'), 'utf8'))).toMatchObject([
+      { text: 'a dog' },
+    ]);
+    const piped = spawnSync(
+      '/bin/sh',
+      [
+        '-c',
+        'mkfifo pipe.jsonl; cat pipe.jsonl & "$0" "$@"; wait',
+        process.execPath,
+        commandLine,
+        ...args,
+        'pipe.jsonl',
+      ],
+      { cwd: folder, encoding: 'utf8', timeout: 50_000 },
+    );
+    expect(printedLines(piped.stdout)).toMatchObject([{ text: 'a dog' }]);
   });
 
   test('inspect tells the architecture, for people and as JSON', () => {

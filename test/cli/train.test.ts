@@ -106,7 +106,12 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
     const { status: trained, stdout } = eidos('train', 'init.json', '--json');
     expect(trained, stdout).toBe(0);
     const lines = printedLines(stdout);
-    expect(lines.map(({ kind }) => kind)).toEqual(['config', 'begun', 'step', 'checkpoint', 'result']);
+    // More than the folder has.
+    const kinds = ['config', 'warning', 'begun', 'step', 'checkpoint', 'result'];
+    expect(lines.map(({ kind }) => kind)).toEqual(kinds);
+    expect(lines[1]).toMatchObject({
+      message: expect.stringContaining('"batch" is 32, but the data have 24'),
+    });
     expect(lines.at(-1)).toMatchObject({ ended: 'done', step: 1, model: join(folder, 'later') });
     const again = eidos('train', '--folder', 'photos', '--out', 'later', '--init', 'init.json');
     expect([again.status, again.stderr]).toEqual([2, expect.stringContaining('such a file already')]);
@@ -145,6 +150,8 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
         setTimeout(() => kill('SIGKILL'), 40 * Math.random());
       });
       expect(ended.signal).toBe('SIGKILL');
+      // What it held is still there, and the next round goes on all the same.
+      expect(existsSync(join(folder, 'killed/training/.lock'))).toBe(true);
       const checkpoints = await listCheckpoints(place);
       expect(checkpoints.length).toBeGreaterThan(0);
       for (const { step, path } of checkpoints) {
@@ -157,6 +164,25 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
       reached = newest;
     }
     expect(eidos('inspect', 'killed').status).toBe(0);
+  });
+
+  test('a second training into the same folder is refused at once, with or without --resume', async () => {
+    const config = await writeTraining('shared', { until: { steps: 100_000 } });
+    const refused: ReturnType<typeof eidos>[] = [];
+    await start([config], (line, kill) => {
+      if (line.kind !== 'begun') return;
+      refused.push(eidos('train', config, '--quiet'), eidos('train', config, '--resume', '--quiet'));
+      kill('SIGTERM');
+    });
+    expect(refused).toHaveLength(2);
+    for (const { status, stderr } of refused) {
+      expect(stderr).toMatch(
+        /^eidos: Another training \(process \d+\) is writing into .*shared: .*--resume.*"output"/,
+      );
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(status).toBe(2);
+    }
+    expect(existsSync(join(folder, 'shared/training/.lock'))).toBe(false);
   });
 
   // A shell's limit on the size of files fails a write in its middle, as a full disk does.

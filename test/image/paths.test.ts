@@ -1,9 +1,23 @@
 /** What files, folders and patterns expand to. */
+import type { Dirent } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { dirname, join, relative } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { expandImagePaths } from '../../src/image/paths.ts';
+
+// Who may do everything, as in many containers, can read every folder; so it is the system's answer that is replaced.
+const refused = vi.hoisted(() => new Map<string, string>());
+vi.mock('node:fs', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:fs')>();
+  type Callback = (error: Error | null, entries: Dirent[]) => void;
+  const readdir = (path: string, options: { withFileTypes: true }, callback: Callback): void => {
+    const code = refused.get(path.replace(/[/\\]$/, ''));
+    if (code === undefined) original.readdir(path, options, callback);
+    else callback(Object.assign(new Error(code), { code }), []);
+  };
+  return { ...original, readdir };
+});
 
 let folder: string;
 const files = [
@@ -69,4 +83,23 @@ test('what leads to nothing is told pattern by pattern, and the others are found
 test('URLs are handed through', async () => {
   const urls = ['https://example.org/a.jpg?b=*', 'data:,x'];
   expect(await expandImagePaths(urls)).toEqual({ paths: urls, missing: [] });
+});
+
+test('folders inside that cannot be looked into are named, and the others are searched', async () => {
+  refused.set(join(folder, 'trip/deep'), 'EACCES');
+  refused.set(join(folder, 'words'), 'ENOENT'); // gone in the meantime
+  refused.set(join(folder, '.hidden'), 'EACCES'); // is not searched
+  try {
+    const all = ['a.PNG', 'b.jpg', 'trip/[1] & {x}.avif', 'trip/c.JPEG'];
+    expect(await expanded('')).toEqual({ paths: all, missing: ['trip/deep: not_found'] });
+    expect(await expanded('trip/**')).toEqual({ paths: all.slice(2), missing: ['trip/deep: not_found'] });
+    expect(await expanded('*.jpg')).toEqual({ paths: ['b.jpg'], missing: [] });
+    // Nobody knows that there is nothing in it.
+    expect(await expanded('trip/deep')).toEqual({ paths: [], missing: ['trip/deep: not_found'] });
+    const { missing } = await expandImagePaths([relative('.', folder)]);
+    expect(missing).toMatchObject([{ pattern: relative('.', join(folder, 'trip/deep')) }]);
+    expect(missing[0]!.error.message).toContain('cannot be looked into (EACCES)');
+  } finally {
+    refused.clear();
+  }
 });

@@ -3,8 +3,9 @@
  * `snapshots` (a folder a commit, of links into `blobs`).
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { placeWhole } from '../../disk/whole-file.ts';
 
 export interface ModelCache {
   /** The commit that a revision stood for when it was last asked for; undefined if it never was. */
@@ -51,14 +52,14 @@ export function modelCache(hubCache: string, id: string): ModelCache {
       const path = join(snapshot(commit), name);
       if (existsSync(path)) return;
       await mkdir(dirname(path), { recursive: true });
-      const temporary = `${path}.${process.pid}.tmp`;
-      try {
-        await symlink(relative(dirname(path), blob(checksum)), temporary);
-      } catch {
-        // Windows allows links to administrators and developers only; Python's tools copy there, too.
-        await copyFile(blob(checksum), temporary);
-      }
-      await rename(temporary, path);
+      await placeWhole(path, async (temporary) => {
+        try {
+          await symlink(relative(dirname(path), blob(checksum)), temporary);
+        } catch {
+          // Windows allows links to administrators and developers only; Python's tools copy there, too.
+          await copyFile(blob(checksum), temporary);
+        }
+      });
     },
   };
 }

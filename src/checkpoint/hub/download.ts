@@ -4,8 +4,8 @@ import { createReadStream, existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withLock } from '../../disk/lock.ts';
 import { EidosError } from '../../errors.ts';
-import { withLock } from './lock.ts';
 import { type Asked, describe, networkError } from './requests.ts';
 import type { HubSettings } from './settings.ts';
 
@@ -42,7 +42,8 @@ const firstPause = 200;
  */
 export async function download(job: Download): Promise<void> {
   await mkdir(dirname(job.target), { recursive: true });
-  await withLock(`${job.target}.incomplete.lock`, job.signal, async () => {
+  const waiting = { signal: job.signal, holderName: 'another download' };
+  await withLock(`${job.target}.incomplete.lock`, waiting, async () => {
     if (existsSync(job.target)) return job.onBytes(job.file.size);
     const partial = `${job.target}.incomplete`;
     const resumed = await sizeOf(partial);

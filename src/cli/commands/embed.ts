@@ -29,7 +29,8 @@ export function embedCommand(): Command {
       'after',
       `
 A .safetensors file holds "images" and "texts", each [n, embedding size], and their names in its metadata; a .npy
-file holds one array, pictures first. Exit status: 0, 1 when a picture could not be found or
+file holds one array, pictures first. The file is written whole at the end, or, where every picture failed, not at all.
+Exit status: 0, 1 when a picture could not be found or
 read, 2 for wrong usage and where the model cannot be opened.`,
     )
     .action(run);
@@ -69,8 +70,10 @@ async function run(patterns: string[], options: Options): Promise<void> {
         handle({ kind: 'text', name, embedding: row(data, i, clip) });
       }
     }
-    if (options.out !== undefined)
-      await writeEmbeddings(options.out, kept, clip.embeddingSize, clip.config.model);
+    if (options.out !== undefined) {
+      if (kept.length > 0) await writeEmbeddings(options.out, kept, clip.embeddingSize, clip.config.model);
+      else warn(options)(`${options.out} is not written: there is no vector to put into it.`);
+    }
   } finally {
     await clip.close();
   }

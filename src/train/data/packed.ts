@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withLock } from '../../checkpoint/hub/lock.ts';
+import { withLock } from '../../disk/lock.ts';
 import { EidosError } from '../../errors.ts';
 import type { SquareReader } from './pixels.ts';
 import type { Source, SourcePicture } from './source.ts';
@@ -95,7 +95,7 @@ async function pack(
     // Another training may be packing the same pictures.
     return await withLock(
       `${path}.lock`,
-      undefined,
+      {},
       async () => (await known()) ?? (await writePack(source, path, options)),
     );
   } catch (cause) {

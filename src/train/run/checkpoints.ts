@@ -6,10 +6,11 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openWeights, readTensor, writeSafetensors } from '../../checkpoint/index.ts';
+import { syncFolder } from '../../disk/whole-file.ts';
 import type { RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import type { FloatTensor } from '../../graph/tensor.ts';
-import { syncFolder, writing } from './whole-file.ts';
+import { writing } from './whole-file.ts';
 
 /** `checkpoints` of a training's configuration. */
 export const checkpointsSchema = z.strictObject({

@@ -34,6 +34,10 @@ export async function openTrainingData(
       onEvent({ kind: 'preparing', what, done, total });
     },
   });
+  if (config.batch > data.size) {
+    const message = `"batch" is ${config.batch}, but the data have ${data.size} pictures: every step sees some more than once. Make "batch" ${data.size} or less, or add pictures.`;
+    onEvent({ kind: 'warning', message });
+  }
   const { imageTower } = config;
   if (imageTower.kind === 'features' && imageTower.size !== data.lessons?.width) {
     throw new EidosError(

@@ -1,6 +1,7 @@
 /** What happens between the steps of a training: checkpoints, evaluations, the model's folder, the report. */
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '../../disk/whole-file.ts';
 import type { TrainingConfig } from '../config.ts';
 import { listCheckpoints, type TrainingProgress, tidyCheckpoints, writeCheckpoint } from './checkpoints.ts';
 import type { EnergyMeter } from './energy.ts';
@@ -12,7 +13,7 @@ import type { Network } from './network.ts';
 import type { TrainingPlaces } from './places.ts';
 import { type PublishedModel, publishedNames, publishModel } from './publish.ts';
 import { htmlReport, type ReportFacts } from './report.ts';
-import { syncFolder, writeWholeFile, writing } from './whole-file.ts';
+import { writeWholeFile, writing } from './whole-file.ts';
 
 export interface KeeperParts {
   config: TrainingConfig;

@@ -8,6 +8,8 @@ export interface TrainingPlaces {
   output: string;
   /** The folder of all else. */
   training: string;
+  /** Held by the process that trains. */
+  lock: string;
   /** The configuration in full. */
   config: string;
   metrics: string;
@@ -23,6 +25,7 @@ export function trainingPlaces(output: string): TrainingPlaces {
     name: basename(output),
     output,
     training,
+    lock: join(training, '.lock'),
     config: join(training, 'config.json'),
     metrics: join(training, 'metrics.jsonl'),
     report: join(training, 'report.html'),

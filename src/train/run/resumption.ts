@@ -37,7 +37,7 @@ export async function earlierPart(
         `${places.output} holds a training already: go on with --resume, or name another "output".`,
       );
     }
-    if ((await exists(join(places.output, 'model.safetensors'))) && !(await exists(places.training))) {
+    if ((await exists(join(places.output, 'model.safetensors'))) && !(await exists(places.config))) {
       throw new EidosError(
         'invalid_option',
         `${places.output} holds a model already: name another "output" for the new one.`,

@@ -1,47 +1,14 @@
-/** Files that are there whole or not at all, whenever the process or the machine ends. */
-import { randomBytes } from 'node:crypto';
-import { open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/** Files of a training: there whole or not at all, and a way out where the disk refuses them. */
+import { dirname } from 'node:path';
+import { writeWhole } from '../../disk/whole-file.ts';
 import { EidosError } from '../../errors.ts';
 
 /**
- * Writes beside the final place, waits until the disk has it, and renames.
+ * Writes a file as a whole.
  * @throws EidosError `write_failed`
  */
-export async function writeWholeFile(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  await writing(path, async () => {
-    try {
-      const handle = await open(temporary, 'wx');
-      try {
-        await handle.writeFile(content);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await rename(temporary, path);
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw error;
-    }
-  });
-}
-
-/** Waits until the disk knows the names of a folder's files; systems that cannot do that have no need of it. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
-}
-
-/** Files as this and writeModel write them: a name, the process, perhaps a chance number. */
-const unfinished = /\.(safetensors|json|jsonl|html|txt|gz)\.\d+(\.[0-9a-f]{8})?\.tmp$/;
-
-/** Removes from a folder what processes that were killed have left behind. */
-export async function clearUnfinished(folder: string): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (unfinished.test(name)) await rm(join(folder, name), { force: true });
-  }
+export function writeWholeFile(path: string, content: string | Uint8Array): Promise<void> {
+  return writing(path, () => writeWhole(path, content));
 }
 
 const remedies: Readonly<Record<string, string>> = {

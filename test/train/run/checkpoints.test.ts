@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeSafetensors } from '../../../src/checkpoint/index.ts';
+import { clearUnfinished } from '../../../src/disk/whole-file.ts';
 import {
   listCheckpoints,
   readCheckpoint,
@@ -11,7 +12,6 @@ import {
   writeCheckpoint,
 } from '../../../src/train/run/checkpoints.ts';
 import { openMetricsLog, readMetricsLog, type StepLine } from '../../../src/train/run/metrics-log.ts';
-import { clearUnfinished } from '../../../src/train/run/whole-file.ts';
 
 let folder: string;
 beforeAll(async () => {

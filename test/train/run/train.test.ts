@@ -48,6 +48,42 @@ async function trainUntil(wanted: TrainingConfigInput, step: number) {
 }
 
 describe('a training', () => {
+  test('warns once of a batch larger than its data, with both numbers and the way out', async () => {
+    const warnings = async (name: string, batch: number): Promise<string[]> => {
+      const messages: string[] = [];
+      await train(config(name, { batch, until: { steps: 2 } }), {
+        onEvent: (event) => {
+          if (event.kind === 'warning') messages.push(event.message);
+        },
+      });
+      return messages;
+    };
+    expect(await warnings('as many', 24)).toEqual([]);
+    expect(await warnings('too many', 25)).toEqual([
+      expect.stringMatching(/"batch" is 25, but the data have 24 pictures: .*Make "batch" 24 or less/),
+    ]);
+  });
+
+  test('has its folder alone, and one that never begins leaves no folder behind', async () => {
+    const wanted = config('parents/alone', { until: { steps: 2 } });
+    let second: Promise<unknown> | undefined;
+    await train(wanted, {
+      onEvent: (event) => {
+        if (event.kind === 'begun') second = train(wanted).catch((error: unknown) => error);
+      },
+    });
+    expect(await second).toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining(`is writing into ${join(folder, 'parents/alone')}`),
+    });
+    expect(await readdir(join(folder, 'parents/alone/training'))).not.toContain('.lock');
+    expect(await train({ ...wanted, until: { steps: 3 } }, { resume: true })).toMatchObject({ step: 3 });
+
+    const nothing = { sources: [{ path: join(folder, 'no-such-pictures') }] };
+    await expect(train(config('never/begun', { data: nothing }))).rejects.toThrow('no-such-pictures');
+    expect(await readdir(folder)).not.toContain('never');
+  });
+
   test('makes a folder of pictures a model that tells them apart, and measures it meanwhile', async () => {
     const events: TrainingEvent[] = [];
     const result = await train(

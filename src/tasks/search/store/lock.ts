@@ -1,116 +1,23 @@
-/** One writer at a time for an index in a folder: a lock file that names its holder. */
-import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
+/** One writer at a time for an index in a folder. */
+import { type LockOptions, takeLock } from '../../../disk/lock.ts';
 import { EidosError } from '../../../errors.ts';
 
-/** The holder touches the file this often; who has seen it untouched for three times as long takes it for dead. */
-const heartbeat = 10_000;
-const pollPause = 50;
-
-export interface LockOptions {
-  signal?: AbortSignal | undefined;
-  /** Told once when another process has to be waited for. */
-  onWait?: (() => void) | undefined;
-}
-
 /**
- * Runs an action while nobody else holds the lock; waits for it. A holder that died, whenever and however, holds
- * nothing up: its process is asked for, and where that tells nothing (it ran on another machine, or another process
- * has its number by now) its silence counts, as long as we have listened to it by our own clock.
+ * Runs an action while nobody else works on the index; waits for them.
  * @throws EidosError `aborted` while waiting; `write_failed` where the folder cannot be written
  */
 export async function withIndexLock<T>(
   path: string,
-  { signal, onWait }: LockOptions,
+  options: Pick<LockOptions, 'signal' | 'onWait'>,
   action: () => Promise<T>,
 ): Promise<T> {
-  const mark = `${hostname()} ${process.pid} ${randomBytes(6).toString('hex')}`;
-  const listen = createListener(path);
-  for (let waited = false; !(await acquire(path, mark)); ) {
-    if (signal?.aborted) throw new EidosError('aborted', 'Waiting for another process was aborted.');
-    const holder = await readFile(path, 'utf8').catch(() => '');
-    if (isDead(holder) || (await listen(holder)) > 3 * heartbeat) await removeLock(path, holder);
-    else {
-      if (!waited) onWait?.();
-      waited = true;
-    }
-    await delay(pollPause);
-  }
-  const timer = setInterval(() => void touch(path), heartbeat);
-  timer.unref();
+  const release = await takeLock(path, options).catch((cause: Error) => {
+    if (cause instanceof EidosError) throw cause;
+    throw new EidosError('write_failed', `${path} cannot be written: ${cause.message}`, { cause });
+  });
   try {
     return await action();
   } finally {
-    clearInterval(timer);
-    // Only what is still ours: who was thought dead (a machine that slept) must not take away another's lock.
-    if ((await readFile(path, 'utf8').catch(() => '')) === mark) await rm(path, { force: true });
+    await release();
   }
-}
-
-async function acquire(path: string, mark: string): Promise<boolean> {
-  try {
-    const file = await open(path, 'wx');
-    try {
-      await file.writeFile(mark);
-    } finally {
-      await file.close();
-    }
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-      throw new EidosError('write_failed', `${path} cannot be written: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
-  return false;
-}
-
-/** For how many milliseconds a holder has not touched the lock while we were listening. */
-function createListener(path: string): (holder: string) => Promise<number> {
-  let heard = '';
-  let since = performance.now();
-  return async (holder) => {
-    const touched = await stat(path).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => 0,
-    );
-    if (heard !== `${holder} ${touched}`) since = performance.now();
-    heard = `${holder} ${touched}`;
-    return performance.now() - since;
-  };
-}
-
-async function removeLock(path: string, mark: string): Promise<void> {
-  // Renaming is what only one of several waiting processes can do; who moved a fresh lock away puts it back.
-  const aside = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await rename(path, aside);
-    if ((await readFile(aside, 'utf8')) === mark) await rm(aside, { force: true });
-    else await rename(aside, path);
-  } catch {
-    // Another process was faster.
-  }
-}
-
-/** Whether the holder was a process of this machine that is no more. */
-function isDead(mark: string): boolean {
-  const [host, id] = mark.split(' ');
-  return host === hostname() && id !== undefined && !isAlive(Number(id));
-}
-
-function isAlive(id: number): boolean {
-  try {
-    process.kill(id, 0); // asks, and sends nothing
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-async function touch(path: string): Promise<void> {
-  const now = new Date();
-  await utimes(path, now, now).catch(() => undefined);
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withLock } from '../../../checkpoint/hub/lock.ts';
+import { withLock } from '../../../disk/lock.ts';
 import { EidosError } from '../../../errors.ts';
 import type { SquarePicture } from '../augment.ts';
 import type { TeacherConfig } from '../config.ts';
@@ -94,7 +94,7 @@ export async function measureFeatures(
   try {
     await mkdir(folder, { recursive: true });
     // Another training may be asking the same teacher: what it is told is for both.
-    return await withLock(`${path}.lock`, undefined, async () => (await kept()) ?? (await measureAll()));
+    return await withLock(`${path}.lock`, {}, async () => (await kept()) ?? (await measureAll()));
   } catch (cause) {
     if (cause instanceof EidosError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
