@@ -93,7 +93,8 @@ async function trainAlone(
   const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};
   try {
     opened.network = await openNetwork(model.architecture, stepOptions(full, data), {
-      values: earlier?.checkpoint.state ?? model.firstValues,
+      // A checkpoint has what the step reads; words of classes may be embedded by a tower that no part of the loss trains.
+      values: new Map([...model.firstValues, ...(earlier?.checkpoint.state ?? [])]),
       seed: full.seed,
       threads,
       ...stepClasses(full, data, model.tokenizer),

@@ -159,6 +159,29 @@ describe('a training', () => {
     expect(losses(await steps('named in parts'))).toEqual(losses(lines));
   });
 
+  test('names pictures in the words of a text tower that nothing trains, also when it goes on', async () => {
+    const first = await train(config('words'));
+    const named = (name: string) => ({
+      ...config(name, {
+        initialise: { from: first.model },
+        loss: {
+          contrastive: { weight: 0 },
+          classification: { classes: 'cached', renewEverySteps: 4, temperature: 0.1 },
+        },
+        optimizer: { learningRate: 0.01 },
+        regularisation: {},
+      }),
+      architecture: undefined,
+      tokenizer: undefined,
+    });
+    await train(named('named alone'));
+    await trainUntil(named('named alone in parts'), 6);
+    await train(named('named alone in parts'), { resume: true });
+    const losses = async (name: string) => (await steps(name)).map(({ loss }) => loss);
+    expect(await losses('named alone')).toHaveLength(12);
+    expect(await losses('named alone in parts')).toEqual(await losses('named alone'));
+  });
+
   test('that was stopped goes on exactly: the same losses, the same weights', async () => {
     await train(config('straight'));
     const stopped = await trainUntil(config('halting'), 5);
