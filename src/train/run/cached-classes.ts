@@ -12,7 +12,7 @@ import { fillTemplate, promptTemplates } from '../../text/templates.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Concept } from '../data/captions.ts';
 import { cachedClasses as stateName } from '../step/objective.ts';
-import { openProgram, pick } from '../step/program.ts';
+import { openProgram } from '../step/program.ts';
 
 /** What is to be embedded, and how often. */
 export interface CachedClasses {
@@ -60,7 +60,10 @@ export interface ClassCache {
   readonly reads: readonly string[];
   /** Whether the words are embedded before this step, counted from 1. The first is one. */
   isDue(step: number): boolean;
-  /** The state that a step compares pictures with: the mean of each class's sentences, as unit vectors. */
+  /**
+   * The state that a step compares pictures with: the mean of each class's sentences, as unit vectors.
+   * @param textTower what `reads` names
+   */
   embed(textTower: Readonly<Record<string, RuntimeTensor>>): Promise<Record<string, RuntimeTensor>>;
 }
 
@@ -80,7 +83,7 @@ export async function openClassCache(
     reads: [...inputs.keys()].filter((name) => name !== 'tokens'),
     isDue: (step) => (step - 1) % everySteps === 0,
     async embed(textTower) {
-      await session.setState(pick(textTower, (name) => inputs.has(name)));
+      await session.setState(textTower);
       const width = architecture.embeddingSize;
       const all = new Float32Array(sentences.length * width);
       for (let first = 0; first < sentences.length; first += rows) {

@@ -24,16 +24,10 @@ function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
 }
 
 /** A training step can do more than the data of a training give it. */
-function ofLoss({ loss: { similarities } }: TrainingConfig): Contradiction[] {
+function ofLoss({ loss }: TrainingConfig): Contradiction[] {
+  if (loss.similarities?.between !== 'pairs') return [];
   return [
-    ...(similarities?.between === 'pairs'
-      ? [
-          {
-            path: ['loss', 'similarities', 'between'],
-            message: 'must be "images": teachers see pictures only',
-          },
-        ]
-      : []),
+    { path: ['loss', 'similarities', 'between'], message: 'must be "images": teachers see pictures only' },
   ];
 }
 

@@ -7,7 +7,7 @@ import type { TrainingConfig } from '../config.ts';
 import type { Concept } from '../data/captions.ts';
 import { openBatches } from '../data/loader.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
-import { embedsClasses } from '../step/objective.ts';
+import { namingLoss } from '../step/objective.ts';
 import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
 import { type CachedClasses, sentencesOfClasses } from './cached-classes.ts';
@@ -27,7 +27,7 @@ export async function openTrainingData(
 ): Promise<TrainingData> {
   const data = await openData(config.data, {
     imageSize,
-    kinds: (config.loss.classification?.kinds ?? 0) > 0,
+    kinds: (namingLoss(config.loss)?.kinds ?? 0) > 0,
     onProgress: ({ stage, source, done, total }) => {
       const what =
         stage === 'packing' ? `Packing the pictures of ${source}` : `Asking the teacher about ${source}`;
@@ -69,7 +69,7 @@ export async function openTrainingBatches(
     firstStep,
     threads: config.threads.data,
     pixels: config.imageTower.kind === 'model',
-    classTargets: config.loss.classification,
+    classTargets: namingLoss(config.loss),
   });
   let step = firstStep;
   return {
@@ -106,11 +106,11 @@ export function stepClasses(
   { classes }: Pick<TrainingData, 'classes'>,
   tokenizer: Tokenizer,
 ): { constants: Tensors; cachedClasses?: CachedClasses } {
-  const { classification } = loss;
-  if (embedsClasses(loss)) return { constants: classTokens(classes, tokenizer) };
-  if (classification?.classes !== 'cached' || classification.weight === 0) return { constants: {} };
+  const naming = namingLoss(loss);
+  if (naming?.classes === 'embedded') return { constants: classTokens(classes, tokenizer) };
+  if (naming?.classes !== 'cached') return { constants: {} };
   const sentences = sentencesOfClasses(classes, Object.keys(captions.languages));
-  const everySteps = classification.renewEverySteps;
+  const everySteps = naming.renewEverySteps;
   return { constants: {}, cachedClasses: { sentences, count: classes.length, tokenizer, everySteps } };
 }
 

@@ -55,10 +55,9 @@ export async function openNetwork(
   const engine = createEngine(threads === undefined ? {} : { threads });
   try {
     const step = await openStep(engine, architecture, options);
-    const first = firstState(step, values, seed);
+    const { state, made } = firstState(step, values, seed);
     // What was made here is nobody else's; a copy of the moments would be the peak of a training's memory.
-    const own = Object.keys(first).filter((name) => first[name]?.data !== givenValue(name, values)?.data);
-    await step.setState(first, own);
+    await step.setState(state, made);
     const trained = step.parameters.filter((parameter) => parameter.trained);
     const classes =
       cachedClasses === undefined ? undefined : await openClassCache(engine, architecture, cachedClasses);
@@ -112,20 +111,23 @@ function figuresOf(outputs: Record<string, RuntimeTensor>, trained: readonly str
   };
 }
 
+/** The state to begin with, and the names in it that no value was given for. */
 function firstState(
   { parameters, stateNames }: OpenStep,
   values: ReadonlyMap<string, FloatTensor>,
   seed: number,
-): Record<string, RuntimeTensor> {
+): { state: Record<string, RuntimeTensor>; made: string[] } {
+  const made: string[] = [];
   const byName = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   const first = (name: string): RuntimeTensor => {
-    const { kind, owner } = partsOf(name);
+    const [, kind, owner = name] = /^(mean|square|ema):(.*)$/.exec(name) ?? [];
     const parameter = byName.get(owner);
     if (parameter === undefined) {
       throw new EidosError('invalid_graph', `The state '${name}' belongs to no parameter.`);
     }
     const { shape } = parameter;
-    const given = givenValue(name, values);
+    const given = values.get(name) ?? (kind === 'ema' ? values.get(owner) : undefined);
+    if (given === undefined) made.push(name);
     if (given !== undefined && given.data.length !== elementCount(shape)) {
       throw new EidosError(
         'config_mismatch',
@@ -137,18 +139,7 @@ function firstState(
       given?.data ?? (isMoment ? new Float32Array(elementCount(shape)) : randomValues(parameter, seed));
     return { type: 'float32', data, shape };
   };
-  return Object.fromEntries(stateNames.map((name) => [name, first(name)]));
-}
-
-/** Of the name of a state: what it is of a parameter, and the parameter's own name. */
-function partsOf(name: string): { kind: string | undefined; owner: string } {
-  const [, kind, owner = name] = /^(mean|square|ema):(.*)$/.exec(name) ?? [];
-  return { kind, owner };
-}
-
-function givenValue(name: string, values: ReadonlyMap<string, FloatTensor>): FloatTensor | undefined {
-  const { kind, owner } = partsOf(name);
-  return values.get(name) ?? (kind === 'ema' ? values.get(owner) : undefined);
+  return { state: Object.fromEntries(stateNames.map((name) => [name, first(name)])), made };
 }
 
 function randomValues({ name, shape, initialiser }: StepParameter, seed: number): Float32Array {

@@ -131,9 +131,14 @@ export function objective(
 /** The state with what the text tower made of the words of classes, [classes, embeddingSize], rows of unit length. */
 export const cachedClasses = 'classification.embeddings';
 
+/** The part about classes, where it counts. */
+export function namingLoss({ classification }: LossConfig): LossConfig['classification'] {
+  return (classification?.weight ?? 0) > 0 ? classification : undefined;
+}
+
 /** Whether names of classes go through the text tower in every step. */
-export function embedsClasses({ classification }: LossConfig): boolean {
-  return classification !== undefined && classification.weight > 0 && classification.classes === 'embedded';
+export function embedsClasses(loss: LossConfig): boolean {
+  return namingLoss(loss)?.classes === 'embedded';
 }
 
 /**

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { defaultCacheFolder } from '../../../engine/cache-folder.ts';
 import { EidosError } from '../../../errors.ts';
-import type { DataConfig, TeacherConfig } from '../config.ts';
+import type { DataConfig, SourceConfig, TeacherConfig } from '../config.ts';
 import type { BrokenSample } from '../forms/form.ts';
 import type { SquareReader } from '../pixels.ts';
 import type { Source } from '../source.ts';
@@ -49,25 +49,14 @@ export async function openLessons(
     const folder =
       own.cache ??
       (config.cache === undefined ? defaultCacheFolder('pictures') : join(config.cache, 'teacher'));
-    const files: Lessons['files'] = [];
-    const readable: Source[] = [];
-    for (const [at, source] of sources.entries()) {
-      const path = config.sources[at]!.features;
-      if (path === false) {
-        files.push(undefined);
-        readable.push(source);
-        continue;
-      }
+    const lessonOf = async (
+      source: Source,
+      path: SourceConfig['features'],
+    ): Promise<{ file?: FeatureFile; source: Source }> => {
+      if (path === false) return { source };
       if (path !== undefined) {
-        files.push(
-          await openMeasuredFeatures(
-            path,
-            width,
-            source.pictures.map(({ row }) => row),
-          ),
-        );
-        readable.push(source);
-        continue;
+        const rows = source.pictures.map(({ row }) => row);
+        return { file: await openMeasuredFeatures(path, width, rows), source };
       }
       const { file, broken } = await measureFeatures(source, requireTeacher(teacher, source.name), {
         folder,
@@ -76,8 +65,14 @@ export async function openLessons(
         onProgress: (done, total) => onProgress?.(source.name, done, total),
       });
       const left = withoutBroken(source, new Set(broken));
-      readable.push(left.source);
-      files.push({ ...file, places: left.places });
+      return { file: { ...file, places: left.places }, source: left.source };
+    };
+    const files: Lessons['files'] = [];
+    const readable: Source[] = [];
+    for (const [at, source] of sources.entries()) {
+      const lesson = await lessonOf(source, config.sources[at]!.features);
+      files.push(lesson.file);
+      readable.push(lesson.source);
     }
     const root = own.root ?? teacher?.root ?? true;
     const centre = own.centre ?? teacher?.centre ?? true;
