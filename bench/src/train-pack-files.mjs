@@ -2,8 +2,9 @@
  * A training packed into a folder for an engine elsewhere: the program of a step, its first state, and what it reads
  * step by step. `bench/torch/pack.py` says what each part is.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { checkpoints } from './eidos.mjs';
 
 /**
@@ -12,18 +13,26 @@ import { checkpoints } from './eidos.mjs';
  * @typedef {{
  *   folder: string, program: Uint8Array, state: Record<string, RuntimeTensor>,
  *   feedback: readonly (readonly [string, string])[], reports: string[],
- *   numbers: Record<string, Float32Array>, batches(): AsyncIterable<Record<string, RuntimeTensor>>,
- *   bytes?: Record<string, ByteCode>, halves?: readonly string[], pieceBytes?: number, about?: object
+ *   numbers: Record<string, Float32Array>, batches(): AsyncIterable<Record<string, RuntimeTensor>>, count: number,
+ *   first?: number, ahead?: number, bytes?: Record<string, ByteCode>, halves?: readonly string[], pieceBytes?: number,
+ *   renewal?: Renewal | undefined, about?: object
  * }} Packing
- * `numbers` are inputs of one number a step; `bytes` and `halves` name inputs that are packed in 8 and 16 bits;
- * `about` is kept in the description for whoever unpacks.
+ * `numbers` are inputs of one number a step; `batches` yields those from number `first` to `count`; with `ahead`, no
+ * more files of them than that lie there at a time, and the next one is written when another has been taken away;
+ * `bytes` and `halves` name inputs that are packed in 8 and 16 bits; `about` is kept in the description for whoever
+ * unpacks.
+ * @typedef {{
+ *   state: string, program: Uint8Array, rows: number, tokens: RuntimeTensor, owners: readonly number[],
+ *   classes: number, everySteps: number
+ * }} Renewal a part of the state that is made anew now and then; `bench/torch/renewal.py` says what each part is
  * @typedef {{
  *   format: number, program: string, state: string, feedback: [string, string][], reports: string[],
- *   numbers: string, batches: string[], count: number, bytes: Record<string, ByteCode>, about: any
+ *   numbers: string, batches: string[], count: number, perFile: number, bytes: Record<string, ByteCode>,
+ *   renewal: object | null, about: any
  * }} Description
  */
 
-const format = 1;
+const format = 2;
 /** A little under 64 MB, so that a piece passes where files of more do not. */
 const defaultPieceBytes = 60e6;
 
@@ -59,12 +68,13 @@ export function pixelCode(
 }
 
 /**
- * Writes the folder and returns its description.
+ * Writes the folder and returns its description. All batches have the same size, so that the description stands there
+ * before them.
  * @param {Packing} packing
  * @returns {Promise<Description>}
  */
 export async function writePack(packing) {
-  const { folder, bytes = {}, halves = [], pieceBytes = defaultPieceBytes, about = {} } = packing;
+  const { folder, count, first = 0, bytes = {}, halves = [], pieceBytes = defaultPieceBytes } = packing;
   const { writeSafetensors } = await checkpoints();
   await mkdir(folder, { recursive: true });
   const within = (/** @type {string} */ name) => join(folder, name);
@@ -74,48 +84,76 @@ export async function writePack(packing) {
     asEntry([name, { type: 'float32', data, shape: [data.length] }]),
   );
   await writeSafetensors(within('numbers.safetensors'), series);
+  const renewal = packing.renewal === undefined ? null : await writeRenewal(folder, packing.renewal);
 
-  /** @type {string[]} */
-  const files = [];
+  /** @type {Description | undefined} */
+  let description;
   /** @type {Entry[]} */
   let piece = [];
-  let held = 0;
-  const flush = async () => {
-    if (piece.length === 0) return;
-    const name = `batches-${String(files.length).padStart(3, '0')}.safetensors`;
-    await writeSafetensors(within(name), widestFirst(piece));
-    files.push(name);
-    piece = [];
-    held = 0;
-  };
-  let count = 0;
+  let number = first;
   for await (const batch of packing.batches()) {
     const entries = Object.entries(batch).map(([name, tensor]) => ({
       ...packed(name, tensor, bytes[name], halves.includes(name)),
-      name: `${count}/${name}`,
+      name: `${number}/${name}`,
     }));
-    const length = entries.reduce((sum, { data, type }) => sum + data.length * widths[type], 0);
-    if (held + length > pieceBytes) await flush();
+    if (description === undefined) {
+      const length = entries.reduce((sum, { data, type }) => sum + data.length * widths[type], 0);
+      description = await describe(Math.max(1, Math.floor(pieceBytes / length)));
+    }
     piece.push(...entries);
-    held += length;
-    count++;
+    number++;
+    if (number % description.perFile > 0 && number < count) continue;
+    const file = /** @type {string} */ (description.batches[Math.ceil(number / description.perFile) - 1]);
+    await untilTaken(folder, description.batches, packing.ahead);
+    await writeSafetensors(within(file), widestFirst(piece));
+    piece = [];
   }
-  await flush();
-  /** @type {Description} */
-  const description = {
-    format,
-    program: 'step.onnx',
-    state: 'state.safetensors',
-    feedback: packing.feedback.map(([output, input]) => [output, input]),
-    reports: packing.reports,
-    numbers: 'numbers.safetensors',
-    batches: files,
-    count,
-    bytes,
-    about,
-  };
-  await writeFile(within('training.json'), `${JSON.stringify(description, undefined, 1)}\n`);
+  if (description === undefined || number < count) throw new Error(`${number} of ${count} batches came.`);
   return description;
+
+  async function describe(/** @type {number} */ perFile) {
+    /** @type {Description} */
+    const made = {
+      format,
+      program: 'step.onnx',
+      state: 'state.safetensors',
+      feedback: packing.feedback.map(([output, input]) => [output, input]),
+      reports: packing.reports,
+      numbers: 'numbers.safetensors',
+      batches: Array.from(
+        { length: Math.ceil(count / perFile) },
+        (_, i) => `batches-${String(i).padStart(3, '0')}.safetensors`,
+      ),
+      count,
+      perFile,
+      bytes,
+      renewal,
+      about: packing.about ?? {},
+    };
+    await writeFile(within('training.json'), `${JSON.stringify(made, undefined, 1)}\n`);
+    return made;
+  }
+}
+
+/** Waits while as many of the files lie there as may. @param {string} folder @param {string[]} files */
+async function untilTaken(folder, files, ahead = Number.POSITIVE_INFINITY) {
+  const known = new Set(files);
+  while (ahead !== Number.POSITIVE_INFINITY) {
+    const there = (await readdir(folder)).filter((name) => known.has(name));
+    if (there.length < ahead) return;
+    await setTimeout(50);
+  }
+}
+
+/** @param {string} folder @param {Renewal} renewal */
+async function writeRenewal(folder, { program, tokens, owners, ...rest }) {
+  const { writeSafetensors } = await checkpoints();
+  await writeFile(join(folder, 'classes.onnx'), program);
+  await writeSafetensors(join(folder, 'classes.safetensors'), [
+    packed('tokens', tokens, undefined, false),
+    { name: 'owners', type: 'int32', shape: [owners.length], data: Int32Array.from(owners) },
+  ]);
+  return { ...rest, program: 'classes.onnx', sentences: 'classes.safetensors' };
 }
 
 /**
@@ -164,9 +202,10 @@ function toBytes({ data, shape }, { scale, offset }) {
   const [, channels = 1, ...sides] = shape;
   const plane = sides.reduce((product, side) => product * side, 1);
   const bytes = new Uint8ClampedArray(data.length);
-  for (let at = 0; at < data.length; at++) {
-    const channel = Math.floor(at / plane) % channels;
-    bytes[at] = (Number(data[at]) - (offset[channel] ?? 0)) / (scale[channel] ?? 1);
+  for (let first = 0; first < data.length; first += plane) {
+    const channel = (first / plane) % channels;
+    const [from = 0, by = 1] = [offset[channel], scale[channel]];
+    for (let at = first; at < first + plane; at++) bytes[at] = (Number(data[at]) - from) / by;
   }
   return new Uint8Array(bytes.buffer);
 }

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { lowering, steps, trainings } from './eidos.mjs';
+import { cachedWords, lowering, steps, trainings } from './eidos.mjs';
 import { inputsOfSteps, pixelCode, writePack } from './train-pack-files.mjs';
 
 process.on('uncaughtException', (error) => {
@@ -15,6 +15,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     batches: { type: 'string' },
+    first: { type: 'string', default: '0' },
+    ahead: { type: 'string' },
     'exact-pixels': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -23,6 +25,8 @@ const [source, folder] = positionals;
 if (values.help || source === undefined || folder === undefined) {
   console.log(`npm run train:pack -- CONFIG.json FOLDER [options]
   --batches N      batches that are packed and gone through again and again (default: one a step)
+  --ahead N        no more than N files of batches at a time: the next is written when train.py --follow has read one
+  --first N        steps that are behind: their batches are left out
   --exact-pixels   pixels as single floats, four times as large, in place of bytes`);
   process.exit(values.help ? 0 : 2);
 }
@@ -33,9 +37,9 @@ if (!('steps' in config.until)) {
   throw new Error(`${source}: "until" must be by steps, as each step's learning rate is packed.`);
 }
 const { until, optimizer, seed } = config;
-const count = Math.min(until.steps, values.batches === undefined ? until.steps : Number(values.batches));
-if (!(Number.isInteger(count) && count > 0))
-  throw new Error(`--batches ${values.batches}: a whole number from 1`);
+const count = Math.min(until.steps, wholeNumber('batches', 1) ?? until.steps);
+const first = wholeNumber('first', 0) ?? 0;
+const ahead = wholeNumber('ahead', 1);
 
 const firstModel = await beginning.findFirstModel(config);
 const opened = await data.openTrainingData(config, beginning.imageSizeOf(config, firstModel), () => {});
@@ -43,11 +47,6 @@ const model = await beginning.beginTraining(config, firstModel, undefined, (want
   data.learnTokenizer(opened, wanted),
 );
 const { constants, cachedClasses } = data.stepClasses(config, opened, model.tokenizer);
-if (cachedClasses !== undefined) {
-  throw new Error(
-    `${source}: "loss.classification.classes" must be "embedded" or "learned", as a packed training cannot renew "cached" ones.`,
-  );
-}
 // A packed step is one program, so that the batch goes through it in one piece.
 const { chunk: _, ...options } = data.stepOptions(config, opened);
 const step = (await steps()).trainingStep(model.architecture, options);
@@ -75,7 +74,8 @@ const reports = [
   'loss',
   ...Object.keys(step.results).filter((name) => /^(loss:|gradient_norm$|temperature$)/.test(name)),
 ];
-const batches = await data.openTrainingBatches(opened, config, model, 0);
+const renewal = cachedClasses === undefined ? undefined : await renewalOf(cachedClasses);
+const batches = await data.openTrainingBatches(opened, config, model, first);
 const { batches: files } = await writePack({
   folder,
   program: program.model,
@@ -83,8 +83,12 @@ const { batches: files } = await writePack({
   feedback: step.feedback,
   reports,
   numbers,
+  count,
+  first,
+  ...(ahead === undefined ? {} : { ahead }),
+  renewal,
   async *batches() {
-    for (let i = 0; i < count; i++) {
+    for (let i = first; i < count; i++) {
       const { tensors } = await batches.next();
       const all = Object.entries({ ...tensors, ...others(i) });
       yield Object.fromEntries(all.filter(([name]) => known.has(name)));
@@ -92,9 +96,50 @@ const { batches: files } = await writePack({
     }
   },
   bytes: values['exact-pixels'] ? {} : { pixels: pixelCode(model.preprocessing) },
-  halves: ['features', 'targets'],
+  halves: ['features', 'targets', 'class_targets'],
   about: { config },
 });
 await batches.close();
 console.log(`\n${folder}: ${until.steps} steps, ${count} batches in ${files.length} files.
 python3 bench/torch/train.py ${folder} --device cuda --out ${join(folder, 'trained.safetensors')}`);
+
+/** The words of classes, which the engine elsewhere embeds now and then. */
+async function renewalOf(
+  /** @type {import('../../src/train/run/cached-classes.ts').CachedClasses} */ {
+    sentences,
+    count: classes,
+    tokenizer,
+    everySteps,
+  },
+) {
+  const { sentenceProgram, sentencesAtOnce, cachedClassesState } = await cachedWords();
+  const rows = Math.min(sentencesAtOnce, sentences.length);
+  const { inputs, model: bytes } = (await lowering()).lower(sentenceProgram(model.architecture, rows));
+  const lacking = inputs.find(({ name }) => name !== 'tokens' && state[name] === undefined);
+  if (lacking !== undefined) {
+    throw new Error(
+      `${source}: nothing trains the text tower ('${lacking.name}'), so that its words of classes stay as they are: train with eidos train.`,
+    );
+  }
+  const { data: tokens, shape } = tokenizer.tokenize(sentences.map(({ text }) => text));
+  return {
+    state: cachedClassesState,
+    program: bytes,
+    rows,
+    tokens: { type: /** @type {const} */ ('int64'), data: tokens, shape },
+    owners: sentences.map(({ owner }) => owner),
+    classes,
+    everySteps,
+  };
+}
+
+/** @param {'batches' | 'first' | 'ahead'} option @param {number} least */
+function wholeNumber(option, least) {
+  const text = values[option];
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < least) {
+    throw new Error(`--${option} ${text}: a whole number from ${least}`);
+  }
+  return number;
+}

@@ -1,17 +1,22 @@
 /** The programs that eidos writes run in PyTorch as they do in onnxruntime: the same losses, step by step. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { initialisers, lowering, stepConfigs, steps } from '../src/eidos.mjs';
+import { initialisers, lowering, stepConfigs, steps, training } from '../src/eidos.mjs';
 import { findTorch } from '../src/torch.mjs';
 import { inputsOfSteps, pixelCode, readDescription, writePack } from '../src/train-pack-files.mjs';
 import { firstState, lossesHere } from './training.mjs';
 
 const interpreter = fileURLToPath(new URL('../torch/', import.meta.url));
+const packer = fileURLToPath(new URL('../src/train-pack.mjs', import.meta.url));
 const python = findTorch()?.python ?? '';
 const skip = python === '' ? 'PyTorch is not installed (on Debian: apt-get install python3-torch)' : false;
 
@@ -25,7 +30,7 @@ after(() => rm(work, { recursive: true, force: true }));
 /** @typedef {import('../../src/engine/engine.ts').RuntimeTensor} RuntimeTensor */
 
 /** @type {import('../../src/models/architecture.ts').TextArchitecture} */
-const text = {
+const textTower = {
   width: 32,
   layers: 2,
   heads: 2,
@@ -61,14 +66,14 @@ const architectures = {
       pool: { kind: 'class' },
       projection: 'linear',
     },
-    text,
+    text: textTower,
     probability: 'softmax',
     logitBias: false,
   },
   'a net of convolutions with batch norm': {
     embeddingSize: 24,
     image: { kind: 'resnet', imageSize: 64, width: 8, layers: [1, 1, 1, 1], heads: 4 },
-    text,
+    text: textTower,
     probability: 'sigmoid',
     logitBias: true,
   },
@@ -84,14 +89,14 @@ const architectures = {
       activation: 'gelu',
       normEpsilon: 1e-6,
     },
-    text,
+    text: textTower,
     probability: 'softmax',
     logitBias: false,
   },
   'a residual net that learns from a teacher': {
     embeddingSize: 24,
     image: { kind: 'basic_resnet', imageSize: 32, patchSize: 4, widths: [16, 24], blocks: [1, 1] },
-    text,
+    text: textTower,
     probability: 'softmax',
     logitBias: false,
   },
@@ -113,6 +118,19 @@ function runPython(command, ...rest) {
   return { status, stdout, stderr };
 }
 
+/** The same beside other work. @param {string} command @param {string[]} rest */
+async function startPython(command, ...rest) {
+  const process_ = spawn(python, [join(interpreter, command), ...rest], {
+    env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+  });
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(process_.stdout),
+    text(process_.stderr),
+    once(process_, 'close'),
+  ]);
+  return { status, stdout, stderr };
+}
+
 /** What it printed. @param {string} command @param {string[]} rest */
 function succeed(command, ...rest) {
   const { status, stdout, stderr } = runPython(command, ...rest);
@@ -121,7 +139,11 @@ function succeed(command, ...rest) {
 }
 
 /** A step, ten batches and what changes from step to step, packed. */
-async function packed(/** @type {string} */ name, /** @type {string} */ folder) {
+async function packed(
+  /** @type {string} */ name,
+  /** @type {string} */ folder,
+  /** @type {{ ahead?: number }} */ options = {},
+) {
   const architecture = architectures[name];
   assert.ok(architecture);
   const { trainingStep } = await steps();
@@ -152,11 +174,13 @@ async function packed(/** @type {string} */ name, /** @type {string} */ folder) 
     feedback: step.feedback,
     reports: ['loss', 'gradient_norm'],
     numbers,
+    count,
     async *batches() {
       yield* batches;
     },
     bytes: { pixels: pixelCode(preprocessing) },
     pieceBytes: 100_000,
+    ...options,
   });
   return { step, program, state, batches, numbers };
 }
@@ -256,6 +280,104 @@ describe('a training step in PyTorch', { skip }, () => {
     );
   });
 
+  test('batches may be written while they are read, and take up no more room than is allowed', {
+    timeout: 300_000,
+  }, async () => {
+    const whole = join(work, 'written-before');
+    const { batches: files } = await packed(transformer, whole).then(() => readDescription(whole));
+    const losses = lines(succeed('train.py', whole, '--out', join(whole, 'out.safetensors')));
+    const folder = join(work, 'written-meanwhile');
+    let most = 0;
+    const writing = packed(transformer, folder, { ahead: 2 });
+    while (!existsSync(join(folder, 'batches-000.safetensors'))) await setTimeout(20);
+    const reading = startPython('train.py', folder, '--follow', '--out', join(folder, 'out.safetensors'));
+    const watch = setInterval(async () => {
+      most = Math.max(most, (await readdir(folder)).filter((name) => files.includes(name)).length);
+    }, 10);
+    const [{ status, stdout, stderr }] = await Promise.all([reading, writing]);
+    clearInterval(watch);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(
+      lines(stdout).map(({ step, loss }) => [step, loss]),
+      losses.map(({ step, loss }) => [step, loss]),
+    );
+    assert.ok(most <= 2, `${most} files at a time`);
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => files.includes(name)),
+      [],
+    );
+  });
+
+  test('products in bfloat16 give nearly the same losses, and leave the state in single precision', {
+    timeout: 300_000,
+  }, async () => {
+    for (const [i, name] of Object.keys(architectures).entries()) {
+      const folder = join(work, `bfloat16-${i}`);
+      const ours = await lossesHere(await packed(name, folder));
+      const { status, stdout, stderr } = spawnSync(python, ['-c', inBfloat16, folder], {
+        encoding: 'utf8',
+        env: { ...process.env, PYTHONPATH: interpreter },
+      });
+      assert.equal(status, 0, stderr);
+      const { losses, types } = JSON.parse(stdout);
+      assert.deepEqual(types, ['torch.float32']);
+      assert.equal(losses.length, count);
+      // Later the paths part, as those of any two roundings do.
+      for (const [step, { loss }] of ours.slice(0, 5).entries()) {
+        const [exact = Number.NaN, rounded = Number.NaN] = [loss, losses[step]];
+        assert.ok(
+          Math.abs(rounded / exact - 1) < 0.03,
+          `${name}, step ${step + 1}: ${rounded}, not ${exact}`,
+        );
+        if (step === 0) assert.notEqual(rounded, exact, 'something was rounded');
+      }
+    }
+  });
+
+  test('a training that embeds the words of its classes now and then makes the steps of eidos train', {
+    timeout: 300_000,
+  }, async () => {
+    const config = join(work, 'naming.json');
+    const pictures = fileURLToPath(new URL('../../examples/photographs/', import.meta.url));
+    const table = ['two-dogs', 'drum', 'sunset', 'dandelions', 'mountain-path', 'paint-brushes'];
+    await writeFile(
+      join(work, 'naming.csv'),
+      ['file,label', ...table.map((name) => `${join(pictures, `${name}.jpg`)},${name}`)].join('\n'),
+    );
+    const count = 7;
+    await writeFile(
+      config,
+      JSON.stringify({
+        output: join(work, 'naming-model'),
+        data: { sources: [{ path: 'naming.csv' }] },
+        batch: 4,
+        until: { steps: count },
+        loss: { contrastive: {}, classification: { weight: 1, classes: 'cached', renewEverySteps: 3 } },
+        optimizer: { learningRate: 1e-3, schedule: { kind: 'constant', warmupSteps: 2 } },
+        logEverySteps: 1,
+      }),
+    );
+    /** @type {number[]} */
+    const ours = [];
+    const { train } = await training();
+    await train(config, {
+      onEvent: (event) => {
+        if (event.kind === 'step') ours.push(event.loss);
+      },
+    });
+    const folder = join(work, 'naming-pack');
+    const pack = spawnSync(process.execPath, [packer, config, folder, '--exact-pixels'], {
+      encoding: 'utf8',
+    });
+    assert.equal(pack.status, 0, pack.stderr);
+    const theirs = lines(succeed('train.py', folder, '--out', join(folder, 'out.safetensors')));
+    assert.equal(theirs.length, count);
+    for (const [i, loss] of ours.entries()) {
+      const line = theirs[i]?.loss ?? Number.NaN;
+      assert.ok(Math.abs(line / loss - 1) < 1e-3, `step ${i + 1}: ${line}, not ${loss}`);
+    }
+  });
+
   test('every operator that programs may contain is known', async () => {
     const source = await readFile(new URL('../../src/engine/onnx/lowerings.ts', import.meta.url), 'utf8');
     const calls = /(?:plain|reduction|write|emit)\(\s*(?:node, context, )?'(\w+)'/g;
@@ -333,4 +455,23 @@ feeds = next(batches(pack, pack.batches, 0, "meta"))
 feeds |= {name: value.to("meta") for name, value in read_tensors(pack.state)[0].items()}
 feeds |= {name: series.to("meta")[0] for name, series in pack.numbers.items()}
 print(Interpreter(pack.program, "meta").run(feeds)["loss"].device.type)
+`;
+
+/** The steps with every product rounded, however small; prints the losses and the types of the state. */
+const inBfloat16 = `
+import json, sys
+import interpreter
+from pack import batches, read_pack
+from safetensors_file import read_tensors
+interpreter.large = 0
+pack = read_pack(sys.argv[1])
+run = interpreter.Interpreter(pack.program, "cpu", bfloat16=True).run
+state, losses = read_tensors(pack.state)[0], []
+for step, batch in enumerate(batches(pack, pack.batches, 0, "cpu")):
+    if step == pack.count:
+        break
+    outputs = run({**batch, **{name: series[step] for name, series in pack.numbers.items()}, **state})
+    state.update((name, outputs[output]) for output, name in pack.feedback)
+    losses.append(outputs["loss"].item())
+print(json.dumps({"losses": losses, "types": sorted({str(value.dtype) for value in state.values()})}))
 `;

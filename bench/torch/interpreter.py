@@ -1,10 +1,19 @@
-"""Runs a program node by node. No gradients are recorded: the program computes them itself."""
+"""Runs a program node by node. No gradients are recorded: the program computes them itself.
+
+Large products may be computed in bfloat16, as mixed precision does (Micikevicius et al. 2018): their operands are rounded
+to eight binary digits, sums inside them keep single precision, and so do the state and all that the program adds to it.
+"""
 from dataclasses import dataclass
 from typing import Callable
 
 import torch
 
-from operators import operators
+from onnx_file import Node
+from operators import multiplications, operators
+
+# Products of fewer multiplications stay in single precision: they cost little, and the similarities of a batch, which are
+# among them, need their digits.
+large = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,8 @@ class Interpreter:
     `run` maps feeds by name to outputs by name. Feeds must lie on the device; shapes are those of the program.
     """
 
-    def __init__(self, program, device):
+    def __init__(self, program, device, bfloat16=False):
+        self.bfloat16 = bfloat16
         self.inputs = program.inputs
         self.outputs = program.outputs
         self.instructions = prepare(program)
@@ -38,11 +48,14 @@ class Interpreter:
     @torch.no_grad()
     def run(self, feeds):
         values = {**self.constants, **feeds}
+        rounded = {}
         for instruction in self.instructions:
             arguments = [
                 values[argument] if isinstance(argument, str) else argument
                 for argument in instruction.arguments
             ]
+            if self.bfloat16 and instruction.operator in multiplications:
+                arguments = operands(instruction, arguments, rounded)
             try:
                 results = instruction.apply(*arguments, **instruction.attributes)
             except Exception as error:
@@ -53,7 +66,18 @@ class Interpreter:
             values.update(zip(instruction.outputs, results))
             for name in instruction.last_used:
                 del values[name]
+                rounded.pop(name, None)
         return {name: values[name] for name in self.outputs}
+
+
+def operands(instruction, arguments, rounded):
+    """What a product reads, in the precision that its size asks for. `rounded` keeps what several products read."""
+    if multiplications[instruction.operator](*arguments, **instruction.attributes) < large:
+        return [argument.float() for argument in arguments]
+    for name, argument in zip(instruction.arguments, arguments):
+        if name not in rounded:
+            rounded[name] = argument.bfloat16()
+    return [rounded[name] for name in instruction.arguments]
 
 
 def prepare(program):
@@ -61,7 +85,7 @@ def prepare(program):
     kept = set(program.outputs) | set(program.constants)
     seen = set()
     instructions = []
-    for node in reversed(program.nodes):
+    for node in reversed(with_relu_gradients(program)):
         if node.operator not in operators:
             raise ValueError(f"The operator '{node.operator}' has no row in operators.py.")
         operator = operators[node.operator]
@@ -76,6 +100,24 @@ def prepare(program):
             Instruction(node.operator, operator.apply, arguments, node.attributes, node.outputs, ending)
         )
     return instructions[::-1]
+
+
+def with_relu_gradients(program):
+    """The nodes, with Where(Greater(x, 0), gradient, 0) as PyTorch's one operator for it: forty times as fast on a CPU."""
+    zeros = {name for name, tensor in program.constants.items() if tensor.ndim == 0 and tensor == 0}
+    compared = {
+        node.outputs[0]: node.inputs[0]
+        for node in program.nodes
+        if node.operator == "Greater" and node.inputs[1] in zeros
+    }
+    nodes = [
+        Node("ReluGradient", [node.inputs[1], compared[node.inputs[0]]], node.outputs, {})
+        if node.operator == "Where" and node.inputs[0] in compared and node.inputs[2] in zeros
+        else node
+        for node in program.nodes
+    ]
+    read = set(program.outputs).union(*(node.inputs for node in nodes))
+    return [node for node in nodes if read.intersection(node.outputs)]
 
 
 def integers(program, node, name):

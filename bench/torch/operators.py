@@ -4,6 +4,7 @@ A function takes the inputs in ONNX's order and the attributes by ONNX's names, 
 an error and never left out. Inputs that say how (axes, shapes, bounds of slices) come as lists of integers: they are
 constants of the program, and reading them from a device at every step would make it wait.
 """
+import math
 from dataclasses import dataclass
 from typing import Callable
 
@@ -26,6 +27,10 @@ def cast(x, to):
 
 def where(condition, then, otherwise):
     return torch.where(condition, then, otherwise)
+
+
+def relu_gradient(gradient, x):
+    return torch.ops.aten.threshold_backward(gradient.to(x.dtype), x, 0)
 
 
 def reduce_sum(x, axes, keepdims=1):
@@ -162,10 +167,17 @@ def batch_normalization(x, gain, bias, mean, variance, epsilon=1e-5, momentum=0.
         return functional.batch_norm(x, mean, variance, gain, bias, False, 0.0, epsilon)
     if momentum != 0:
         raise ValueError("BatchNormalization in training is known with momentum 0 only.")
-    of_batch = torch.var_mean(x, (0, 2, 3), unbiased=False)
-    y = functional.batch_norm(x, None, None, gain, bias, True, 0.0, epsilon)
-    return y, of_batch[1], of_batch[0]
+    y, mean, reciprocal = torch.native_batch_norm(x, gain, bias, None, None, True, 0.0, epsilon)
+    return y, mean, reciprocal.pow(-2) - epsilon  # what it keeps of the batch is 1 / deviation
 
+
+# How many multiplications the products make, as far as that is not small beside the whole.
+multiplications = {
+    "Conv": lambda x, kernel, *_, strides=(1, 1), **__: x.numel() // x.shape[1] * kernel.numel() // math.prod(strides),
+    "ConvTranspose": lambda x, kernel, *_, **__: x.numel() // x.shape[1] * kernel.numel(),
+    "Gemm": lambda a, b, *_, transA=0, **__: a.numel() // a.shape[0 if transA else 1] * b.numel(),
+    "MatMul": lambda a, b: a.numel() * b.shape[-1],
+}
 
 operators = {
     # Element by element
@@ -185,6 +197,7 @@ operators = {
     "Neg": Operator(torch.neg),
     "Reciprocal": Operator(torch.reciprocal),
     "Relu": Operator(torch.relu),
+    "ReluGradient": Operator(relu_gradient),  # no operator of ONNX: two of them, see interpreter.py
     "Sigmoid": Operator(torch.sigmoid),
     "Softplus": Operator(functional.softplus),
     "Sqrt": Operator(torch.sqrt),

@@ -9,15 +9,19 @@
 | numbers | the safetensors file with inputs that are one number a step, [steps] each |
 | batches | safetensors files with the other inputs, each under `BATCH/NAME`, batches counted from 0 |
 | count | how many batches there are; step s, counted from 0, reads batch s mod count |
+| perFile | how many a file holds; the last one may hold fewer |
 | bytes | inputs [n, channels, …] packed as bytes: a byte b stands for b · scale + offset of its channel |
+| renewal | null, or what part of the state is made anew now and then: see `renewal.py` |
 """
 import json
 import os
+import time
 from dataclasses import dataclass
 
 import torch
 
 from onnx_file import read_program
+from renewal import Renewal, read_renewal
 from safetensors_file import read_names, read_tensors
 
 
@@ -30,7 +34,9 @@ class Pack:
     numbers: dict[str, torch.Tensor]
     batches: list[str]
     count: int
+    per_file: int
     bytes: dict[str, dict]
+    renewal: Renewal | None
 
 
 def read_pack(folder):
@@ -38,8 +44,8 @@ def read_pack(folder):
     path = os.path.join(folder, "training.json")
     with open(path, encoding="utf8") as file:
         description = json.load(file)
-    if description.get("format") != 1:
-        raise ValueError(f"{path} has format {description.get('format')}; this program reads format 1.")
+    if description.get("format") != 2:
+        raise ValueError(f"{path} has format {description.get('format')}; this program reads format 2.")
     within = lambda name: os.path.join(folder, name)
     return Pack(
         program=read_program(within(description["program"])),
@@ -49,7 +55,9 @@ def read_pack(folder):
         numbers=read_tensors(within(description["numbers"]))[0],
         batches=[within(name) for name in description["batches"]],
         count=description["count"],
+        per_file=description["perFile"],
         bytes=description["bytes"],
+        renewal=None if description["renewal"] is None else read_renewal(folder, description["renewal"]),
     )
 
 
@@ -62,8 +70,25 @@ def batches(pack, files, step, device):
         if place[index] != held:
             held = place[index]
             packed = by_batch(read_tensors(held)[0])
-        yield {name: decode(tensor.to(device), pack.bytes.get(name)) for name, tensor in packed[index].items()}
+        yield feeds_of(packed[index], pack, device)
         step += 1
+
+
+def arriving(pack, step, device):
+    """The feeds of step `step` and of the next ones, from files that are written meanwhile: each is waited for, and goes when it has been read."""
+    while step < pack.count:
+        file = pack.batches[step // pack.per_file]
+        while not os.path.exists(file):
+            time.sleep(0.02)
+        packed = by_batch(read_tensors(file)[0])
+        os.remove(file)
+        while step in packed:
+            yield feeds_of(packed[step], pack, device)
+            step += 1
+
+
+def feeds_of(packed, pack, device):
+    return {name: decode(tensor.to(device), pack.bytes.get(name)) for name, tensor in packed.items()}
 
 
 def batch_of(name):

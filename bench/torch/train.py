@@ -15,7 +15,8 @@ import torch
 
 from interpreter import Interpreter
 from onnx_file import read_program
-from pack import batches, read_pack
+from pack import arriving, batches, read_pack
+from renewal import Renewer
 from safetensors_file import read_tensors, write_tensors
 
 
@@ -30,6 +31,8 @@ def options():
     parser.add_argument("--steps", type=int, help="stop after this step [the last that the pack has numbers for]")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 … [%(default)s]")
     parser.add_argument("--threads", type=int, help="threads on the CPU")
+    parser.add_argument("--follow", action="store_true", help="wait for files of batches that are written meanwhile, and remove those read")
+    parser.add_argument("--bfloat16", action="store_true", help="large products in bfloat16")
     parser.add_argument("--tf32", action="store_true", help="matrix products in TensorFloat-32 on CUDA")
     parser.add_argument("--log-every", type=int, default=1, help="steps from line to line [%(default)s]")
     parser.add_argument("--save-every", type=int, default=1000, help="steps from file to file [%(default)s]")
@@ -49,7 +52,9 @@ def main():
         torch.set_num_threads(o.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = o.tf32
     pack = read_pack(o.pack)
-    interpreter = Interpreter(pack.program if o.program is None else read_program(o.program), o.device)
+    program = pack.program if o.program is None else read_program(o.program)
+    interpreter = Interpreter(program, o.device, o.bfloat16)
+    renewer = None if pack.renewal is None else Renewer(pack.renewal, o.device, o.bfloat16)
     goes_on = o.state is None and os.path.exists(o.out)
     tensors, notes = read_tensors(o.state or (o.out if goes_on else pack.state))
     missing = [name for _, name in pack.feedback if name not in tensors]
@@ -60,7 +65,7 @@ def main():
     numbers = {name: series.to(o.device) for name, series in pack.numbers.items()}
     known = min((len(series) for series in numbers.values()), default=o.steps)
     last = known if o.steps is None else min(o.steps, known)
-    source = batches(pack, o.batches or pack.batches, step, o.device)
+    source = arriving(pack, step, o.device) if o.follow else batches(pack, o.batches or pack.batches, step, o.device)
 
     stopped = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -72,6 +77,8 @@ def main():
         if batch is None:
             print(f"Batch {step % pack.count} is in none of the files: ended after step {step}.", file=sys.stderr)
             break
+        if renewer is not None and renewer.is_due(step):
+            state.update(renewer.renew(state))
         feeds = {**batch, **{name: series[step] for name, series in numbers.items()}, **state}
         outputs = interpreter.run({name: feeds[name] for name in interpreter.inputs})
         state.update((name, outputs[output]) for output, name in pack.feedback)

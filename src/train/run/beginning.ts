@@ -6,12 +6,14 @@ import { bundledModel, findModel } from '../../clip/load.ts';
 import { EidosError } from '../../errors.ts';
 import type { FloatTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
+import { parametersOfClip } from '../../models/parameters.ts';
 import { clipPreprocessing } from '../../models/preprocessing.ts';
 import { loadTokenizer } from '../../text/load-tokenizer.ts';
 import { openAiVocabularyFile } from '../../text/openai-vocabulary.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TokenizerConfig } from '../data/config.ts';
+import { randomValues } from '../step/parameters.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { folderOfCheckpoint } from './places.ts';
@@ -80,8 +82,28 @@ export async function beginTraining(
     ),
     tokenizer,
     tokenizerFiles: files,
-    firstValues: first === undefined ? new Map() : await valuesOf(first, architecture, config),
+    firstValues: withUnseenTower(
+      first === undefined ? new Map() : await valuesOf(first, architecture, config),
+      architecture,
+      config,
+    ),
   };
+}
+
+/** Where features stand for pictures no step sees the image tower, which is part of the model all the same: a new one is as random as any. */
+function withUnseenTower(
+  values: ReadonlyMap<string, FloatTensor>,
+  architecture: ClipArchitecture,
+  { imageTower, seed }: TrainingConfig,
+): Map<string, FloatTensor> {
+  const unseen = imageTower.kind === 'features' ? parametersOfClip(architecture) : [];
+  const random = unseen
+    .filter(({ name }) => name.startsWith('image.'))
+    .map((parameter): [string, FloatTensor] => [
+      parameter.name,
+      { data: randomValues(parameter, seed), shape: [...parameter.shape] },
+    ]);
+  return new Map([...random, ...values]);
 }
 
 export type VocabularyConfig = Extract<TokenizerConfig, { train: unknown }>['train'];

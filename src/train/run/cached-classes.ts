@@ -6,6 +6,7 @@ import { meanOfGroups, normalizeRows } from '../../clip/embeddings.ts';
 import type { Engine, RuntimeTensor } from '../../engine/engine.ts';
 import { normalize } from '../../graph/derived.ts';
 import { input } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { textEncoder } from '../../models/clip.ts';
 import { fillTemplate, promptTemplates } from '../../text/templates.ts';
@@ -30,7 +31,7 @@ export interface ClassSentence {
 }
 
 /** Sentences that are embedded at once. */
-const batch = 256;
+export const sentencesAtOnce = 256;
 
 /** Few, as all of them go through the tower: a class is asked for in these more than in others. */
 const templates: Readonly<Partial<Record<string, readonly string[]>>> = {
@@ -55,6 +56,12 @@ export function sentencesOfClasses(
   });
 }
 
+/** The program that embeds sentences: `tokens` [rows, length] → `embedded` [rows, embeddingSize], unit vectors. */
+export function sentenceProgram(architecture: ClipArchitecture, rows: number): { embedded: Value } {
+  const tokens = input('tokens', [rows, architecture.text.contextLength], 'int64');
+  return { embedded: normalize(textEncoder(architecture, tokens)) };
+}
+
 export interface ClassCache {
   /** The parameters of the text tower that it reads. */
   readonly reads: readonly string[];
@@ -74,9 +81,8 @@ export async function openClassCache(
   { sentences, count, tokenizer, everySteps }: CachedClasses,
 ): Promise<ClassCache> {
   const length = architecture.text.contextLength;
-  const rows = Math.min(batch, sentences.length);
-  const embedded = normalize(textEncoder(architecture, input('tokens', [rows, length], 'int64')));
-  const { session, inputs } = await openProgram(engine, { embedded });
+  const rows = Math.min(sentencesAtOnce, sentences.length);
+  const { session, inputs } = await openProgram(engine, sentenceProgram(architecture, rows));
   const tokens = tokenizer.tokenize(sentences.map(({ text }) => text)).data;
   const owners = sentences.map(({ owner }) => owner);
   return {

@@ -64,6 +64,25 @@ describe('a training', () => {
     ]);
   });
 
+  test('of words beside a teacher’s features, from nothing, gives a model whose text tower has learned', async () => {
+    const features = join(folder, 'words.u8');
+    await writeFile(
+      features,
+      Uint8Array.from({ length: 24 * 4 }, (_, i) => (i * 37) % 256),
+    );
+    const { model } = await train(
+      config('words', {
+        data: { sources: [{ path: pictures, features }], teacher: { width: 4 } },
+        imageTower: { kind: 'features', size: 4 },
+        until: { steps: 3 },
+      }),
+    );
+    const clip = await loadClip(model);
+    const { data } = await clip.embedTexts(['red', 'blue']);
+    expect(data.every(Number.isFinite)).toBe(true);
+    await clip.close();
+  });
+
   test('has its folder alone, and one that never begins leaves no folder behind', async () => {
     const wanted = config('parents/alone', { until: { steps: 2 } });
     let second: Promise<unknown> | undefined;
