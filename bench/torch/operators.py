@@ -159,7 +159,7 @@ def average_pool(x, kernel_shape, strides=(1, 1), pads=(0, 0, 0, 0)):
 def layer_normalization(x, gain, bias=None, axis=-1, epsilon=1e-5):
     if axis != -1:
         raise ValueError("LayerNormalization is known over the last axis only.")
-    return torch.native_layer_norm(x, x.shape[-1:], gain, bias, epsilon)  # y, mean, 1 / deviation
+    return torch.native_layer_norm(x.to(gain.dtype), x.shape[-1:], gain, bias, epsilon)  # y, mean, 1 / deviation
 
 
 def batch_normalization(x, gain, bias, mean, variance, epsilon=1e-5, momentum=0.9, training_mode=0):
