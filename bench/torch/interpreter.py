@@ -13,7 +13,7 @@ from operators import multiplications, operators
 
 # Products of fewer multiplications stay in single precision: they cost little, and the similarities of a batch, which are
 # among them, need their digits.
-large = 100_000_000
+large = 50_000_000
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,22 @@ export async function expandImagePaths(patterns: readonly string[]): Promise<Exp
   return expanded;
 }
 
+/**
+ * The pictures of a folder and of all folders in it, sorted: for sets that are wanted whole.
+ * @throws EidosError `not_found` where one of these folders cannot be looked into
+ */
+export async function picturesOfSet(folder: string): Promise<string[]> {
+  const locked: LockedFolder[] = [];
+  const found = await expand(folder, locked);
+  const [first] = locked;
+  if (first !== undefined) {
+    throw notFound(
+      `${first.path} cannot be looked into (${first.code}), and without its pictures ${folder} is not the whole set. Change its permissions.`,
+    );
+  }
+  return found instanceof EidosError ? [] : found;
+}
+
 interface LockedFolder {
   path: string;
   code: string;

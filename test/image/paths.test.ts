@@ -4,7 +4,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { expandImagePaths } from '../../src/image/paths.ts';
+import { openDataset } from '../../src/evaluate/open.ts';
+import { expandImagePaths, picturesOfSet } from '../../src/image/paths.ts';
+import { captionFiles } from '../../src/train/data/forms/caption-files.ts';
 
 // Who may do everything, as in many containers, can read every folder; so it is the system's answer that is replaced.
 const refused = vi.hoisted(() => new Map<string, string>());
@@ -99,6 +101,24 @@ test('folders inside that cannot be looked into are named, and the others are se
     const { missing } = await expandImagePaths([relative('.', folder)]);
     expect(missing).toMatchObject([{ pattern: relative('.', join(folder, 'trip/deep')) }]);
     expect(missing[0]!.error.message).toContain('cannot be looked into (EACCES)');
+  } finally {
+    refused.clear();
+  }
+});
+
+test('a set is wanted whole: a folder inside that cannot be looked into is an error', async () => {
+  expect(await picturesOfSet(join(folder, 'words'))).toEqual([]);
+  expect((await picturesOfSet(join(folder, 'trip'))).length).toBe(3);
+  refused.set(join(folder, 'trip/deep'), 'EACCES');
+  try {
+    const error = {
+      code: 'not_found',
+      message: expect.stringMatching(/trip\/deep cannot be looked into \(EACCES\), .* not the whole set/),
+    };
+    await expect(picturesOfSet(join(folder, 'trip'))).rejects.toMatchObject(error);
+    await expect(openDataset(folder)).rejects.toMatchObject(error);
+    const asked = { paths: [join(folder, 'trip')], split: undefined, languages: ['en'] };
+    await expect(captionFiles.find(asked)).rejects.toMatchObject(error);
   } finally {
     refused.clear();
   }

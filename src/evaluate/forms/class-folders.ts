@@ -3,7 +3,7 @@
  * part, `SET/test/CLASS/…/picture.jpg`.
  */
 import { relative, sep } from 'node:path';
-import { expandImagePaths } from '../../image/paths.ts';
+import { expandImagePaths, picturesOfSet } from '../../image/paths.ts';
 import type { DatasetClass, Sample } from '../dataset.ts';
 import { chooseSplit, isInSplit, readExclusions, splitNames } from '../splits.ts';
 import { type DatasetFormReader, refuseFields, wordsOf } from './form.ts';
@@ -20,12 +20,12 @@ export const classFolders: DatasetFormReader = {
   description: 'a folder of pictures for each class',
 
   async recognise(folder) {
-    return (await findPlaces(folder)).length > 0;
+    return placesOf(folder, (await expandImagePaths([folder])).paths).length > 0;
   },
 
   async open(folder, { split: wanted, where }) {
     refuseFields(folder, where);
-    const places = await findPlaces(folder);
+    const places = placesOf(folder, await picturesOfSet(folder));
     const parts = places.flatMap(({ part }) => (part === undefined ? [] : [part]));
     const split = chooseSplit(wanted, parts, folder);
     const names = [...new Set(places.map(({ className }) => className))].sort();
@@ -55,14 +55,18 @@ export const classFolders: DatasetFormReader = {
   },
 };
 
-/** The parts that the folder has pictures in; none where its folders are classes. */
+/**
+ * The parts that the folder has pictures in; none where its folders are classes.
+ * @throws EidosError `not_found` where a folder in it cannot be looked into
+ */
 export async function partsOfClassFolders(folder: string): Promise<string[]> {
-  const parts = (await findPlaces(folder)).flatMap(({ part }) => (part === undefined ? [] : [part]));
+  const parts = placesOf(folder, await picturesOfSet(folder)).flatMap(({ part }) =>
+    part === undefined ? [] : [part],
+  );
   return [...new Set(parts)];
 }
 
-async function findPlaces(folder: string): Promise<Place[]> {
-  const { paths } = await expandImagePaths([folder]);
+function placesOf(folder: string, paths: readonly string[]): Place[] {
   const found = paths.map((path) => ({ path, steps: relative(folder, path).split(sep) }));
   // One folder named otherwise, and they are classes: a set of vehicles may well have a class "train".
   const hasParts = found.every(

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { EidosError } from '../../../errors.ts';
-import { expandImagePaths } from '../../../image/paths.ts';
+import { expandImagePaths, picturesOfSet } from '../../../image/paths.ts';
 import type { BrokenSample, FormReader, FoundPicture } from './form.ts';
 import { readSample, type SampleFiles } from './samples.ts';
 
@@ -11,7 +11,8 @@ export const captionFiles: FormReader = {
 
   async recognise(path) {
     const files = await filesBelow(path).catch(() => []);
-    const pictures = byStem(await picturesBelow(path));
+    const { paths } = await expandImagePaths([path]);
+    const pictures = byStem(below(path, paths));
     return files.some((file) => /\.(txt|caption)$/i.test(file) && textOf(file, pictures) !== undefined);
   },
 
@@ -25,7 +26,7 @@ export const captionFiles: FormReader = {
     const pictures: FoundPicture[] = [];
     const broken: BrokenSample[] = [];
     for (const folder of paths) {
-      const files = await picturesBelow(folder);
+      const files = below(folder, await picturesOfSet(folder));
       const stems = byStem(files);
       const samples = new Map(
         files.map((file): [string, SampleFiles] => {
@@ -50,9 +51,8 @@ export const captionFiles: FormReader = {
   },
 };
 
-/** Paths below the folder, with slashes. */
-async function picturesBelow(folder: string): Promise<string[]> {
-  const { paths } = await expandImagePaths([folder]);
+/** Paths as they go on below the folder, with slashes. */
+function below(folder: string, paths: readonly string[]): string[] {
   return paths.map((path) => relative(folder, path).split(sep).join('/'));
 }
 
