@@ -2,10 +2,10 @@
  * A training packed into a folder for an engine elsewhere: the program of a step, its first state, and what it reads
  * step by step. `bench/torch/pack.py` says what each part is.
  */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { checkpoints } from './eidos.mjs';
+import { checkpoints, trainings } from './eidos.mjs';
 
 /**
  * @typedef {import('../../src/engine/engine.ts').RuntimeTensor} RuntimeTensor
@@ -27,7 +27,7 @@ import { checkpoints } from './eidos.mjs';
  * }} Renewal a part of the state that is made anew now and then; `bench/torch/renewal.py` says what each part is
  * @typedef {{
  *   format: number, program: string, state: string, feedback: [string, string][], reports: string[],
- *   numbers: string, batches: string[], count: number, perFile: number, bytes: Record<string, ByteCode>,
+ *   numbers: string, batches: string[], count: number, first: number, perFile: number, bytes: Record<string, ByteCode>,
  *   renewal: object | null, about: any
  * }} Description
  */
@@ -68,8 +68,8 @@ export function pixelCode(
 }
 
 /**
- * Writes the folder and returns its description. All batches have the same size, so that the description stands there
- * before them.
+ * Writes the folder, in place of a pack that is there, and returns its description. It is written last; with `ahead`
+ * before the batches, as whoever reads them meanwhile needs it.
  * @param {Packing} packing
  * @returns {Promise<Description>}
  */
@@ -78,6 +78,9 @@ export async function writePack(packing) {
   const { writeSafetensors } = await checkpoints();
   await mkdir(folder, { recursive: true });
   const within = (/** @type {string} */ name) => join(folder, name);
+  for (const name of await readdir(folder)) {
+    if (name === 'training.json' || /^batches-\d+\.safetensors$/.test(name)) await rm(within(name));
+  }
   await writeFile(within('step.onnx'), packing.program);
   await writeSafetensors(within('state.safetensors'), Object.entries(packing.state).map(asEntry));
   const series = Object.entries(packing.numbers).map(([name, data]) =>
@@ -98,22 +101,30 @@ export async function writePack(packing) {
     }));
     if (description === undefined) {
       const length = entries.reduce((sum, { data, type }) => sum + data.length * widths[type], 0);
-      description = await describe(Math.max(1, Math.floor(pieceBytes / length)));
+      description = describe(Math.max(1, Math.floor(pieceBytes / length)));
+      if (packing.ahead !== undefined) await writeDescription(description);
     }
     piece.push(...entries);
     number++;
     if (number % description.perFile > 0 && number < count) continue;
     const file = /** @type {string} */ (description.batches[Math.ceil(number / description.perFile) - 1]);
-    await untilTaken(folder, description.batches, packing.ahead);
+    if (packing.ahead !== undefined) await untilTaken(folder, description.batches, packing.ahead);
     await writeSafetensors(within(file), widestFirst(piece));
     piece = [];
   }
   if (description === undefined || number < count) throw new Error(`${number} of ${count} batches came.`);
+  await writeDescription(description);
   return description;
 
-  async function describe(/** @type {number} */ perFile) {
-    /** @type {Description} */
-    const made = {
+  /** @param {Description} described */
+  async function writeDescription(described) {
+    const { saving } = await trainings();
+    await saving.writeWholeFile(within('training.json'), `${JSON.stringify(described, undefined, 1)}\n`);
+  }
+
+  /** @param {number} perFile batches, which are all of one size @returns {Description} */
+  function describe(perFile) {
+    return {
       format,
       program: 'step.onnx',
       state: 'state.safetensors',
@@ -125,24 +136,19 @@ export async function writePack(packing) {
         (_, i) => `batches-${String(i).padStart(3, '0')}.safetensors`,
       ),
       count,
+      first,
       perFile,
       bytes,
       renewal,
       about: packing.about ?? {},
     };
-    await writeFile(within('training.json'), `${JSON.stringify(made, undefined, 1)}\n`);
-    return made;
   }
 }
 
-/** Waits while as many of the files lie there as may. @param {string} folder @param {string[]} files */
-async function untilTaken(folder, files, ahead = Number.POSITIVE_INFINITY) {
+/** Waits while as many of the files lie there as may. @param {string} folder @param {string[]} files @param {number} ahead */
+async function untilTaken(folder, files, ahead) {
   const known = new Set(files);
-  while (ahead !== Number.POSITIVE_INFINITY) {
-    const there = (await readdir(folder)).filter((name) => known.has(name));
-    if (there.length < ahead) return;
-    await setTimeout(50);
-  }
+  while ((await readdir(folder)).filter((name) => known.has(name)).length >= ahead) await setTimeout(50);
 }
 
 /** @param {string} folder @param {Renewal} renewal */

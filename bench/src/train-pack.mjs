@@ -40,6 +40,12 @@ const { until, optimizer, seed } = config;
 const count = Math.min(until.steps, wholeNumber('batches', 1) ?? until.steps);
 const first = wholeNumber('first', 0) ?? 0;
 const ahead = wholeNumber('ahead', 1);
+if (first >= count) throw new Error(`--first ${first}: there are ${count} batches, counted from 0`);
+if (count < until.steps && (first > 0 || ahead !== undefined)) {
+  throw new Error(
+    '--batches: those gone through again have to stay, so that --first and --ahead need one a step',
+  );
+}
 
 const firstModel = await beginning.findFirstModel(config);
 const opened = await data.openTrainingData(config, beginning.imageSizeOf(config, firstModel), () => {});
@@ -59,6 +65,7 @@ const learner = await network.openNetwork(model.architecture, options, {
 const state = await learner.getState();
 await learner.close();
 publishing.requirePublishable(model, Object.keys(state));
+const renewal = cachedClasses === undefined ? undefined : await renewalOf(cachedClasses);
 // The model as it begins: what its folder needs besides the weights is then at hand for the way back.
 await publishing.publishModel(join(folder, 'model'), model, state, {});
 
@@ -74,8 +81,9 @@ const reports = [
   'loss',
   ...Object.keys(step.results).filter((name) => /^(loss:|gradient_norm$|temperature$)/.test(name)),
 ];
-const renewal = cachedClasses === undefined ? undefined : await renewalOf(cachedClasses);
 const batches = await data.openTrainingBatches(opened, config, model, first);
+const command = `python3 bench/torch/train.py ${folder} --out ${join(folder, 'trained.safetensors')}`;
+if (ahead !== undefined) console.log(`${command} --follow`);
 const { batches: files } = await writePack({
   folder,
   program: program.model,
@@ -100,8 +108,8 @@ const { batches: files } = await writePack({
   about: { config },
 });
 await batches.close();
-console.log(`\n${folder}: ${until.steps} steps, ${count} batches in ${files.length} files.
-python3 bench/torch/train.py ${folder} --device cuda --out ${join(folder, 'trained.safetensors')}`);
+console.log(`\n${folder}: ${until.steps} steps, ${count} batches in ${files.length} files.`);
+if (ahead === undefined) console.log(`${command} --device cuda`);
 
 /** The words of classes, which the engine elsewhere embeds now and then. */
 async function renewalOf(

@@ -21,10 +21,10 @@ if (folder === undefined || stateFile === undefined || out === undefined) {
 }
 
 const { publishing, saving, places } = await trainings();
-const { openCheckpoint, openWeights, readTensor } = await checkpoints();
+const { openCheckpoint, openWeights, readParameter, readTensor } = await checkpoints();
 const { about, feedback } = await readDescription(folder);
 const first = join(folder, 'model');
-const { architecture, preprocessing } = await openCheckpoint(first);
+const { architecture, preprocessing, parameters } = await openCheckpoint(first);
 /** @type {Record<string, Uint8Array>} */
 const tokenizerFiles = {};
 for (const name of await readdir(first)) {
@@ -42,7 +42,14 @@ for (const [name, stored] of tensors) {
 const lacking = feedback.find(([, name]) => state[name] === undefined);
 if (lacking !== undefined) throw new Error(`${stateFile} lacks '${lacking[1]}': it is of another training.`);
 const step = Number(metadata.step);
-const model = { architecture, preprocessing, tokenizerFiles, firstValues: new Map() };
+/** What no step has touched, such as an image tower that features stand for. @type {Map<string, import('../../src/graph/tensor.ts').FloatTensor>} */
+const firstValues = new Map();
+for (const [name, stored] of parameters) {
+  if (state[name] !== undefined) continue;
+  const shape = stored.transposed ? stored.shape.toReversed() : stored.shape;
+  firstValues.set(name, { data: await readParameter(stored), shape });
+}
+const model = { architecture, preprocessing, tokenizerFiles, firstValues };
 publishing.requirePublishable(model, Object.keys(state));
 await publishing.publishModel(out, model, state, { step: String(step) });
 const config = JSON.stringify({ ...about.config, output: out }, undefined, 2);

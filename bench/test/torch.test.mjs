@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { firstState, lossesHere } from './training.mjs';
 
 const interpreter = fileURLToPath(new URL('../torch/', import.meta.url));
 const packer = fileURLToPath(new URL('../src/train-pack.mjs', import.meta.url));
+const unpacker = fileURLToPath(new URL('../src/train-unpack.mjs', import.meta.url));
 const python = findTorch()?.python ?? '';
 const skip = python === '' ? 'PyTorch is not installed (on Debian: apt-get install python3-torch)' : false;
 
@@ -142,7 +142,7 @@ function succeed(command, ...rest) {
 async function packed(
   /** @type {string} */ name,
   /** @type {string} */ folder,
-  /** @type {{ ahead?: number }} */ options = {},
+  /** @type {{ ahead?: number, first?: number }} */ options = {},
 ) {
   const architecture = architectures[name];
   assert.ok(architecture);
@@ -176,7 +176,7 @@ async function packed(
     numbers,
     count,
     async *batches() {
-      yield* batches;
+      yield* batches.slice(options.first ?? 0);
     },
     bytes: { pixels: pixelCode(preprocessing) },
     pieceBytes: 100_000,
@@ -268,7 +268,8 @@ describe('a training step in PyTorch', { skip }, () => {
   test('pieces that come one by one make the same steps', { timeout: 300_000 }, async () => {
     const folder = join(work, 'one-by-one');
     const { batches: files } = await packed(transformer, folder).then(() => readDescription(folder));
-    const whole = lines(succeed('train.py', folder, '--out', join(folder, 'whole.safetensors')));
+    const once = join(folder, 'whole.safetensors');
+    const whole = lines(succeed('train.py', folder, '--out', once));
     const out = join(folder, 'parts.safetensors');
     const parts = files.map((file) =>
       lines(succeed('train.py', folder, '--out', out, '--batches', join(folder, file))),
@@ -278,6 +279,7 @@ describe('a training step in PyTorch', { skip }, () => {
       parts.flat().map(({ step, loss }) => [step, loss]),
       whole.map(({ step, loss }) => [step, loss]),
     );
+    assert.deepEqual(await readFile(out), await readFile(once));
   });
 
   test('batches may be written while they are read, and take up no more room than is allowed', {
@@ -285,27 +287,36 @@ describe('a training step in PyTorch', { skip }, () => {
   }, async () => {
     const whole = join(work, 'written-before');
     const { batches: files } = await packed(transformer, whole).then(() => readDescription(whole));
-    const losses = lines(succeed('train.py', whole, '--out', join(whole, 'out.safetensors')));
+    const once = join(whole, 'out.safetensors');
+    succeed('train.py', whole, '--out', once);
     const folder = join(work, 'written-meanwhile');
+    const out = join(folder, 'out.safetensors');
+    const lying = async () => (await readdir(folder)).filter((name) => files.includes(name));
+    // A run that was stopped within a file goes on from batches that are packed again from there on.
+    await packed(transformer, folder);
+    succeed('train.py', folder, '--follow', '--steps', '5', '--out', out);
+    const writing = packed(transformer, folder, { ahead: 2, first: 5 });
+    const isPackedAnew = async () => (await readDescription(folder).catch(() => undefined))?.first === 5;
+    while (!(await isPackedAnew())) await Promise.race([setTimeout(20), writing]);
     let most = 0;
-    const writing = packed(transformer, folder, { ahead: 2 });
-    while (!existsSync(join(folder, 'batches-000.safetensors'))) await setTimeout(20);
-    const reading = startPython('train.py', folder, '--follow', '--out', join(folder, 'out.safetensors'));
     const watch = setInterval(async () => {
-      most = Math.max(most, (await readdir(folder)).filter((name) => files.includes(name)).length);
+      most = Math.max(most, (await lying()).length);
     }, 10);
-    const [{ status, stdout, stderr }] = await Promise.all([reading, writing]);
-    clearInterval(watch);
+    const { status, stderr } = await startPython('train.py', folder, '--follow', '--out', out);
+    await writing;
     assert.equal(status, 0, stderr);
-    assert.deepEqual(
-      lines(stdout).map(({ step, loss }) => [step, loss]),
-      losses.map(({ step, loss }) => [step, loss]),
-    );
+    clearInterval(watch);
+    assert.deepEqual(await readFile(out), await readFile(once));
     assert.ok(most <= 2, `${most} files at a time`);
-    assert.deepEqual(
-      (await readdir(folder)).filter((name) => files.includes(name)),
-      [],
-    );
+    assert.deepEqual(await lying(), []);
+  });
+
+  test('batches from another step than the next one are refused', { timeout: 300_000 }, async () => {
+    const folder = join(work, 'from-elsewhere');
+    await packed(transformer, folder, { first: 5 });
+    const { status, stderr } = runPython('train.py', folder, '--out', join(folder, 'out.safetensors'));
+    assert.notEqual(status, 0);
+    assert.match(stderr, /begin with number 5, but step 0 is next: pack with --first 0/);
   });
 
   test('products in bfloat16 give nearly the same losses, and leave the state in single precision', {
@@ -370,12 +381,45 @@ describe('a training step in PyTorch', { skip }, () => {
       encoding: 'utf8',
     });
     assert.equal(pack.status, 0, pack.stderr);
-    const theirs = lines(succeed('train.py', folder, '--out', join(folder, 'out.safetensors')));
+    const out = join(folder, 'out.safetensors');
+    const theirs = lines(succeed('train.py', folder, '--out', out));
     assert.equal(theirs.length, count);
     for (const [i, loss] of ours.entries()) {
       const line = theirs[i]?.loss ?? Number.NaN;
       assert.ok(Math.abs(line / loss - 1) < 1e-3, `step ${i + 1}: ${line}, not ${loss}`);
     }
+  });
+
+  test('words learned beside features come back as a model', { timeout: 300_000 }, async () => {
+    const pictures = fileURLToPath(new URL('../../examples/training/', import.meta.url));
+    await writeFile(
+      join(work, 'words.u8'),
+      Uint8Array.from({ length: 64 * 4 }, (_, i) => (i * 37) % 256),
+    );
+    const config = join(work, 'words.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        output: join(work, 'words-model'),
+        data: {
+          sources: [{ path: join(pictures, 'captions.csv'), features: 'words.u8' }],
+          teacher: { width: 4 },
+        },
+        imageTower: { kind: 'features', size: 4 },
+        batch: 4,
+        until: { steps: 2 },
+      }),
+    );
+    const folder = join(work, 'words-pack');
+    const state = join(folder, 'out.safetensors');
+    const model = join(work, 'words-model');
+    const run = (/** @type {string[]} */ ...command) =>
+      spawnSync(process.execPath, command, { encoding: 'utf8' });
+    assert.equal(run(packer, config, folder).status, 0);
+    succeed('train.py', folder, '--out', state);
+    const { status, stderr } = run(unpacker, folder, state, model);
+    assert.equal(status, 0, stderr);
+    assert.ok((await readdir(model)).includes('model.safetensors'));
   });
 
   test('every operator that programs may contain is known', async () => {

@@ -1,7 +1,8 @@
 """Runs a program node by node. No gradients are recorded: the program computes them itself.
 
-Large products may be computed in bfloat16, as mixed precision does (Micikevicius et al. 2018): their operands are rounded
-to eight binary digits, sums inside them keep single precision, and so do the state and all that the program adds to it.
+Large products may be computed in bfloat16, as mixed precision does (Micikevicius et al. 2018): what they read and what
+they give is rounded to eight binary digits, sums inside them are single, and what follows element by element is rounded
+too, until it meets single precision again. Softmax, its logarithm, and the state are single.
 """
 from dataclasses import dataclass
 from typing import Callable
@@ -11,8 +12,8 @@ import torch
 from onnx_file import Node
 from operators import multiplications, operators
 
-# Products of fewer multiplications stay in single precision: they cost little, and the similarities of a batch, which are
-# among them, need their digits.
+# Products of fewer multiplications stay in single precision: they cost little, and the similarities of batches of usual
+# size, which are among them, need their digits.
 large = 50_000_000
 
 
@@ -103,7 +104,7 @@ def prepare(program):
 
 
 def with_relu_gradients(program):
-    """The nodes, with Where(Greater(x, 0), gradient, 0) as PyTorch's one operator for it: forty times as fast on a CPU."""
+    """The nodes that are needed, with Where(Greater(x, 0), gradient, 0) as PyTorch's one operator for it: forty times as fast on a CPU."""
     zeros = {name for name, tensor in program.constants.items() if tensor.ndim == 0 and tensor == 0}
     compared = {
         node.outputs[0]: node.inputs[0]

@@ -46,11 +46,11 @@ def arg_max(x, axis=0, keepdims=1):
 
 
 def softmax(x, axis=-1):
-    return torch.softmax(x, axis)
+    return torch.softmax(x.float(), axis)
 
 
 def log_softmax(x, axis=-1):
-    return torch.log_softmax(x, axis)
+    return torch.log_softmax(x.float(), axis)
 
 
 def reshape(x, shape):
@@ -104,9 +104,9 @@ def gather_nd(x, indices, batch_dims=0):
 
 def scatter_elements(x, indices, updates, axis=0, reduction="none"):
     if reduction == "add":
-        return x.scatter_add(axis, indices, updates)
+        return x.scatter_add(axis, indices, updates.to(x.dtype))
     if reduction == "none":
-        return x.scatter(axis, indices, updates)
+        return x.scatter(axis, indices, updates.to(x.dtype))
     raise ValueError(f"ScatterElements with reduction '{reduction}' is not known.")
 
 

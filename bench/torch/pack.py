@@ -9,12 +9,14 @@
 | numbers | the safetensors file with inputs that are one number a step, [steps] each |
 | batches | safetensors files with the other inputs, each under `BATCH/NAME`, batches counted from 0 |
 | count | how many batches there are; step s, counted from 0, reads batch s mod count |
+| first | the first batch that is packed: those before it are behind |
 | perFile | how many a file holds; the last one may hold fewer |
 | bytes | inputs [n, channels, …] packed as bytes: a byte b stands for b · scale + offset of its channel |
 | renewal | null, or what part of the state is made anew now and then: see `renewal.py` |
 """
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass
 
@@ -34,6 +36,7 @@ class Pack:
     numbers: dict[str, torch.Tensor]
     batches: list[str]
     count: int
+    first: int
     per_file: int
     bytes: dict[str, dict]
     renewal: Renewal | None
@@ -55,6 +58,7 @@ def read_pack(folder):
         numbers=read_tensors(within(description["numbers"]))[0],
         batches=[within(name) for name in description["batches"]],
         count=description["count"],
+        first=description["first"],
         per_file=description["perFile"],
         bytes=description["bytes"],
         renewal=None if description["renewal"] is None else read_renewal(folder, description["renewal"]),
@@ -63,6 +67,9 @@ def read_pack(folder):
 
 def batches(pack, files, step, device):
     """The feeds of step `step`, counted from 0, of the next one and so on, as long as the files have their batches."""
+    missing = next((file for file in files if not os.path.exists(file)), None)
+    if missing is not None:
+        raise ValueError(f"{missing} is not there: packing has not come to its end, or the batches are to be read with --follow.")
     place = {index: file for file in files for index in map(batch_of, read_names(file))}
     held, packed = None, {}
     while step % pack.count in place:
@@ -74,17 +81,33 @@ def batches(pack, files, step, device):
         step += 1
 
 
-def arriving(pack, step, device):
-    """The feeds of step `step` and of the next ones, from files that are written meanwhile: each is waited for, and goes when it has been read."""
+def arriving(pack, step, device, stopped):
+    """The feeds of step `step` and of the next ones, from files that are written meanwhile.
+
+    Each file is waited for, until something is in `stopped`, and removed when its last batch is given.
+    """
     while step < pack.count:
         file = pack.batches[step // pack.per_file]
-        while not os.path.exists(file):
-            time.sleep(0.02)
+        wait_for(file, stopped)
+        if stopped:
+            return
         packed = by_batch(read_tensors(file)[0])
-        os.remove(file)
+        if step not in packed:
+            raise ValueError(f"{file} begins with batch {min(packed)}, but step {step} is next: pack with --first {step}.")
         while step in packed:
+            if step + 1 not in packed:
+                os.remove(file)
             yield feeds_of(packed[step], pack, device)
             step += 1
+
+
+def wait_for(file, stopped):
+    start, told = time.monotonic(), False
+    while not (stopped or os.path.exists(file)):
+        time.sleep(0.02)
+        if not told and time.monotonic() - start > 60:
+            told = True
+            print(f"Waiting for {file}: does train:pack still run?", file=sys.stderr)
 
 
 def feeds_of(packed, pack, device):

@@ -65,7 +65,7 @@ class Renewer:
         for piece in self.tokens.split(rows):
             # The program has one size: the last piece is filled up with zeros, whose rows are left out.
             tokens = functional.pad(piece, (0, 0, 0, rows - len(piece)))
-            embedded.append(self.interpreter.run({**parameters, "tokens": tokens})["embedded"][: len(piece)])
+            embedded.append(self.interpreter.run({**parameters, "tokens": tokens})["embedded"][: len(piece)].float())
         embedded = torch.cat(embedded)
         sums = embedded.new_zeros(self.renewal.classes, embedded.shape[1]).index_add(0, self.owners, embedded)
         return {self.renewal.state: functional.normalize(sums)}

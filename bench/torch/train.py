@@ -36,7 +36,10 @@ def options():
     parser.add_argument("--tf32", action="store_true", help="matrix products in TensorFloat-32 on CUDA")
     parser.add_argument("--log-every", type=int, default=1, help="steps from line to line [%(default)s]")
     parser.add_argument("--save-every", type=int, default=1000, help="steps from file to file [%(default)s]")
-    return parser.parse_args()
+    o = parser.parse_args()
+    if o.follow and o.batches:
+        parser.error("--follow reads the files of the pack as they come: leave out --batches")
+    return o
 
 
 def require_finite(outputs, reports, step):
@@ -65,15 +68,27 @@ def main():
     numbers = {name: series.to(o.device) for name, series in pack.numbers.items()}
     known = min((len(series) for series in numbers.values()), default=o.steps)
     last = known if o.steps is None else min(o.steps, known)
-    source = arriving(pack, step, o.device) if o.follow else batches(pack, o.batches or pack.batches, step, o.device)
-
     stopped = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.append(True))
+    if step < pack.first:
+        sys.exit(f"The batches begin with number {pack.first}, but step {step} is next: pack with --first {step}.")
+    if o.follow:
+        source = arriving(pack, step, o.device, stopped)
+    else:
+        source = batches(pack, o.batches or pack.batches, step, o.device)
+
+    def save():
+        require_finite(outputs, pack.reports, step)
+        write_tensors(o.out, state, {"step": str(step)})
+        print(f"{o.out}: the state after step {step}", file=sys.stderr)
+
     start, logged = time.perf_counter(), step
     outputs = {}
     while step < last and not stopped:
         batch = next(source, None)
+        if batch is None and stopped:
+            break
         if batch is None:
             print(f"Batch {step % pack.count} is in none of the files: ended after step {step}.", file=sys.stderr)
             break
@@ -91,10 +106,8 @@ def main():
             require_finite(outputs, pack.reports, step)
             start, logged = now, step
         if step % o.save_every == 0 and step < last:
-            require_finite(outputs, pack.reports, step)
-            write_tensors(o.out, state, {"step": str(step)})
-    require_finite(outputs, pack.reports, step)
-    write_tensors(o.out, state, {"step": str(step)})
+            save()
+    save()
     if o.weights is not None:
         weights = {name: value.half() for name, value in state.items() if ":" not in name}
         write_tensors(o.weights, weights, {"step": str(step)})

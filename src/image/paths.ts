@@ -47,7 +47,8 @@ export async function expandImagePaths(patterns: readonly string[]): Promise<Exp
 }
 
 /**
- * The pictures of a folder and of all folders in it, sorted: for sets that are wanted whole.
+ * The pictures of a folder and of all folders in it, sorted, for sets that are wanted whole; none where there is no such
+ * folder.
  * @throws EidosError `not_found` where one of these folders cannot be looked into
  */
 export async function picturesOfSet(folder: string): Promise<string[]> {

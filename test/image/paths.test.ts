@@ -117,9 +117,12 @@ test('a set is wanted whole: a folder inside that cannot be looked into is an er
     };
     await expect(picturesOfSet(join(folder, 'trip'))).rejects.toMatchObject(error);
     await expect(openDataset(folder)).rejects.toMatchObject(error);
+    await writeFile(join(folder, 'trip/c.txt'), 'a tent');
+    expect(await captionFiles.recognise(join(folder, 'trip'))).toBe(true);
     const asked = { paths: [join(folder, 'trip')], split: undefined, languages: ['en'] };
     await expect(captionFiles.find(asked)).rejects.toMatchObject(error);
   } finally {
+    await rm(join(folder, 'trip/c.txt'), { force: true });
     refused.clear();
   }
 });

@@ -98,7 +98,7 @@ function withUnseenTower(
 ): Map<string, FloatTensor> {
   const unseen = imageTower.kind === 'features' ? parametersOfClip(architecture) : [];
   const random = unseen
-    .filter(({ name }) => name.startsWith('image.'))
+    .filter(({ name }) => name.startsWith('image.') && !values.has(name))
     .map((parameter): [string, FloatTensor] => [
       parameter.name,
       { data: randomValues(parameter, seed), shape: [...parameter.shape] },

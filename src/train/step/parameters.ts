@@ -45,7 +45,7 @@ export function chooseTrained(
   return { parameters, trained };
 }
 
-/** What a parameter begins with that nothing is known of. */
+/** First values of a parameter that none were given for. */
 export function randomValues(
   { name, shape, initialiser }: Pick<StepParameter, 'name' | 'shape' | 'initialiser'>,
   seed: number,

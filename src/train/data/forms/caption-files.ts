@@ -1,5 +1,5 @@
 /** A folder of pictures with their words in files of the same name beside them: `beach.jpg` and `beach.txt`. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { EidosError } from '../../../errors.ts';
 import { expandImagePaths, picturesOfSet } from '../../../image/paths.ts';
@@ -10,7 +10,7 @@ export const captionFiles: FormReader = {
   description: 'a folder of pictures with a text file of the same name beside each (beach.jpg, beach.txt)',
 
   async recognise(path) {
-    const files = await filesBelow(path).catch(() => []);
+    const files = await textFilesBelow(path);
     const { paths } = await expandImagePaths([path]);
     const pictures = byStem(below(path, paths));
     return files.some((file) => /\.(txt|caption)$/i.test(file) && textOf(file, pictures) !== undefined);
@@ -34,7 +34,7 @@ export const captionFiles: FormReader = {
           return [file, { name: path, picture: { kind: 'file', path }, texts: new Map() }];
         }),
       );
-      for (const file of await filesBelow(folder)) {
+      for (const file of await textFilesBelow(folder)) {
         // Other text files in the folder are no captions.
         const text = textOf(file, stems);
         for (const picture of text?.pictures ?? []) {
@@ -56,9 +56,15 @@ function below(folder: string, paths: readonly string[]): string[] {
   return paths.map((path) => relative(folder, path).split(sep).join('/'));
 }
 
-async function filesBelow(folder: string): Promise<string[]> {
-  const files = await readdir(folder, { recursive: true });
-  return files.map((file) => file.split(sep).join('/')).sort();
+/** Sorted; folders that cannot be looked into are passed over, as pictures in them are an error already. */
+async function textFilesBelow(folder: string): Promise<string[]> {
+  const { glob } = await import('tinyglobby');
+  const files = await glob('**/*.{txt,caption,json,cls}', {
+    cwd: folder,
+    caseSensitiveMatch: false,
+    expandDirectories: false,
+  });
+  return files.sort();
 }
 
 /** Pictures by their names without the extension: all that stands before the last dot, as in `2024.05.01 beach.jpg`. */
