@@ -33,6 +33,16 @@ def relu_gradient(gradient, x):
     return torch.ops.aten.threshold_backward(gradient.to(x.dtype), x, 0)
 
 
+def kernel_gradient(gradient, x, side, padding):
+    """Of y = conv(x, kernel) with stride 1, from the gradient of y: [channels of y, channels of x, side²]."""
+    kernel = x.new_empty(gradient.shape[1], x.shape[1], side, side)  # only its shape counts
+    if x.is_meta:  # the device of shapes alone has no gradient of convolutions
+        return kernel.flatten(2)
+    how = ([1, 1], [padding, padding], [1, 1], False, [0, 0], 1)  # strides, padding, dilations, no transposed one, 1 group
+    _, found, _ = torch.ops.aten.convolution_backward(gradient, x, kernel, None, *how, [False, True, False])
+    return found.flatten(2)
+
+
 def reduce_sum(x, axes, keepdims=1):
     return x.sum(axes, keepdim=bool(keepdims))
 
@@ -176,6 +186,7 @@ multiplications = {
     "Conv": lambda x, kernel, *_, strides=(1, 1), **__: x.numel() // x.shape[1] * kernel.numel() // math.prod(strides),
     "ConvTranspose": lambda x, kernel, *_, **__: x.numel() // x.shape[1] * kernel.numel(),
     "Gemm": lambda a, b, *_, transA=0, **__: a.numel() // a.shape[0 if transA else 1] * b.numel(),
+    "KernelGradient": lambda gradient, x, side, **_: gradient.numel() * x.shape[1] * side**2,
     "MatMul": lambda a, b: a.numel() * b.shape[-1],
 }
 
@@ -197,7 +208,6 @@ operators = {
     "Neg": Operator(torch.neg),
     "Reciprocal": Operator(torch.reciprocal),
     "Relu": Operator(torch.relu),
-    "ReluGradient": Operator(relu_gradient),  # no operator of ONNX: two of them, see interpreter.py
     "Sigmoid": Operator(torch.sigmoid),
     "Softplus": Operator(functional.softplus),
     "Sqrt": Operator(torch.sqrt),
@@ -227,6 +237,9 @@ operators = {
     "AveragePool": Operator(average_pool),
     "Conv": Operator(conv),
     "ConvTranspose": Operator(conv_transpose),
+    # No operators of ONNX: several of them, see rewrites.py
+    "KernelGradient": Operator(kernel_gradient),
+    "ReluGradient": Operator(relu_gradient),
     # Norms
     "BatchNormalization": Operator(batch_normalization),
     "LayerNormalization": Operator(layer_normalization),
