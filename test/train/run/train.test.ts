@@ -71,7 +71,7 @@ describe('a training', () => {
       Uint8Array.from({ length: 24 * 4 }, (_, i) => (i * 37) % 256),
     );
     const { model } = await train(
-      config('words', {
+      config('words alone', {
         data: { sources: [{ path: pictures, features }], teacher: { width: 4 } },
         imageTower: { kind: 'features', size: 4 },
         until: { steps: 3 },
