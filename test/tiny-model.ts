@@ -58,7 +58,7 @@ export async function writeTinyModel(changes: Partial<ClipArchitecture> = {}): P
   const nodes = parametersOfClip(architecture);
   const parameters = new Map(
     nodes.map((attributes) => {
-      const data = initialValues({ operator: 'parameter', attributes, inputs: [], outputs: [] }, 7);
+      const data = initialValues(attributes, 7);
       return [attributes.name, { shape: [...attributes.shape], data }];
     }),
   );

@@ -80,17 +80,15 @@ export const trainings = async () => ({
     ),
   },
   places: /** @type {typeof import('../../src/train/run/places.ts')} */ (await built('train/run/places.js')),
+  naming: {
+    .../** @type {typeof import('../../src/train/run/cached-classes.ts')} */ (
+      await built('train/run/cached-classes.js')
+    ),
+    .../** @type {typeof import('../../src/train/step/objective.ts')} */ (
+      await built('train/step/objective.js')
+    ),
+  },
 });
-
-/** Words of classes that the text tower embeds now and then. */
-export const cachedWords = async () => {
-  /** @type {[typeof import('../../src/train/run/cached-classes.ts'), typeof import('../../src/train/step/objective.ts')]} */
-  const [cached, objective] = await Promise.all([
-    built('train/run/cached-classes.js'),
-    built('train/step/objective.js'),
-  ]);
-  return { ...cached, cachedClassesState: objective.cachedClasses };
-};
 
 /** @returns {Promise<typeof import('../../src/tasks/search/index.ts')>} */
 export const searching = () => built('tasks/search/index.js');

@@ -60,7 +60,7 @@ export async function randomCheckpoint(folder, { outlierChannels = false } = {})
   const { initialValues } = await initialisers();
   const parameters = new Map(
     parametersOfClip(vitB32).map((attributes) => {
-      const data = initialValues({ operator: 'parameter', attributes, inputs: [], outputs: [] }, 1);
+      const data = initialValues(attributes, 1);
       if (outlierChannels && /^image\.blocks\.\d+\.norm_[12]\.weight$/.test(attributes.name)) {
         for (const channel of outliers.channels) data[channel] = outliers.factor;
       }

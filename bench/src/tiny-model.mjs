@@ -49,7 +49,7 @@ export async function writeTinyModel(folder) {
   };
   const parameters = new Map(
     parametersOfClip(architecture).map((attributes) => {
-      const data = initialValues({ operator: 'parameter', attributes, inputs: [], outputs: [] }, 3);
+      const data = initialValues(attributes, 3);
       return [attributes.name, { shape: [...attributes.shape], data }];
     }),
   );

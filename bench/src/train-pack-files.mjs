@@ -14,7 +14,7 @@ import { checkpoints, trainings } from './eidos.mjs';
  *   folder: string, program: Uint8Array, state: Record<string, RuntimeTensor>,
  *   feedback: readonly (readonly [string, string])[], reports: string[],
  *   numbers: Record<string, Float32Array>, batches(): AsyncIterable<Record<string, RuntimeTensor>>, count: number,
- *   first?: number, ahead?: number, bytes?: Record<string, ByteCode>, halves?: readonly string[], pieceBytes?: number,
+ *   first?: number, ahead?: number | undefined, bytes?: Record<string, ByteCode>, halves?: readonly string[], pieceBytes?: number,
  *   renewal?: Renewal | undefined, about?: object
  * }} Packing
  * `numbers` are inputs of one number a step; `batches` yields those from number `first` to `count`; with `ahead`, no
@@ -113,7 +113,7 @@ export async function writePack(packing) {
     piece = [];
   }
   if (description === undefined || number < count) throw new Error(`${number} of ${count} batches came.`);
-  await writeDescription(description);
+  if (packing.ahead === undefined) await writeDescription(description);
   return description;
 
   /** @param {Description} described */

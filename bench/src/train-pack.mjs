@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cachedWords, lowering, steps, trainings } from './eidos.mjs';
+import { lowering, steps, trainings } from './eidos.mjs';
 import { inputsOfSteps, pixelCode, writePack } from './train-pack-files.mjs';
 
 process.on('uncaughtException', (error) => {
@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     batches: { type: 'string' },
-    first: { type: 'string', default: '0' },
+    first: { type: 'string' },
     ahead: { type: 'string' },
     'exact-pixels': { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -31,7 +31,7 @@ if (values.help || source === undefined || folder === undefined) {
   process.exit(values.help ? 0 : 2);
 }
 
-const { readTrainingConfig, beginning, data, network, schedule, publishing } = await trainings();
+const { readTrainingConfig, beginning, data, network, schedule, publishing, naming } = await trainings();
 const config = await readTrainingConfig(source);
 if (!('steps' in config.until)) {
   throw new Error(`${source}: "until" must be by steps, as each step's learning rate is packed.`);
@@ -93,7 +93,7 @@ const { batches: files } = await writePack({
   numbers,
   count,
   first,
-  ...(ahead === undefined ? {} : { ahead }),
+  ahead,
   renewal,
   async *batches() {
     for (let i = first; i < count; i++) {
@@ -120,9 +120,8 @@ async function renewalOf(
     everySteps,
   },
 ) {
-  const { sentenceProgram, sentencesAtOnce, cachedClassesState } = await cachedWords();
-  const rows = Math.min(sentencesAtOnce, sentences.length);
-  const { inputs, model: bytes } = (await lowering()).lower(sentenceProgram(model.architecture, rows));
+  const rows = Math.min(naming.sentencesAtOnce, sentences.length);
+  const { inputs, model: bytes } = (await lowering()).lower(naming.sentenceProgram(model.architecture, rows));
   const lacking = inputs.find(({ name }) => name !== 'tokens' && state[name] === undefined);
   if (lacking !== undefined) {
     throw new Error(
@@ -131,7 +130,7 @@ async function renewalOf(
   }
   const { data: tokens, shape } = tokenizer.tokenize(sentences.map(({ text }) => text));
   return {
-    state: cachedClassesState,
+    state: naming.cachedClasses,
     program: bytes,
     rows,
     tokens: { type: /** @type {const} */ ('int64'), data: tokens, shape },

@@ -21,7 +21,7 @@ if (folder === undefined || stateFile === undefined || out === undefined) {
 }
 
 const { publishing, saving, places } = await trainings();
-const { openCheckpoint, openWeights, readParameter, readTensor } = await checkpoints();
+const { canonicalShapes, openCheckpoint, openWeights, readParameter, readTensor } = await checkpoints();
 const { about, feedback } = await readDescription(folder);
 const first = join(folder, 'model');
 const { architecture, preprocessing, parameters } = await openCheckpoint(first);
@@ -44,9 +44,9 @@ if (lacking !== undefined) throw new Error(`${stateFile} lacks '${lacking[1]}': 
 const step = Number(metadata.step);
 /** What no step has touched, such as an image tower that features stand for. @type {Map<string, import('../../src/graph/tensor.ts').FloatTensor>} */
 const firstValues = new Map();
-for (const [name, stored] of parameters) {
-  if (state[name] !== undefined) continue;
-  const shape = stored.transposed ? stored.shape.toReversed() : stored.shape;
+for (const [name, shape] of canonicalShapes(architecture)) {
+  const stored = parameters.get(name);
+  if (state[name] !== undefined || stored === undefined) continue;
   firstValues.set(name, { data: await readParameter(stored), shape });
 }
 const model = { architecture, preprocessing, tokenizerFiles, firstValues };

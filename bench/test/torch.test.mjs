@@ -303,9 +303,9 @@ describe('a training step in PyTorch', { skip }, () => {
       most = Math.max(most, (await lying()).length);
     }, 10);
     const { status, stderr } = await startPython('train.py', folder, '--follow', '--out', out);
-    await writing;
-    assert.equal(status, 0, stderr);
     clearInterval(watch);
+    assert.equal(status, 0, stderr);
+    await writing;
     assert.deepEqual(await readFile(out), await readFile(once));
     assert.ok(most <= 2, `${most} files at a time`);
     assert.deepEqual(await lying(), []);

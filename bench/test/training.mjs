@@ -14,7 +14,7 @@ export async function firstState(step) {
   const state = {};
   for (const node of parametersOf(Object.values(step.results))) {
     const { name, shape } = node.attributes;
-    const data = initialValues(node, 3);
+    const data = initialValues(node.attributes, 3);
     state[name] = { type: 'float32', data, shape };
     for (const kind of ['mean', 'square', 'ema']) {
       if (!step.feedback.some(([, input]) => input === `${kind}:${name}`)) continue;

@@ -87,10 +87,9 @@ def main():
     outputs = {}
     while step < last and not stopped:
         batch = next(source, None)
-        if batch is None and stopped:
-            break
         if batch is None:
-            print(f"Batch {step % pack.count} is in none of the files: ended after step {step}.", file=sys.stderr)
+            if not stopped:
+                print(f"Batch {step % pack.count} is in none of the files: ended after step {step}.", file=sys.stderr)
             break
         if renewer is not None and renewer.is_due(step):
             state.update(renewer.renew(state))

@@ -22,8 +22,10 @@ export function uniform(bound: number): Initialiser {
 }
 
 /** First values of a parameter; its name enters the seed, so that the order of parameters does not matter. */
-export function initialValues(parameter: NodeOf<'parameter'>, seed: number): Float32Array {
-  const { name, shape, initialiser } = parameter.attributes;
+export function initialValues(
+  { name, shape, initialiser }: Pick<NodeOf<'parameter'>['attributes'], 'name' | 'shape' | 'initialiser'>,
+  seed: number,
+): Float32Array {
   const values = new Float32Array(elementCount(shape));
   if (initialiser.kind === 'constant') return values.fill(initialiser.value);
   const random = randomNumbers(hash(name, seed));

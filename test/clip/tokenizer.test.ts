@@ -59,7 +59,7 @@ describe.skipIf(sharedFixtures === undefined)('weights without a vocabulary', ()
     vocabulary = await readFile(join(sharedFixtures!, 'tokenizer', vocabularyName));
     const parameters = new Map(
       parametersOfClip(architecture).map((attributes) => {
-        const data = initialValues({ operator: 'parameter', attributes, inputs: [], outputs: [] }, 1);
+        const data = initialValues(attributes, 1);
         return [attributes.name, { shape: [...attributes.shape], data }];
       }),
     );

@@ -43,7 +43,7 @@ export function writeWeights(
   let offset = 64;
   for (const node of parametersOf(Object.values(results))) {
     const { name, shape } = node.attributes;
-    const values = initialValues(node, 7);
+    const values = initialValues(node.attributes, 7);
     change(name, values);
     const bytes = new Uint8Array(values.buffer);
     const location = { file, offset };

@@ -43,7 +43,7 @@ function setUp(
   for (const node of parametersOf([value])) {
     const { name, shape } = node.attributes;
     // Gains and statistics begin as ones and zeros; moved, they cannot hide a wrong place.
-    const data = Float64Array.from(initialValues(node, 3), (number) =>
+    const data = Float64Array.from(initialValues(node.attributes, 3), (number) =>
       shape.length === 1 ? number + 0.5 * random() + (name.endsWith('variance') ? 0.5 : 0) : number,
     );
     weights.set(name, { shape: [...shape], data });

@@ -42,7 +42,7 @@ async function embed(changes: Partial<TextArchitecture>, rows: number[][]): Prom
   };
   for (const node of parametersOf([embeddings])) {
     const { name, shape } = node.attributes;
-    feeds[name] = { type: 'float32', data: initialValues(node, 3), shape };
+    feeds[name] = { type: 'float32', data: initialValues(node.attributes, 3), shape };
   }
   const { embeddings: result } = await session.run(feeds, { fetches: ['embeddings'] });
   await session.release();

@@ -55,7 +55,11 @@ function compute(results: Value[], pixels: readonly number[], kept?: readonly nu
   }
   for (const node of parametersOf(results)) {
     const { name, shape } = node.attributes;
-    feeds[name] = { type: 'float32', shape: [...shape], data: Float64Array.from(initialValues(node, 2)) };
+    feeds[name] = {
+      type: 'float32',
+      shape: [...shape],
+      data: Float64Array.from(initialValues(node.attributes, 2)),
+    };
   }
   return run(engine, results, feeds);
 }

@@ -53,7 +53,7 @@ async function trainingSteps() {
       const data =
         node === undefined
           ? new Float32Array(shape.reduce((product, size) => product * size, 1))
-          : initialValues(node, 1);
+          : initialValues(node.attributes, 1);
       return [name, /** @type {RuntimeTensor} */ ({ type: 'float32', shape, data })];
     }),
   );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Checkpoint, canonicalShapes, openCheckpoint, readParameter } from '../../checkpoint/index.ts';
 import { bundledModel, findModel } from '../../clip/load.ts';
 import { EidosError } from '../../errors.ts';
+import { initialValues } from '../../graph/initialise.ts';
 import type { FloatTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
@@ -13,7 +14,6 @@ import { openAiVocabularyFile } from '../../text/openai-vocabulary.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TokenizerConfig } from '../data/config.ts';
-import { randomValues } from '../step/parameters.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { folderOfCheckpoint } from './places.ts';
@@ -90,7 +90,10 @@ export async function beginTraining(
   };
 }
 
-/** Where features stand for pictures no step sees the image tower, which is part of the model all the same: a new one is as random as any. */
+/**
+ * Where features stand for pictures no step sees the image tower, which is part of the model all the same: a new one is
+ * as random as any.
+ */
 function withUnseenTower(
   values: ReadonlyMap<string, FloatTensor>,
   architecture: ClipArchitecture,
@@ -101,7 +104,7 @@ function withUnseenTower(
     .filter(({ name }) => name.startsWith('image.') && !values.has(name))
     .map((parameter): [string, FloatTensor] => [
       parameter.name,
-      { data: randomValues(parameter, seed), shape: [...parameter.shape] },
+      { data: initialValues(parameter, seed), shape: [...parameter.shape] },
     ]);
   return new Map([...random, ...values]);
 }

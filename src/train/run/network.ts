@@ -1,10 +1,10 @@
 /** The network that learns, in the engine's thread: its first state, and what each step tells of itself. */
 import { createEngine, type RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
+import { initialValues } from '../../graph/initialise.ts';
 import { elementCount, type FloatTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { type OpenStep, type OpenStepOptions, openStep } from '../step/open-step.ts';
-import { randomValues } from '../step/parameters.ts';
 import type { StepMoment } from '../step/step.ts';
 import { type CachedClasses, openClassCache } from './cached-classes.ts';
 
@@ -135,7 +135,7 @@ function firstState(
     }
     const isMoment = kind === 'mean' || kind === 'square';
     const data =
-      given?.data ?? (isMoment ? new Float32Array(elementCount(shape)) : randomValues(parameter, seed));
+      given?.data ?? (isMoment ? new Float32Array(elementCount(shape)) : initialValues(parameter, seed));
     return { type: 'float32', data, shape };
   };
   return { state: Object.fromEntries(stateNames.map((name) => [name, first(name)])), made };

@@ -1,6 +1,6 @@
 /** The parameters of a step's programs, and which of them the optimiser moves. */
 import { EidosError } from '../../errors.ts';
-import { type Initialiser, initialValues } from '../../graph/initialise.ts';
+import type { Initialiser } from '../../graph/initialise.ts';
 import { parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
@@ -43,13 +43,4 @@ export function chooseTrained(
     );
   }
   return { parameters, trained };
-}
-
-/** First values of a parameter that none were given for. */
-export function randomValues(
-  { name, shape, initialiser }: Pick<StepParameter, 'name' | 'shape' | 'initialiser'>,
-  seed: number,
-): Float32Array {
-  const attributes = { name, shape: [...shape], initialiser, trainable: true };
-  return initialValues({ operator: 'parameter', attributes, inputs: [], outputs: [] }, seed);
 }

@@ -102,11 +102,10 @@ export function firstState({ parameters, stateNames }: OpenStep, seed = 1): Tens
   for (const name of stateNames) {
     const [, kind, of] = /^(mean|square|ema):(.*)$/.exec(name) ?? [];
     const { shape, initialiser } = parameters.find((parameter) => parameter.name === (of ?? name))!;
-    const attributes = { name: of ?? name, shape: [...shape], initialiser, trainable: true };
     const data =
       kind === 'mean' || kind === 'square'
         ? new Float32Array(elementCount(shape))
-        : initialValues({ operator: 'parameter', attributes, inputs: [], outputs: [] }, seed);
+        : initialValues({ name: of ?? name, shape: [...shape], initialiser }, seed);
     state[name] = { type: 'float32', data, shape };
   }
   // Whoever trains embeds the words of classes; here any unit vectors will do.
