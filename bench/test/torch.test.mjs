@@ -364,7 +364,8 @@ describe('a training step in PyTorch', { skip }, () => {
         batch: 4,
         until: { steps: count },
         loss: { contrastive: {}, classification: { weight: 1, classes: 'cached', renewEverySteps: 3 } },
-        optimizer: { learningRate: 1e-3, schedule: { kind: 'constant', warmupSteps: 2 } },
+        // Where it is higher, a model that has learned already makes of a rounding what AdamW's first steps make of noise.
+        optimizer: { learningRate: 1e-4, schedule: { kind: 'constant', warmupSteps: 2 } },
         logEverySteps: 1,
       }),
     );
@@ -386,7 +387,7 @@ describe('a training step in PyTorch', { skip }, () => {
     assert.equal(theirs.length, count);
     for (const [i, loss] of ours.entries()) {
       const line = theirs[i]?.loss ?? Number.NaN;
-      assert.ok(Math.abs(line / loss - 1) < 1e-3, `step ${i + 1}: ${line}, not ${loss}`);
+      assert.ok(Math.abs(line / loss - 1) < 1e-4, `step ${i + 1}: ${line}, not ${loss}`);
     }
   });
 
