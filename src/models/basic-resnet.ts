@@ -12,7 +12,7 @@ export function basicResNet(
   { patchSize, widths, blocks }: BasicResNetArchitecture,
   embeddingSize: number,
   pixels: Value,
-  { watch = (_, value) => value, onStatistics }: ResNetOptions = {},
+  { watch = (_, value) => value, branch = (_, value) => value, onStatistics }: ResNetOptions = {},
 ): Value {
   const activated = (name: string, x: Value): Value => relu(batchNormLayer(name, x, { onStatistics }));
   let x = patchChannels(pixels, patchSize);
@@ -35,7 +35,8 @@ export function basicResNet(
     const width = Number(whole.shape[1]);
     const inner = activated(`${name}.norm_1`, convolution(`${name}.conv_1`, whole, width, 3));
     const outer = convolution(`${name}.conv_2`, inner, width, 3);
-    return relu(add(whole, batchNormLayer(`${name}.norm_2`, outer, { onStatistics, firstGain: zeros })));
+    const normed = batchNormLayer(`${name}.norm_2`, outer, { onStatistics, firstGain: zeros });
+    return relu(add(whole, branch(name, normed)));
   }
 }
 

@@ -16,18 +16,16 @@ import type { Value } from '../graph/value.ts';
 import type { ResNetArchitecture } from './architecture.ts';
 import { attention } from './attention.ts';
 import { type BatchNormOptions, batchNormLayer, convolution } from './convolution.ts';
-import type { Watch } from './transformer.ts';
+import type { TowerHooks, Watch } from './transformer.ts';
 
-export interface ResNetOptions extends BatchNormOptions {
-  watch?: Watch | undefined;
-}
+export interface ResNetOptions extends BatchNormOptions, TowerHooks {}
 
 /** Pixels [n, 3, side, side] → embeddings [n, embeddingSize], not normalised. */
 export function modifiedResNet(
   architecture: ResNetArchitecture,
   embeddingSize: number,
   pixels: Value,
-  { watch = (_, value) => value, onStatistics }: ResNetOptions = {},
+  { watch = (_, value) => value, branch = (_, value) => value, onStatistics }: ResNetOptions = {},
 ): Value {
   const { width, layers } = architecture;
   const norm = (name: string, x: Value): Value => batchNormLayer(name, x, { onStatistics });
@@ -45,7 +43,7 @@ export function modifiedResNet(
   layers.forEach((blocks, stage) => {
     for (let block = 0; block < blocks; block++) {
       const stride = stage > 0 && block === 0 ? 2 : 1;
-      x = bottleneck(`image.stages.${stage}.${block}`, x, width * 2 ** stage, stride, norm);
+      x = bottleneck(`image.stages.${stage}.${block}`, x, width * 2 ** stage, stride, { norm, branch });
     }
     x = watch(`image.stage.${stage}`, x);
   });
@@ -58,7 +56,7 @@ function bottleneck(
   x: Value,
   planes: number,
   stride: number,
-  norm: (name: string, x: Value) => Value,
+  { norm, branch }: { norm: Watch; branch: Watch },
 ): Value {
   const smaller = (value: Value): Value => (stride > 1 ? averagePool(value, [stride, stride]) : value);
   let inner = relu(norm(`${name}.norm_1`, convolution(`${name}.conv_1`, x, planes, 1)));
@@ -68,7 +66,7 @@ function bottleneck(
   const shortcut = sameShape
     ? x
     : norm(`${name}.downsample.norm`, convolution(`${name}.downsample.conv`, smaller(x), planes * 4, 1));
-  return relu(add(inner, shortcut));
+  return relu(add(branch(name, inner), shortcut));
 }
 
 /** The mean of all places attends to all places and to itself: [n, channels, h, w] → [n, embeddingSize]. */

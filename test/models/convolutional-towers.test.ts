@@ -1,11 +1,13 @@
 /** The towers of basic blocks and ConvNeXt, beside plain loops that follow the papers' descriptions number by number. */
 import { expect, test } from 'vitest';
 import { initialValues, randomNumbers } from '../../src/graph/initialise.ts';
-import { input } from '../../src/graph/operations.ts';
-import { parametersOf } from '../../src/graph/value.ts';
+import { input, multiply } from '../../src/graph/operations.ts';
+import { parametersOf, type Value } from '../../src/graph/value.ts';
 import type { BasicResNetArchitecture, ConvNextArchitecture } from '../../src/models/architecture.ts';
 import { basicResNet } from '../../src/models/basic-resnet.ts';
 import { convNext } from '../../src/models/convnext.ts';
+import { modifiedResNet } from '../../src/models/resnet.ts';
+import type { Watch } from '../../src/models/transformer.ts';
 import { type Doubles, evaluate } from '../graph/reference.ts';
 
 const embeddingSize = 5;
@@ -160,6 +162,45 @@ test('a net of basic blocks takes the statistics of its batch where it is asked 
   const names = parametersOf([value]).map((node) => node.attributes.name);
   expect(names.filter((name) => name.includes('running'))).toEqual([]);
   expect(new Set(reported).size).toBe(2 * (1 + 1 + 2 * 3));
+});
+
+const pass: Watch = (name, value) => (name === 'image.stages.1.1' ? multiply(value, 0) : value);
+test.each<[string, (pixels: Value, blocks: 1 | 2, branch?: Watch) => Value]>([
+  [
+    'basic blocks',
+    (pixels, blocks, branch) =>
+      basicResNet({ ...resNet, blocks: [1, blocks] }, embeddingSize, pixels, { branch }),
+  ],
+  [
+    'CLIP’s bottlenecks',
+    (pixels, blocks, branch) =>
+      modifiedResNet(
+        { kind: 'resnet', imageSize: 32, width: 4, layers: [1, blocks, 1, 1], heads: 2 },
+        embeddingSize,
+        pixels,
+        { branch },
+      ),
+  ],
+])('a net of %s whose picture passes by a branch is the net without its block', (_, tower) => {
+  const pixels = input('pixels', [1, 3, 32, 32]);
+  const [full, passing, shorter] = [tower(pixels, 2), tower(pixels, 2, pass), tower(pixels, 1)];
+  const random = randomNumbers(7);
+  const feeds: Record<string, Doubles> = {
+    pixels: { shape: [1, 3, 32, 32], data: Float64Array.from({ length: 3 * 32 * 32 }, () => random() - 0.5) },
+  };
+  for (const { attributes } of parametersOf([full])) {
+    const { name, shape } = attributes;
+    // Gains that begin at zero would hide the branches.
+    const data = Float64Array.from(initialValues(attributes, 3), (number) =>
+      shape.length === 1 ? number + 0.5 * random() : number,
+    );
+    feeds[name] = { shape: [...shape], data };
+  }
+  const [whole, passed, short] = evaluate([full, passing, shorter], feeds).map(({ data }) =>
+    Array.from(data, Number),
+  );
+  expectNear(passed!, short!);
+  expect(Math.max(...whole!.map((number, i) => Math.abs(number - short![i]!)))).toBeGreaterThan(1e-3);
 });
 
 type Weight = (name: string, at: number) => number;

@@ -24,8 +24,6 @@ export interface Noise {
   keptPatches: Value | undefined;
   /** Hooks for the branches of each tower; undefined where none is left out. */
   branch: { image: Watch | undefined; text: Watch | undefined };
-  /** The branches that have passed through the hooks. */
-  branches: { image: readonly string[]; text: readonly string[] };
   /**
    * Draws all inputs; the same seed and step give the same numbers.
    * @param counts for more pictures and sentences than a program reads at once
@@ -73,7 +71,6 @@ export function noise(
   return {
     keptPatches: drops ? input('kept_patches', [declared.images, kept], 'int64') : undefined,
     branch: { image: hook('image'), text: hook('text') },
-    branches: names,
     draw({ seed, step }, counts = declared) {
       const feeds: Record<string, RuntimeTensor> = {};
       const random = randomNumbers(mix(mix(0x9e3779b9, seed), step));

@@ -1,5 +1,4 @@
 /** The towers as a step trains them: with noise, and with a table of features in the image tower's place if wanted. */
-import { EidosError } from '../../errors.ts';
 import { linear, normalize } from '../../graph/derived.ts';
 import { normal } from '../../graph/initialise.ts';
 import { concat, parameter, slice } from '../../graph/operations.ts';
@@ -46,7 +45,7 @@ export function trainedTowers(
   const statistics = new Map<string, Value>();
   const embedImages = (): Value => {
     const side = architecture.image.imageSize;
-    const embeddings = imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
+    return imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
       keptPatches: random.keptPatches,
       branch: random.branch.image,
       onStatistics: options.batchStatistics
@@ -55,13 +54,6 @@ export function trainedTowers(
           }
         : undefined,
     });
-    if (random.branch.image !== undefined && random.branches.image.length === 0) {
-      throw new EidosError(
-        'invalid_option',
-        `regularisation.stochasticDepth.image: a ${architecture.image.kind} has no branches to pass by. Leave it away.`,
-      );
-    }
-    return embeddings;
   };
   const images =
     imageTower.kind === 'model'

@@ -1,12 +1,17 @@
 /** What is left out at random: by seed and step alone, with the right shares, and with the right scale. */
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createEngine } from '../../../src/engine/engine.ts';
 import { input } from '../../../src/graph/operations.ts';
-import type { ClipArchitecture } from '../../../src/models/architecture.ts';
+import type { ClipArchitecture, ImageArchitecture } from '../../../src/models/architecture.ts';
 import { regularisationSchema } from '../../../src/train/step/config.ts';
 import { declareInputs } from '../../../src/train/step/inputs.ts';
 import { type Noise, noise } from '../../../src/train/step/noise.ts';
 import { trainingStep } from '../../../src/train/step/step.ts';
-import { toy } from './toy.ts';
+import { trainedTowers } from '../../../src/train/step/towers.ts';
+import { number, toy, trainToy } from './toy.ts';
+
+const engine = createEngine({ threads: 1 });
+afterAll(() => engine.close());
 
 const branches = ['a', 'b', 'c', 'd'];
 
@@ -58,6 +63,54 @@ describe('branches', () => {
       expect(mask.reduce((largest, x) => Math.max(largest, x), 0)).toBeCloseTo(1 / (1 - dropped), 5);
     });
   });
+
+  const basic: ImageArchitecture = {
+    kind: 'basic_resnet',
+    imageSize: 8,
+    patchSize: 2,
+    widths: [4, 6],
+    blocks: [1, 2],
+  };
+  const blocks = ['image.stages.0.0', 'image.stages.1.0', 'image.stages.1.1'];
+  const towers: [ImageArchitecture, string[]][] = [
+    [toy.image, [0, 1].flatMap((i) => [`image.blocks.${i}.attention`, `image.blocks.${i}.mlp`])],
+    [basic, blocks],
+    [{ ...basic, kind: 'convnext', kernelSize: 3, activation: 'gelu', normEpsilon: 1e-6 }, blocks],
+    [
+      { kind: 'resnet', imageSize: 32, width: 4, layers: [1, 2, 1, 1], heads: 2 },
+      ['0.0', '1.0', '1.1', '2.0', '3.0'].map((block) => `image.stages.${block}`),
+    ],
+  ];
+  test.each(towers)('of every kind of image tower can be passed by, their mean kept: %o', (image, names) => {
+    const { noise } = trainedTowers({ ...toy, image }, declareInputs(), {
+      batch: 4,
+      textLength: 4,
+      regularisation: regularisationSchema.parse({ stochasticDepth: { image: 0.5 } }),
+      imageTower: { kind: 'model' },
+      embeddedClasses: 0,
+      batchStatistics: true,
+    });
+    const drawn = noise.draw({ seed: 5, step: 1 }, { images: 4000, texts: 4 });
+    expect(Object.keys(drawn)).toEqual(names.map((name) => `keep:${name}`));
+    for (const { data } of Object.values(drawn)) {
+      const mean = (data as Float32Array).reduce((sum, weight) => sum + weight, 0) / data.length;
+      // Four deviations of such a mean at the last branch, half of whose weights are 2.
+      expect(Math.abs(mean - 1)).toBeLessThan(4 / Math.sqrt(4000));
+    }
+  });
+
+  test('of basic blocks, once they have learned something, change the loss', async () => {
+    const architecture = { ...toy, image: basic };
+    const regularisation = regularisationSchema.parse({ stochasticDepth: { image: 0.5 } });
+    const steps = { architecture, steps: 3 };
+    const calm = await trainToy(engine, { batch: 4 }, steps);
+    const noisy = await trainToy(engine, { batch: 4, regularisation }, steps);
+    const difference = (step: number): number =>
+      Math.abs(number(noisy.told[step], 'loss') - number(calm.told[step], 'loss'));
+    // A block begins as the identity, so that passing by it is nothing yet.
+    expect(difference(0)).toBeLessThan(1e-6);
+    expect(difference(2)).toBeGreaterThan(1e-4);
+  });
 });
 
 test('draws depend on seed and step, and on nothing else', () => {
@@ -77,18 +130,16 @@ test('draws depend on seed and step, and on nothing else', () => {
   }
 });
 
-test('a tower without patches or branches cannot leave them out', () => {
+test('a tower without patches cannot leave them out', () => {
   const resnet: ClipArchitecture = {
     ...toy,
     image: { kind: 'resnet', imageSize: 32, width: 4, layers: [1, 1, 1, 1], heads: 2 },
   };
-  for (const [options, named] of [
-    [{ patchDropout: 0.5 }, 'regularisation.patchDropout'],
-    [{ stochasticDepth: { image: 0.5 } }, 'regularisation.stochasticDepth.image'],
-  ] as const) {
-    const regularisation = regularisationSchema.parse(options);
-    expect(() => trainingStep(resnet, { batch: 4, regularisation })).toThrow(
-      expect.objectContaining({ code: 'invalid_option', message: expect.stringContaining(named) }),
-    );
-  }
+  const regularisation = regularisationSchema.parse({ patchDropout: 0.5 });
+  expect(() => trainingStep(resnet, { batch: 4, regularisation })).toThrow(
+    expect.objectContaining({
+      code: 'invalid_option',
+      message: expect.stringContaining('regularisation.patchDropout'),
+    }),
+  );
 });
