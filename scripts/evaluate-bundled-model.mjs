@@ -1,5 +1,5 @@
 /** `npm run evaluate:model`: the figures of the bundled model's card, and what it takes photographs for. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
@@ -75,7 +75,7 @@ const { createZeroShotClassifier, loadClip } = await import(
   new URL('../dist/index.js', import.meta.url).href
 );
 /** @type {typeof import('../src/evaluate/index.ts')} */
-const { evaluate, evaluateLinearProbe, openDataset } = await import(
+const { evaluate, evaluateLinearProbe, openDataset, readLabelsFile } = await import(
   new URL('../dist/evaluate/index.js', import.meta.url).href
 );
 
@@ -99,7 +99,7 @@ async function measure({ name, split = 'test', where, templates, each, language,
   }
   const selection = where === undefined ? {} : { where };
   const dataset = await openDataset(folder, { split, ...selection });
-  const words = wordsOf(name, language ?? 'en');
+  const words = await wordsOf(name, language ?? 'en');
   const { measurements } = probe
     ? await evaluateLinearProbe(clip, await openDataset(folder, { split: 'train' }), dataset)
     : await evaluate(clip, dataset, {
@@ -120,18 +120,13 @@ async function measure({ name, split = 'test', where, templates, each, language,
 }
 
 /**
- * Words for the classes of a set, from the file of names that lies beside the sets.
+ * Words for the classes of a set where its own names are not what people say, from the file that `--labels-file` takes.
  * @param {string} name
  * @param {'en' | 'de'} language
- * @returns {import('../src/evaluate/index.ts').Labels | undefined}
  */
-function wordsOf(name, language) {
-  const file = join(values.data, 'names/classes-en-de.json');
-  if (!existsSync(file)) return undefined;
-  /** @type {Record<string, { label: string, en: string, de: string }[]>} */
-  const names = JSON.parse(readFileSync(file, 'utf8'));
-  const rows = names[name];
-  return rows === undefined ? undefined : new Map(rows.map((row) => [row.label, [row[language]]]));
+async function wordsOf(name, language) {
+  const file = join(root, `docs/bundled-model/labels/${name}.${language}.tsv`);
+  return existsSync(file) ? await readLabelsFile(file) : undefined;
 }
 
 /**
