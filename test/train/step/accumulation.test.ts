@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../../src/engine/engine.ts';
 import type { ClipArchitecture, VitArchitecture } from '../../../src/models/architecture.ts';
-import { lossSchema, optimizerSchema } from '../../../src/train/step/config.ts';
+import { lossSchema, optimizerSchema, regularisationSchema } from '../../../src/train/step/config.ts';
 import type { OpenStepOptions } from '../../../src/train/step/open-step.ts';
 import type { Tensors } from '../../../src/train/step/program.ts';
-import { largestDifference, number, toy, trainToy } from './toy.ts';
+import { kindsOfNoise, largestDifference, number, toy, trainToy } from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -92,6 +92,15 @@ describe('the gradients of chunks', () => {
     const regularisation = { patchDropout: 0.5, stochasticDepth: { image: 0.5, text: 0.5 } };
     const loss = lossSchema.parse({ classification: {} });
     await expectEqual({ batch: 6, regularisation, loss }, 2);
+    // Equal they would be too if neither had any.
+    const lossWith = async (noise: object): Promise<number> => {
+      const regularisation = regularisationSchema.parse(noise);
+      return number((await gradients({ batch: 6, chunk: 2, regularisation, loss }, small)).told, 'loss');
+    };
+    const calm = await lossWith({});
+    for (const [name, noise] of kindsOfNoise) {
+      expect(Math.abs((await lossWith(noise)) - calm), name).toBeGreaterThan(1e-3);
+    }
   });
 
   test('read a table of features in place of pictures', async () => {

@@ -3,11 +3,20 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { inputsOf, nodesOf } from '../../../src/graph/value.ts';
 import type { ClipArchitecture } from '../../../src/models/architecture.ts';
-import { optimizerSchema } from '../../../src/train/step/config.ts';
+import { optimizerSchema, regularisationSchema } from '../../../src/train/step/config.ts';
 import { layerFactors } from '../../../src/train/step/layer-decay.ts';
 import { openStep } from '../../../src/train/step/open-step.ts';
 import { trainingStep } from '../../../src/train/step/step.ts';
-import { firstState, largestDifference, number, sizes, toy, toyBatch, trainToy } from './toy.ts';
+import {
+  firstState,
+  kindsOfNoise,
+  largestDifference,
+  number,
+  sizes,
+  toy,
+  toyBatch,
+  trainToy,
+} from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -166,4 +175,11 @@ test('the same seed, step and batch give the same state bit for bit', async () =
   const one = await trainToy(engine, { batch: 4, regularisation }, { steps: 2 });
   const other = await trainToy(engine, { batch: 4, regularisation }, { steps: 2 });
   expect(largestDifference(one.state, other.state, one.step.stateNames)).toBe(0);
+});
+
+test.each(kindsOfNoise)('noise in %s changes the loss', async (_, noise) => {
+  const regularisation = regularisationSchema.parse(noise);
+  const noisy = await trainToy(engine, { batch: 4, regularisation });
+  const calm = await trainToy(engine, { batch: 4 });
+  expect(Math.abs(number(noisy.told[0], 'loss') - number(calm.told[0], 'loss'))).toBeGreaterThan(1e-3);
 });

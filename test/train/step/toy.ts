@@ -44,6 +44,13 @@ export const toy: ClipArchitecture = {
   },
 };
 
+/** Each kind of noise alone, for a `regularisation`. */
+export const kindsOfNoise = [
+  ['patches', { patchDropout: 0.5 }],
+  ['branches of the image tower', { stochasticDepth: { image: 0.5 } }],
+  ['branches of the text tower', { stochasticDepth: { text: 0.5 } }],
+] as const;
+
 export const sizes = { features: 5, classes: 3 } as const;
 
 /** Everything that any part of a loss may read, for n pairs. */
