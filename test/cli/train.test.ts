@@ -1,13 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { listCheckpoints, readCheckpoint } from '../../src/train/run/checkpoints.ts';
 import { commandLine, printedLines, runEidos } from '../command.ts';
 import { writeTinyModel } from '../tiny-model.ts';
-import { tinyTraining, writeColourFolders } from '../train/run/tiny-training.ts';
+import { colourNames, tinyTraining, writeColourFolders } from '../train/run/tiny-training.ts';
 
 // Seconds each where a processor is free; other work beside it must not make them fail.
 vi.setConfig({ testTimeout: 300_000 });
@@ -18,6 +18,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'eidos-train-cli-'));
   model = await writeTinyModel();
   await writeColourFolders(join(folder, 'photos'));
+  await writeCaptionedPictures();
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });
@@ -25,6 +26,23 @@ afterAll(async () => {
 });
 
 const eidos = (...args: string[]) => runEidos(folder, args);
+
+/** The squares in one folder: with a caption in a text file beside each, and with all captions in `captions.csv`. */
+async function writeCaptionedPictures(): Promise<void> {
+  const rows = ['file,caption'];
+  for (const place of ['captioned', 'listed']) await mkdir(join(folder, place));
+  for (const colour of colourNames) {
+    for (let i = 0; i < 6; i++) {
+      const picture = join(folder, 'photos', colour, `${i}.png`);
+      await copyFile(picture, join(folder, 'captioned', `${colour}-${i}.png`));
+      await copyFile(picture, join(folder, 'listed', `${colour}-${i}.png`));
+      const caption = i % 2 === 0 ? `a ${colour} square` : `here is a square that is ${colour}`;
+      await writeFile(join(folder, 'captioned', `${colour}-${i}.txt`), `${caption}\n`);
+      rows.push(`${colour}-${i}.png,${caption}`);
+    }
+  }
+  await writeFile(join(folder, 'listed/captions.csv'), `${rows.join('\n')}\n`);
+}
 
 /** Starts a training and calls `during` with each line that it prints. */
 function start(
@@ -80,6 +98,35 @@ describe.skipIf(!existsSync(commandLine))('eidos train', () => {
     const answer = eidos('classify', 'photos/red/0.png', '--labels', 'red,blue', '--model', 'mine', '--json');
     expect(answer.status, answer.stderr).toBe(0);
     expect(printedLines(answer.stdout)[0]).toMatchObject({ image: 'photos/red/0.png', model: 'mine' });
+  });
+
+  test.each([
+    ['in text files beside them', 'captioned'],
+    ['in a table', 'listed/captions.csv'],
+  ])('makes pictures with captions %s a model by which classify tells them apart', async (_, source) => {
+    const output = `from ${source.replace('/', ' ')}`;
+    const config = await writeTraining(output, {
+      data: { sources: [{ path: source }] },
+      until: { steps: 60 },
+      regularisation: {},
+    });
+    const trained = eidos('train', config, '--json');
+    expect(trained.status, trained.stderr).toBe(0);
+
+    const pictures = colourNames.map((colour) => `photos/${colour}/3.png`);
+    const asked = [
+      '--labels',
+      colourNames.join(','),
+      '--template',
+      'a {} square',
+      '--model',
+      output,
+      '--json',
+    ];
+    const { status, stdout, stderr } = eidos('classify', ...pictures, ...asked);
+    expect(status, stderr).toBe(0);
+    const answers = printedLines(stdout) as { results: { label: string }[] }[];
+    expect(answers.map(({ results }) => results[0]?.label)).toEqual(colourNames);
   });
 
   test('--init writes the configuration of that to a file, which trains', async () => {

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import type { TrainingConfigInput } from '../../../src/train/index.ts';
 
 const colours = { red: [230, 30, 30], green: [30, 200, 40], blue: [40, 50, 230], yellow: [230, 220, 40] };
+export const colourNames = Object.keys(colours);
 
 /** Writes `COLOUR/NUMBER.png`, so many of each. */
 export async function writeColourFolders(folder: string, each = 6): Promise<void> {

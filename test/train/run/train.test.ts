@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,13 +106,22 @@ describe('a training', () => {
 
   test('makes a folder of pictures a model that tells them apart, and measures it meanwhile', async () => {
     const events: TrainingEvent[] = [];
+    let meanwhile = '';
     const result = await train(
       config('whole', {
         until: { steps: 60 },
         regularisation: {},
         evaluation: { everySteps: 20, sets: [{ dataset: pictures, templates: ['a {} square'] }] },
       }),
-      { onEvent: (event) => events.push(event) },
+      {
+        onEvent: (event) => {
+          events.push(event);
+          // An evaluation renews the report, and the step after it is told before anything else does.
+          if (event.kind === 'step' && event.step === 21) {
+            meanwhile = readFileSync(join(folder, 'whole/training/report.html'), 'utf8');
+          }
+        },
+      },
     );
     expect(result).toMatchObject({ ended: 'done', step: 60, broken: { count: 0 } });
     const lines = await steps('whole');
@@ -150,6 +160,9 @@ describe('a training', () => {
     const html = await readFile(result.report, 'utf8');
     expect(html).toContain('24 pictures from colours (24); 4 classes');
     expect(html).toContain('<strong>Done</strong> at step 60');
+    expect(html).not.toContain('http-equiv="refresh"');
+    expect(meanwhile).toContain('<strong>Running</strong> at step 20');
+    expect(meanwhile).toContain('http-equiv="refresh"');
     expect(await readdir(join(result.model, 'training'))).not.toContain('candidate');
     expect(result.energy.kilowattHours).toBeGreaterThan(0);
   });
