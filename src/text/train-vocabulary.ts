@@ -40,11 +40,20 @@ export function trainBytePairVocabulary(
   sentences: Iterable<string>,
   options: TrainVocabularyOptions,
 ): TrainedVocabulary {
-  const { size, contextLength } = options;
+  const words = createWordCounts();
+  for (const sentence of sentences) words.add(sentence);
+  return vocabularyOfWords(words.counts, options);
+}
+
+/** The same from words that are counted already, so that sentences need not be in memory together. */
+export function vocabularyOfWords(
+  wordCounts: ReadonlyMap<string, number>,
+  { size, contextLength }: TrainVocabularyOptions,
+): TrainedVocabulary {
   if (!Number.isInteger(size) || size < 514 || size > 100_000) {
     throw new EidosError('invalid_option', `size is ${size}; a vocabulary has 514 to 100000 tokens.`);
   }
-  const merges = learnMerges(countWords(sentences), size - 514);
+  const merges = learnMerges(wordCounts, size - 514);
   const vocabulary = clipVocabulary(merges, 'the trained vocabulary');
   const { tokenIds } = vocabulary;
   const startToken = tokenIds.get(startText)!;
@@ -72,19 +81,28 @@ export function trainBytePairVocabulary(
   };
 }
 
-function countWords(sentences: Iterable<string>): Map<string, number> {
+/** Words of sentences as CLIP cuts them, and how often each has come. */
+export interface WordCounts {
+  /** @throws EidosError `invalid_option` for anything but a string. */
+  add(sentence: string): void;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+export function createWordCounts(): WordCounts {
   const counts = new Map<string, number>();
   let index = 0;
-  for (const sentence of sentences) {
-    if (typeof sentence !== 'string') {
-      throw new EidosError('invalid_option', `Sentence ${index} is ${typeof sentence}, not a string.`);
-    }
-    index++;
-    for (const word of cutPieces(normalizeText(sentence, huggingFaceRules), 'clip')) {
-      counts.set(word, (counts.get(word) ?? 0) + 1);
-    }
-  }
-  return counts;
+  return {
+    counts,
+    add(sentence) {
+      if (typeof sentence !== 'string') {
+        throw new EidosError('invalid_option', `Sentence ${index} is ${typeof sentence}, not a string.`);
+      }
+      index++;
+      for (const word of cutPieces(normalizeText(sentence, huggingFaceRules), 'clip')) {
+        counts.set(word, (counts.get(word) ?? 0) + 1);
+      }
+    },
+  };
 }
 
 /** Ids are numbered as in the finished vocabulary, so that the id of a merge is 512 + its rank. */
