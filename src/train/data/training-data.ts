@@ -30,6 +30,8 @@ export interface OpenDataOptions {
   imageSize: number;
   /** Whether what classes are kinds of are classes as well. @default false */
   kinds?: boolean;
+  /** Ends packing and asking with an error; what the teacher has said is kept. */
+  signal?: AbortSignal | undefined;
   onProgress?: (progress: DataProgress) => void;
 }
 
@@ -48,7 +50,7 @@ export interface DataProgress {
  */
 export async function openData(
   config: DataConfig,
-  { imageSize, kinds = false, onProgress }: OpenDataOptions,
+  { imageSize, kinds = false, signal, onProgress }: OpenDataOptions,
 ): Promise<TrainingData> {
   const languages = Object.keys(config.captions.languages);
   const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
@@ -69,6 +71,7 @@ export async function openData(
               folder,
               side,
               reader,
+              signal,
               onProgress: (done, total) =>
                 onProgress?.({ stage: 'packing', source: opened.name, done, total }),
             })
@@ -79,6 +82,7 @@ export async function openData(
     if (teacher !== undefined) {
       ({ lessons, sources } = await openLessons({ ...config, teacher }, sources, {
         reader,
+        signal,
         onProgress: (source, done, total) => onProgress?.({ stage: 'teaching', source, done, total }),
       }));
     }
