@@ -311,6 +311,39 @@ describe('a table', () => {
     await expect(open('other.csv', { columns: { file: 'Photo' } })).rejects.toThrow(/no column "Photo"/);
   });
 
+  test('with a line a caption has one picture for all lines of a file', async () => {
+    await write({
+      'flickr.csv':
+        'image,caption,de,split,label\n' +
+        'a.png,A dog,Ein Hund,train,\nb.png,A sea,,train,sea\na.png,A brown animal,,train,dog\n' +
+        './a.png,A dog in a test,,test,dog\na.png,,Ein Tier,train,dog\na.png,A cat,,train,cat\n',
+      'more.csv': 'image,caption\na.png,Once more\n',
+    });
+    const source = await open(['flickr.csv', 'more.csv']);
+    const dog = { en: ['A dog', 'A brown animal', 'Once more'], de: ['Ein Hund', 'Ein Tier'] };
+    expect(words(source)).toEqual([
+      [dog, []],
+      [{ en: ['A sea'] }, []],
+    ]);
+    expect(source.pictures.map(({ row, concept }) => [row, concept?.key])).toEqual([
+      [0, 'dog'],
+      [1, 'sea'],
+    ]);
+    expect(source.broken).toEqual([
+      {
+        name: expect.stringContaining('flickr.csv, line 7'),
+        reason: 'it gives a.png the label "cat", and a line before "dog"',
+      },
+    ]);
+    const whole = await open('flickr.csv', { split: 'all' });
+    expect(whole.pictures).toHaveLength(2);
+    expect(whole.pictures[0]?.description.captions.en).toEqual([
+      'A dog',
+      'A brown animal',
+      'A dog in a test',
+    ]);
+  });
+
   test('with broken lines counts them', async () => {
     const bytes = Buffer.from('file,caption\na.png,ok\nb.png,Käse\nc.png,a,b\nd.png,"open\n', 'latin1');
     await write({ 'broken.csv': bytes });

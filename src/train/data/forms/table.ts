@@ -8,7 +8,7 @@ import type { ColumnsConfig } from '../config.ts';
 import { tableRecords } from '../separated-values.ts';
 import { chooseTrainingSplit } from '../splits.ts';
 import { textLines } from '../text-lines.ts';
-import { type BrokenSample, captionsIn, type FormReader, type FoundPicture } from './form.ts';
+import { type BrokenSample, captionsIn, type FormReader, type FoundPicture, joinWords } from './form.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -21,6 +21,11 @@ const englishColumns = ['en', 'caption', 'captions', 'text', 'title'];
 
 const extensions = /\.(csv|tsv|jsonl)(\.gz)?$/i;
 
+/**
+ * Many tables have a line a caption: all lines of one file are one picture, with their captions in the order of the
+ * lines. Lines are chosen by their part first, so that a picture has no captions of another part. An empty label says
+ * nothing, and a line that gives a picture another label than a line before is broken: a picture has one class.
+ */
 export const table: FormReader = {
   description: "a .csv, .tsv or .jsonl file with a picture's path and its caption or class a line",
 
@@ -29,7 +34,7 @@ export const table: FormReader = {
   },
 
   async find({ paths, split: wanted, columns, languages }) {
-    const pictures: FoundPicture[] = [];
+    const pictures = new Map<string, FoundPicture>();
     const broken: BrokenSample[] = [];
     for (const path of paths) {
       const { rows, names } = await readRows(path, broken);
@@ -49,16 +54,29 @@ export const table: FormReader = {
           continue;
         }
         const label = columnOf.label === undefined ? '' : textOf(row[columnOf.label]);
-        pictures.push({
-          name: `${file} (${place})`,
-          place: { kind: 'file', path: resolve(dirname(path), file) },
-          captions: captionsOf(row, columnOf.captions),
-          ...(label === '' ? {} : { label }),
-          row: pictures.length,
-        });
+        const captions = captionsOf(row, columnOf.captions);
+        const picture = resolve(dirname(path), file);
+        const before = pictures.get(picture);
+        if (before === undefined) {
+          pictures.set(picture, {
+            name: `${file} (${place})`,
+            place: { kind: 'file', path: picture },
+            captions,
+            ...(label === '' ? {} : { label }),
+            row: pictures.size,
+          });
+        } else if (label !== '' && label !== (before.label ?? label)) {
+          broken.push({
+            name: place,
+            reason: `it gives ${file} the label "${label}", and a line before "${before.label}"`,
+          });
+        } else {
+          before.captions = joinWords(before.captions, captions);
+          if (label !== '') before.label = label;
+        }
       }
     }
-    return { pictures, broken };
+    return { pictures: [...pictures.values()], broken };
   },
 };
 
