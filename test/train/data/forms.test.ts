@@ -350,6 +350,20 @@ describe('a table', () => {
     const { pictures, broken } = await open('broken.csv');
     expect(pictures).toHaveLength(1);
     expect(broken.map(({ name }) => name.slice(-6))).toEqual(['line 3', 'line 4', 'line 5']);
+    await write({ 'headless.csv': 'file,"caption\na.png,ok\n' });
+    await expect(open('headless.csv')).rejects.toThrow(/line 1 should name the columns: a quoted field/);
+  });
+
+  test('with captions that begin with a quote loses no row', async () => {
+    await write({
+      'quotes.tsv': 'file\tcaption\na.png\t"Stop" it says\nb.png\t"Open\nc.png\tA sea\n',
+      'quotes.csv': `file,caption\na.png,"Open\n${'b.png,A sea\n'.repeat(2)}c.png,"A dog, brown"\n`,
+    });
+    const captions = async (name: string) =>
+      (await open(name)).pictures.map(({ description }) => description.captions.en);
+    expect(await captions('quotes.tsv')).toEqual([['"Stop" it says'], ['"Open'], ['A sea']]);
+    expect(await captions('quotes.csv')).toEqual([['A sea', 'A sea'], ['A dog, brown']]);
+    expect((await open('quotes.csv')).broken.map(({ name }) => name.slice(-6))).toEqual(['line 2']);
   });
 });
 

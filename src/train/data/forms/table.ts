@@ -171,17 +171,14 @@ async function* separatedRows(
 ): AsyncGenerator<{ line: number; row: Row | string }> {
   const separator = /\.tsv(\.gz)?$/i.test(path) ? '\t' : ',';
   let header: string[] | undefined;
-  for await (const { line, fields } of tableRecords(textLines(path), separator)) {
+  for await (const { line, fields, problem } of tableRecords(textLines(path), separator)) {
     if (header === undefined) {
       if (fields === undefined) {
-        throw new EidosError(
-          'invalid_option',
-          `${path}: its first line is no UTF-8 text with names of columns.`,
-        );
+        throw new EidosError('invalid_option', `${path}, line ${line} should name the columns: ${problem}.`);
       }
       header = fields.map((name) => name.trim());
       for (const name of header) names.add(name);
-    } else if (fields === undefined) yield { line, row: 'it is no UTF-8, or a quote in it never ends' };
+    } else if (fields === undefined) yield { line, row: problem };
     else if (fields.length > header.length) {
       yield { line, row: `it has ${fields.length} fields, and there are ${header.length} columns` };
     } else yield { line, row: Object.fromEntries(header.map((name, at) => [name, fields[at] ?? ''])) };
