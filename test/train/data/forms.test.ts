@@ -204,6 +204,29 @@ describe('tar shards without an index', () => {
     expect((await open(['shards/part-008.tar'])).pictures).toHaveLength(2);
   });
 
+  test('are of the parts that they are named after, and those for measuring are not trained on', async () => {
+    const shard = (key: string) => tar({ [`${key}.png`]: red, [`${key}.txt`]: Buffer.from(key) });
+    await write({
+      'named/train-000.tar': await shard('one'),
+      'named/cc3m-train-0001.tar': await shard('two'),
+      'named/more.tar': await shard('three'),
+      'named/test-000.tar': await shard('four'),
+      'named/cc3m-validation-0000.tar': await shard('five'),
+    });
+    const captions = async (path: string, split?: string) =>
+      (await open(path, { split })).pictures.map(({ description }) => description.captions.en?.[0]);
+    expect(await captions('named')).toEqual(['two', 'three', 'one']);
+    expect(await captions('named/*.tar')).toEqual(['two', 'three', 'one']);
+    expect(await captions('named', 'test')).toEqual(['four']);
+    expect(await captions('named', 'all')).toHaveLength(5);
+    await expect(open('named/test-000.tar')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/named has the parts test, and none is for training.*"all"/),
+    });
+    await write({ 'words/testament-0.tar': await shard('six'), 'words/part-0.tar': await shard('seven') });
+    expect(await captions('words')).toEqual(['seven', 'six']);
+  });
+
   test('that are missing or no archives are named', async () => {
     await write({ 'bad/part-0.tar': 'not an archive, but long enough to look like one'.repeat(20) });
     await expect(open('bad')).rejects.toMatchObject({
@@ -214,7 +237,10 @@ describe('tar shards without an index', () => {
       code: 'not_found',
       message: expect.stringContaining('part-1.tar'),
     });
-    await expect(open('shards', { split: 'train' })).rejects.toMatchObject({ code: 'invalid_option' });
+    await expect(open('shards', { split: 'train' })).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/shards has no parts, not "train"/),
+    });
   });
 
   test.skipIf(process.getuid?.() === 0)('that may not be read are named', async () => {
@@ -261,6 +287,31 @@ describe('a folder of captioned pictures', () => {
       [{ de: ['Ein See.'] }, []],
     ]);
     expect(source.broken.map(({ name }) => name)).toEqual([expect.stringContaining('alone.png')]);
+  });
+
+  test('may have folders for its parts, and only the one for training is taken', async () => {
+    const pair = (name: string) => ({ [`${name}.png`]: red, [`${name}.txt`]: name });
+    await write({
+      ...pair('split/train/a'),
+      ...pair('split/Test/b'),
+      ...pair('split/validation/deep/c'),
+      ...pair('split/more/d'),
+      ...pair('split/train-station'),
+      ...pair('measured-captions/val/a'),
+    });
+    const captions = async (path: string, split?: string) =>
+      (await open(path, { split })).pictures.map(({ description }) => description.captions.en?.[0]);
+    expect(await captions('split')).toEqual(['split/more/d', 'split/train-station', 'split/train/a']);
+    expect(await captions('split', 'validation')).toEqual(['split/validation/deep/c']);
+    expect(await captions('split', 'all')).toHaveLength(5);
+    await expect(open('measured-captions')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/has the parts val, and none is for training/),
+    });
+    await expect(open('photos', { split: 'test' })).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/photos has no parts, not "test"/),
+    });
   });
 
   test('may have names with dots, and several pictures of one name', async () => {
