@@ -15,7 +15,8 @@ export type TableRecord =
 /** More lines in one field are a quote that somebody forgot to close. */
 const mostLinesOfField = 100;
 
-const misquoted = 'a quoted field in it never ends, or goes on after its closing quote (quotes inside are doubled: "")';
+const misquoted =
+  'a quoted field in it never ends, or goes on after its closing quote (quotes inside are doubled: "")';
 
 /** Cuts lines into records; empty lines are passed over. A broken line costs itself alone, whatever it seems to open. */
 export async function* tableRecords(

@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -395,6 +395,42 @@ describe('a table', () => {
     ]);
   });
 
+  test('in other languages than those wanted is refused with the way out', async () => {
+    await write({ 'french.csv': 'id,file,fr\n1,a.png,Un chien\n' });
+    await expect(open('french.csv')).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(
+        /columns\.captions\.en, .*than en and de .*data\.captions\.languages, such as { "fr": 1 }.*columns\.captions\.fr/,
+      ),
+    });
+    await expect(open('french.csv', {}, ['de'])).rejects.toThrow(/as columns\.captions\.de/);
+    expect(words(await open('french.csv', {}, ['fr']))).toEqual([[{ fr: ['Un chien'] }, []]]);
+    await write({ 'both.csv': 'file,caption,texte\na.png,A dog,Un chien\n' });
+    const columns = { captions: { fr: 'texte' } };
+    await expect(open('both.csv', { columns })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(
+        /columns\.captions\.fr names "texte".*data\.captions\.languages has no "fr", only en, de/,
+      ),
+    });
+    expect(words(await open('both.csv', { columns }, ['en', 'fr']))).toEqual([
+      [{ en: ['A dog'], fr: ['Un chien'] }, []],
+    ]);
+  });
+
+  test('knows the usual columns, and the configuration tells of each', async () => {
+    const pictures = ['file', 'path', 'image', 'picture', 'filename', 'file_name', 'filepath', 'url'];
+    const said = ['en', 'caption', 'captions', 'text', 'title', 'label', 'class', 'wnid'];
+    for (const header of [...pictures.map((name) => [name, 'en']), ...said.map((name) => ['file', name])]) {
+      await write({ 'usual.csv': `${header}\na.png,red\n` });
+      expect(JSON.stringify(words(await open('usual.csv')))).toContain('red');
+    }
+    const config = await readFile(new URL('../../../src/train/data/config.ts', import.meta.url), 'utf8');
+    const described = /const columnsSchema.*?^}\);/ms.exec(config)?.[0];
+    // English is told of as the language's code.
+    for (const name of [...pictures, ...said.slice(1)]) expect(described).toContain(`\`${name}\``);
+  });
+
   test('with broken lines counts them', async () => {
     const bytes = Buffer.from('file,caption\na.png,ok\nb.png,Käse\nc.png,a,b\nd.png,"open\n', 'latin1');
     await write({ 'broken.csv': bytes });
@@ -415,6 +451,24 @@ describe('a table', () => {
     expect(await captions('quotes.tsv')).toEqual([['"Stop" it says'], ['"Open'], ['A sea']]);
     expect(await captions('quotes.csv')).toEqual([['A sea', 'A sea'], ['A dog, brown']]);
     expect((await open('quotes.csv')).broken.map(({ name }) => name.slice(-6))).toEqual(['line 2']);
+  });
+});
+
+describe('captions in other languages alone', () => {
+  test.each([
+    ['an index', { 'index.jsonl': jsonLines([{ file: 'a.png', fr: 'Un chien.' }]) }],
+    ['a folder of captioned pictures', { 'a.fr.txt': 'Un chien.' }],
+  ])('%s names the languages that are wanted', async (name, files) => {
+    const folder = `french ${name}`;
+    await write({ [`${folder}/a.png`]: red });
+    for (const [file, content] of Object.entries(files)) await write({ [`${folder}/${file}`]: content });
+    await expect(open(folder)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(
+        /neither a class nor a caption in en or de \(data\.captions\.languages\)/,
+      ),
+    });
+    expect(words(await open(folder, {}, ['fr']))).toEqual([[{ fr: ['Un chien.'] }, []]]);
   });
 });
 

@@ -107,6 +107,13 @@ function chooseColumns(
       `${path} has the columns ${listed(names)}: name the one with the pictures' paths as columns.file.`,
     );
   }
+  for (const [language, column] of Object.entries(columns.captions ?? {})) {
+    if (languages.includes(language)) continue;
+    throw new EidosError(
+      'invalid_option',
+      `columns.captions.${language} names "${column}" in ${path}, but data.captions.languages has no "${language}", only ${languages.join(', ')}: give it a weight there, or leave the column out.`,
+    );
+  }
   const captions: Record<string, string> = {};
   for (const language of languages) {
     const usual = language === 'en' ? englishColumns : [language];
@@ -117,10 +124,17 @@ function chooseColumns(
   if (label === undefined && Object.keys(captions).length === 0) {
     throw new EidosError(
       'invalid_option',
-      `${path} has the columns ${listed(names)}: name the one with captions as columns.captions.en, or with classes as columns.label.`,
+      `${path} has the columns ${listed(names)}: name the one with captions as columns.captions.${languages[0]}, or with classes as columns.label. ${otherLanguage(names, languages)}`,
     );
   }
   return { file, label, split: choose('split'), captions };
+}
+
+/** What to do where the captions are in none of the languages. */
+function otherLanguage(names: ReadonlySet<string>, languages: readonly string[]): string {
+  // A column `id` holds numbers, not Indonesian.
+  const code = [...names].find((name) => /^[a-z]{2}$/.test(name) && name !== 'id') ?? 'CODE';
+  return `Captions in another language than ${languages.join(' and ')} need a weight for it in data.captions.languages, such as { "${code}": 1 }, and a column of that name or columns.captions.${code}.`;
 }
 
 function captionsOf(row: Row, columns: Readonly<Record<string, string>>): Words {
