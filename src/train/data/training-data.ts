@@ -119,9 +119,11 @@ export function requireFewBroken(broken: readonly BrokenSample[], total: number,
   const allowed = Math.min(total - 1, Math.max(least, Math.floor(mostShare * total)));
   if (broken.length <= allowed) return;
   const some = broken.slice(0, 3).map(({ name, reason }) => `${name} (${reason.replace(/\.$/, '')})`);
+  // At least one has to be sound, however large the share is.
+  const remedy = broken.length < total ? 'Mend them, or raise data.maxBrokenShare.' : 'Mend them.';
   throw new EidosError(
     'invalid_image',
-    `${broken.length} of ${total} samples are broken, and ${allowed} may be (maxBrokenShare ${mostShare}), such as ${some.join('; ')}.`,
+    `${broken.length} of ${total} samples are broken, and ${allowed} may be (maxBrokenShare ${mostShare}), such as ${some.join('; ')}. ${remedy}`,
   );
 }
 
