@@ -54,7 +54,7 @@ const model = await beginning.beginTraining(config, firstModel, undefined, (want
 );
 const { constants, cachedClasses } = data.stepClasses(config, opened, model.tokenizer);
 // A packed step is one program, so that the batch goes through it in one piece.
-const { chunk: _, ...options } = data.stepOptions(config, opened);
+const { chunk: _, ...options } = data.stepOptions(config, data.sizesOf(opened));
 const step = (await steps()).trainingStep(model.architecture, options);
 const program = (await lowering()).lower(step.results);
 const learner = await network.openNetwork(model.architecture, options, {

@@ -9,6 +9,7 @@ import {
   type OpenedBatches,
   openTrainingBatches,
   openTrainingData,
+  sizesOf,
   stepClasses,
   stepOptions,
 } from './run/data.ts';
@@ -22,13 +23,14 @@ import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metr
 import { type Network, openNetwork } from './run/network.ts';
 import { type TrainingPlaces, trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
+import { requireTrainable } from './run/rehearsal.ts';
 import { earlierPart } from './run/resumption.ts';
 import { writeWholeFile } from './run/whole-file.ts';
 
 export interface TrainOptions {
   /** Whether to go on from the newest checkpoint of the output folder; without one it begins. @default false */
   resume?: boolean;
-  /** Lets the step that runs end, saves, and returns. */
+  /** Lets the step that runs end, saves, and returns; before the first step it ends with an error. */
   signal?: AbortSignal;
   /** Threads of the network, over what the configuration says. */
   threads?: number;
@@ -59,8 +61,8 @@ export interface TrainingResult {
  * `metrics.jsonl` and `report.html`.
  * @param config a JSON file, or the configuration itself
  * @throws EidosError `invalid_option`, `not_found`, `invalid_image` for what is wrong with configuration or data,
- * the first also where another process trains into the folder; `not_finite`, `write_failed`, `engine_failed`, after
- * which the newest checkpoint is still there
+ * the first also where another process trains into the folder; `aborted` where the signal came before the first step;
+ * `not_finite`, `write_failed`, `engine_failed`, after which the newest checkpoint is still there
  */
 export async function train(
   config: string | TrainingConfigInput,
@@ -82,17 +84,21 @@ async function trainAlone(
   const earlier = await earlierPart(places, full, resume, onEvent);
   const sets = full.evaluation === undefined ? [] : await openEvaluatedSets(full.evaluation);
   const progress = earlier?.checkpoint.progress ?? beginningOfAll();
-  const energy = await openEnergyMeter(full.energy, progress.kilowattHours);
+  const energy = await openEnergyMeter(full.energy, {
+    kilowattHours: progress.kilowattHours,
+    method: progress.energyMethod,
+  });
 
   const firstModel = await findFirstModel(full);
-  const data = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent);
+  requireTrainable(full, firstModel);
+  const data = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
   const model = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
     learnTokenizer(data, wanted),
   );
 
   const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};
   try {
-    opened.network = await openNetwork(model.architecture, stepOptions(full, data), {
+    opened.network = await openNetwork(model.architecture, stepOptions(full, sizesOf(data)), {
       // A checkpoint has what the step reads; words of classes may be embedded by a tower that no part of the loss trains.
       values: new Map([...model.firstValues, ...(earlier?.checkpoint.state ?? [])]),
       seed: full.seed,
@@ -118,12 +124,14 @@ async function trainAlone(
       energy,
       facts,
       lastCheckpoint: earlier?.path,
+      signal,
       onEvent,
     });
     onEvent({ kind: 'begun', step: progress.step, facts, report: places.report });
     try {
-      const ended = await runLoop(opened.network, opened.batches, full, progress, keeper, signal);
-      const checkpoint = await keeper.finish(progress, ended);
+      await keeper.begin(progress);
+      const left = await runLoop(opened.network, opened.batches, full, progress, keeper, signal);
+      const { ended, checkpoint } = await keeper.finish(progress, left);
       const lastEvaluation = opened.log.lines.findLast((line) => line.kind === 'evaluation');
       return {
         ended,

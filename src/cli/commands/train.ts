@@ -1,4 +1,5 @@
 /** `eidos train`: from pictures and captions to a model. */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { Command } from 'commander';
@@ -72,7 +73,7 @@ async function run(path: string | undefined, options: Options): Promise<void> {
   const stop = (name: StopSignal): void => {
     if (signal !== undefined) process.exit(stopStatus[name]);
     signal = name;
-    display.note('Stopping after this step; once more ends at once.');
+    display.note('Stopping as soon as what is under way can be left; once more ends at once.');
     controller.abort();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
@@ -87,6 +88,10 @@ async function run(path: string | undefined, options: Options): Promise<void> {
     if (options.json) printLine({ kind: 'result', ...result });
     else process.stdout.write(`${closingWords(result)}\n`);
     if (signal !== undefined && result.ended === 'stopped') process.exitCode = stopStatus[signal];
+  } catch (error) {
+    if (signal === undefined || !(error instanceof EidosError && error.code === 'aborted')) throw error;
+    display.note('Stopped before the first step.');
+    process.exitCode = stopStatus[signal];
   } finally {
     display.stop();
     process.off('SIGINT', stop).off('SIGTERM', stop);
@@ -103,7 +108,7 @@ interface FolderOptions {
 
 /** A configuration's path, or what is asked for in its place. */
 function configOf(path: string | undefined, options: Options): string | FolderOptions {
-  const { folder, out, model, steps, minutes, init } = options;
+  const { folder, out, model, steps, minutes, init, resume, threads } = options;
   if (path !== undefined) {
     const alien = Object.entries({ folder, out, model, steps, minutes }).find(
       ([, value]) => value !== undefined,
@@ -123,13 +128,19 @@ function configOf(path: string | undefined, options: Options): string | FolderOp
   if (steps !== undefined && minutes !== undefined) {
     throw new EidosError('invalid_option', '--steps and --minutes exclude each other: give one of them.');
   }
+  if (init !== undefined && (resume || threads !== undefined)) {
+    throw new EidosError(
+      'invalid_option',
+      `--init writes a configuration and does not train: give --${resume ? 'resume' : 'threads'} to the training itself.`,
+    );
+  }
   // A configuration's paths begin at its own folder.
   const place = (name: string): string =>
     init === undefined ? name : relative(dirname(resolve(init)), resolve(name));
   return {
     folder: place(folder),
     output: place(out),
-    ...(model === undefined ? {} : { model }),
+    ...(model === undefined ? {} : { model: existsSync(model) ? place(model) : model }),
     ...(steps === undefined ? {} : { steps }),
     ...(minutes === undefined ? {} : { minutes }),
   };

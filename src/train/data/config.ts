@@ -38,11 +38,11 @@ const namesSchema = z.union([
 ]);
 
 const columnsSchema = z.strictObject({
-  /** The column with the picture's path. @default the first of `file`, `path`, `image`, `filename`, `filepath`, `url` that is there */
+  /** The column with the picture's path. @default the first of `file`, `path`, `image`, `picture`, `filename`, `file_name`, `filepath`, `url` that is there */
   file: z.string().optional(),
-  /** Columns with captions, by language. @default the language's code, and `caption`, `text`, `title` for English */
+  /** Columns with captions, by language. @default the language's code, for English also `caption`, `captions`, `text`, `title` */
   captions: z.partialRecord(language, z.string()).optional(),
-  /** @default `label`, `class`, `wnid` */
+  /** @default the first of `label`, `class`, `wnid` that is there */
   label: z.string().optional(),
   /** @default `split` */
   split: z.string().optional(),

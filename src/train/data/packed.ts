@@ -16,6 +16,7 @@ export interface PackOptions {
   /** Side of the squares; tiles keep their own. */
   side: number;
   reader: SquareReader;
+  signal?: AbortSignal | undefined;
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -32,7 +33,7 @@ const pieceLength = 64;
 /**
  * The source with its pictures packed: from the folder, or decoded now and kept there. Broken ones become `broken`.
  * The pack is known by names and places of the pictures; delete it where pictures change under the same names.
- * @throws EidosError `write_failed` where the folder takes no more, `invalid_option` where no picture is sound
+ * @throws EidosError `write_failed` where the folder takes no more, `invalid_option` where no picture is sound, `aborted`
  */
 export async function packSource(source: Source, options: PackOptions): Promise<Source> {
   const first = source.pictures[0]!.place;
@@ -95,7 +96,7 @@ async function pack(
     // Another training may be packing the same pictures.
     return await withLock(
       `${path}.lock`,
-      {},
+      { signal: options.signal },
       async () => (await known()) ?? (await writePack(source, path, options)),
     );
   } catch (cause) {
@@ -113,12 +114,13 @@ async function pack(
 async function writePack(
   { pictures }: Source,
   path: string,
-  { side, reader, onProgress }: PackOptions,
+  { side, reader, signal, onProgress }: PackOptions,
 ): Promise<PackNotes> {
   const broken: PackNotes['broken'] = [];
   const file = await open(`${path}.part`, 'w');
   try {
     for (let start = 0; start < pictures.length; start += pieceLength) {
+      if (signal?.aborted) throw new EidosError('aborted', 'Packing pictures was aborted.');
       const piece = pictures.slice(start, start + pieceLength);
       const bytes = new Uint8Array(piece.length * side * side * 3);
       const read = async ({ place, name }: SourcePicture, at: number): Promise<void> => {

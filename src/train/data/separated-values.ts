@@ -1,70 +1,101 @@
-/** Records of tables with separated values (RFC 4180): fields in quotes may hold separators, quotes and line ends. */
+/**
+ * Records of tables with separated values. With commas (RFC 4180) fields in quotes may hold separators, doubled quotes
+ * and line ends. With tabs a record is a line, and quotes that do not enclose a field are text like any other: captions
+ * often begin with one.
+ */
 import type { TextLine } from './text-lines.ts';
 
-export interface TableRecord {
-  /** The line where it begins, counted from 1. */
-  line: number;
-  /** Undefined where the bytes are no UTF-8, or a quote never ends. */
-  fields: string[] | undefined;
-}
+export type Separator = ',' | '\t';
+
+/** A record, or what is wrong with the line where it begins; lines are counted from 1. */
+export type TableRecord =
+  | { line: number; fields: string[]; problem?: undefined }
+  | { line: number; fields?: undefined; problem: string };
 
 /** More lines in one field are a quote that somebody forgot to close. */
 const mostLinesOfField = 100;
 
-/** Cuts lines into records; empty lines are passed over. */
+const misquoted =
+  'a quoted field in it never ends, or goes on after its closing quote (quotes inside are doubled: "")';
+
+/** Cuts lines into records; empty lines are passed over. A broken line costs itself alone, whatever it seems to open. */
 export async function* tableRecords(
   lines: AsyncIterable<TextLine>,
-  separator: string,
+  separator: Separator,
 ): AsyncGenerator<TableRecord, void, undefined> {
-  let begun: { line: number; text: string; lines: number } | undefined;
-  for await (const { number, text } of lines) {
-    if (text === undefined) {
-      yield { line: begun?.line ?? number, fields: undefined };
-      begun = undefined;
-      continue;
+  const reader = lines[Symbol.asyncIterator]();
+  /** Lines that are read and belong to no record yet. */
+  const ahead: TextLine[] = [];
+  const lineAt = async (at: number): Promise<TextLine | undefined> => {
+    while (ahead.length <= at) {
+      const { done, value } = await reader.next();
+      if (done) return undefined;
+      ahead.push(value);
     }
-    if (begun === undefined && text.trim() === '') continue;
-    const record: { line: number; text: string; lines: number } =
-      begun === undefined
-        ? { line: number, text, lines: 1 }
-        : { line: begun.line, text: `${begun.text}\n${text}`, lines: begun.lines + 1 };
-    const fields = splitFields(record.text, separator);
-    if (fields === undefined && record.lines < mostLinesOfField) {
-      begun = record;
-      continue;
+    return ahead[at];
+  };
+  try {
+    for (let first = await lineAt(0); first !== undefined; first = await lineAt(0)) {
+      const line = first.number;
+      let { text } = first;
+      let count = 1;
+      if (text === undefined) yield { line, problem: 'it is no UTF-8' };
+      else if (text.trim() !== '') {
+        let fields = splitFields(text, separator);
+        while (fields === 'open' && count < mostLinesOfField) {
+          const next = (await lineAt(count))?.text;
+          if (next === undefined) break;
+          text += `\n${next}`;
+          count++;
+          fields = splitFields(text, separator);
+        }
+        if (typeof fields === 'string') {
+          count = 1;
+          yield { line, problem: misquoted };
+        } else yield { line, fields };
+      }
+      ahead.splice(0, count);
     }
-    yield { line: record.line, fields };
-    begun = undefined;
+  } finally {
+    await reader.return?.();
   }
-  if (begun !== undefined) yield { line: begun.line, fields: undefined };
 }
 
-/** The fields of a record; undefined where a quote is still open at its end. */
-export function splitFields(text: string, separator: string): string[] | undefined {
+/** The fields of a record; `open` where a quote is not closed at its end, `malformed` where a field goes on after one. */
+export function splitFields(text: string, separator: Separator): string[] | 'open' | 'malformed' {
   const fields: string[] = [];
-  let at = 0;
-  for (;;) {
-    if (text[at] !== '"') {
-      const end = text.indexOf(separator, at);
-      fields.push(end < 0 ? text.slice(at) : text.slice(at, end));
-      if (end < 0) return fields;
-      at = end + 1;
+  for (let at = 0; at <= text.length; ) {
+    const quoted = text[at] === '"' ? quotedField(text, at, separator) : undefined;
+    if (typeof quoted === 'object') {
+      fields.push(quoted.field);
+      at = quoted.end + 1;
       continue;
     }
-    let field = '';
-    for (at++; ; ) {
-      const quote = text.indexOf('"', at);
-      if (quote < 0) return undefined;
-      field += text.slice(at, quote);
-      at = quote + 1;
-      if (text[at] !== '"') break;
-      field += '"';
-      at++;
-    }
-    // What stands between the closing quote and the separator belongs to the field, as spreadsheets read it.
-    const end = text.indexOf(separator, at);
-    fields.push(field + (end < 0 ? text.slice(at) : text.slice(at, end)));
-    if (end < 0) return fields;
+    if (quoted !== undefined && separator === ',') return quoted;
+    const separated = text.indexOf(separator, at);
+    const end = separated < 0 ? text.length : separated;
+    fields.push(text.slice(at, end));
     at = end + 1;
+  }
+  return fields;
+}
+
+/** A field that begins with a quote, and the place behind its closing one. */
+function quotedField(
+  text: string,
+  start: number,
+  separator: Separator,
+): { field: string; end: number } | 'open' | 'malformed' {
+  let field = '';
+  for (let at = start + 1; ; ) {
+    const quote = text.indexOf('"', at);
+    if (quote < 0) return 'open';
+    field += text.slice(at, quote);
+    at = quote + 1;
+    if (text[at] !== '"') {
+      return at === text.length || text[at] === separator ? { field, end: at } : 'malformed';
+    }
+    field += '"';
+    at++;
   }
 }

@@ -63,7 +63,8 @@ export async function openSource(config: SourceConfig, languages: readonly strin
     const { description, concept } = describe(picture);
     const { name, place, row } = picture;
     if (Object.keys(description.captions).length === 0 && description.concepts.length === 0) {
-      broken.push({ name, reason: `it has neither a class nor a caption in ${languages.join(' or ')}` });
+      const spoken = `${languages.join(' or ')} (data.captions.languages)`;
+      broken.push({ name, reason: `it has neither a class nor a caption in ${spoken}` });
     } else pictures.push({ name, place, description, row, ...(concept === undefined ? {} : { concept }) });
   }
   if (pictures.length > 0) return { name, form, weight: config.weight, pictures, broken };

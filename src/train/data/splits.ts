@@ -1,6 +1,6 @@
 /** Which part of a source is trained on: the one made for it, and never one for measuring by accident. */
 import { EidosError } from '../../errors.ts';
-import { allSplits, splitNames } from '../../evaluate/splits.ts';
+import { allSplits, isInSplit, splitNames } from '../../evaluate/splits.ts';
 
 /** Parts for training, the likeliest first. */
 const trained = ['train', 'training'];
@@ -31,4 +31,28 @@ export function chooseTrainingSplit(
     'not_found',
     `${source} has ${choice}, and none is for training: name the one that is meant as split, or "${allSplits}".`,
   );
+}
+
+/**
+ * The shards or pictures that are trained on, where names alone tell the parts. What is named after no part goes with
+ * the part for training: only parts for measuring are kept from it.
+ * @param partOf see partCalled
+ * @throws EidosError `not_found` as chooseTrainingSplit does
+ */
+export function keepTrainingSplit<Item>(
+  items: readonly Item[],
+  partOf: (item: Item) => string | undefined,
+  wanted: string | undefined,
+  source: string,
+): Item[] {
+  const parts = items.map(partOf);
+  const present = parts.filter((part) => part !== undefined);
+  const split = chooseTrainingSplit(wanted, present, source);
+  const isTrained = trained.includes(split);
+  return items.filter((_, at) => isInSplit(parts[at], split) || (isTrained && parts[at] === undefined));
+}
+
+/** The part that a word of a name means: `Test` is `test`, and `tests` is none. */
+export function partCalled(word: string | undefined): string | undefined {
+  return splitNames.find((split) => split === word?.toLowerCase());
 }

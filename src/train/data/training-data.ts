@@ -30,6 +30,8 @@ export interface OpenDataOptions {
   imageSize: number;
   /** Whether what classes are kinds of are classes as well. @default false */
   kinds?: boolean;
+  /** Ends packing and asking with an error; what the teacher has said is kept. */
+  signal?: AbortSignal | undefined;
   onProgress?: (progress: DataProgress) => void;
 }
 
@@ -48,7 +50,7 @@ export interface DataProgress {
  */
 export async function openData(
   config: DataConfig,
-  { imageSize, kinds = false, onProgress }: OpenDataOptions,
+  { imageSize, kinds = false, signal, onProgress }: OpenDataOptions,
 ): Promise<TrainingData> {
   const languages = Object.keys(config.captions.languages);
   const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
@@ -69,6 +71,7 @@ export async function openData(
               folder,
               side,
               reader,
+              signal,
               onProgress: (done, total) =>
                 onProgress?.({ stage: 'packing', source: opened.name, done, total }),
             })
@@ -79,6 +82,7 @@ export async function openData(
     if (teacher !== undefined) {
       ({ lessons, sources } = await openLessons({ ...config, teacher }, sources, {
         reader,
+        signal,
         onProgress: (source, done, total) => onProgress?.({ stage: 'teaching', source, done, total }),
       }));
     }
@@ -115,9 +119,11 @@ export function requireFewBroken(broken: readonly BrokenSample[], total: number,
   const allowed = Math.min(total - 1, Math.max(least, Math.floor(mostShare * total)));
   if (broken.length <= allowed) return;
   const some = broken.slice(0, 3).map(({ name, reason }) => `${name} (${reason.replace(/\.$/, '')})`);
+  // At least one has to be sound, however large the share is.
+  const remedy = broken.length < total ? 'Mend them, or raise data.maxBrokenShare.' : 'Mend them.';
   throw new EidosError(
     'invalid_image',
-    `${broken.length} of ${total} samples are broken, and ${allowed} may be (maxBrokenShare ${mostShare}), such as ${some.join('; ')}.`,
+    `${broken.length} of ${total} samples are broken, and ${allowed} may be (maxBrokenShare ${mostShare}), such as ${some.join('; ')}. ${remedy}`,
   );
 }
 

@@ -113,10 +113,14 @@ export type VocabularyConfig = Extract<TokenizerConfig, { train: unknown }>['tra
 
 const defaultVocabulary = { size: 8192, contextLength: 32, texts: [] };
 
-function architectureFor(
+/**
+ * The architecture that a configuration asks for, or that of the model that it begins with.
+ * @throws EidosError `invalid_option` for sizes that do not fit each other
+ */
+export function architectureFor(
   config: TrainingConfig,
   model: Checkpoint | undefined,
-  tokenizer: Tokenizer,
+  tokenizer: Pick<Tokenizer, 'contextLength' | 'vocabularySize'>,
 ): ClipArchitecture {
   if (config.architecture !== undefined) {
     return architectureOf(config.architecture, tokenizer, config.probability ?? 'softmax');

@@ -10,17 +10,24 @@ import { syncFolder } from '../../disk/whole-file.ts';
 import type { RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import type { FloatTensor } from '../../graph/tensor.ts';
+import type { EnergyUse } from './energy.ts';
 import { writing } from './whole-file.ts';
 
-/** `checkpoints` of a training's configuration. */
-export const checkpointsSchema = z.strictObject({
-  /** Steps between two checkpoints. */
-  everySteps: z.int().positive().optional(),
-  /** Minutes between two checkpoints. */
-  everyMinutes: z.number().positive().default(5),
-  /** Newest checkpoints that are kept; the best one stays besides. */
-  keepLast: z.int().positive().default(2),
-});
+/** `checkpoints` of a training's configuration. With both intervals, whichever is over first counts. */
+export const checkpointsSchema = z
+  .strictObject({
+    /** Steps between two checkpoints. */
+    everySteps: z.int().positive().optional(),
+    /** Minutes between two checkpoints. @default 5 without `everySteps` */
+    everyMinutes: z.number().positive().optional(),
+    /** Newest checkpoints that are kept; the best one stays besides. */
+    keepLast: z.int().positive().default(2),
+  })
+  .transform((given) =>
+    given.everySteps === undefined && given.everyMinutes === undefined
+      ? { ...given, everyMinutes: 5 }
+      : given,
+  );
 
 /** Where a training stands, as a checkpoint tells it. */
 export interface TrainingProgress {
@@ -30,6 +37,8 @@ export interface TrainingProgress {
   minutes: number;
   /** Kilowatt-hours so far. */
   kilowattHours: number;
+  /** How these were found, see EnergyUse; nothing before the first reading. */
+  energyMethod?: EnergyUse['method'] | undefined;
   /** The best evaluation so far. */
   best?: { step: number; score: number };
   /** Figures since the last line of the log: their sums over so many steps. */
@@ -51,6 +60,7 @@ const progressSchema = z.object({
   step: z.int().nonnegative(),
   minutes: z.number().nonnegative(),
   kilowattHours: z.number().nonnegative(),
+  energyMethod: z.enum(['counters', 'estimate']).optional(),
   best: z.object({ step: z.int(), score: z.number() }).optional(),
   window: z.object({ steps: z.int().nonnegative(), sums: z.record(z.string(), z.number()) }),
 });

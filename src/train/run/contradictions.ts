@@ -14,7 +14,13 @@ interface Contradiction {
 
 /** For `superRefine` of the configuration's schema. */
 export function refuseContradictions(config: TrainingConfig, context: z.RefinementCtx): void {
-  const found = [...ofBatch(config), ...ofLoss(config), ...ofTeacher(config), ...ofTemplates(config)];
+  const found = [
+    ...ofBatch(config),
+    ...ofLoss(config),
+    ...ofImageTower(config),
+    ...ofTeacher(config),
+    ...ofTemplates(config),
+  ];
   for (const issue of found) context.addIssue({ code: 'custom', ...issue });
 }
 
@@ -25,9 +31,29 @@ function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
 
 /** A training step can do more than the data of a training give it. */
 function ofLoss({ loss }: TrainingConfig): Contradiction[] {
-  if (loss.similarities?.between !== 'pairs') return [];
+  const found: Contradiction[] = [];
+  if (loss.similarities?.between === 'pairs') {
+    found.push({
+      path: ['loss', 'similarities', 'between'],
+      message: 'must be "images": teachers see pictures only',
+    });
+  }
+  if (Object.values(loss).every((part) => part === undefined || part.weight === 0)) {
+    found.push({ path: ['loss'], message: 'every part has the weight 0; give one of them a weight' });
+  }
+  return found;
+}
+
+/** Noise of the model's own image tower, which features would pass by. */
+function ofImageTower({ imageTower, regularisation }: TrainingConfig): Contradiction[] {
+  if (imageTower.kind === 'model') return [];
+  const message =
+    'does nothing beside "imageTower" of kind "features", in whose place no tower sees pictures';
   return [
-    { path: ['loss', 'similarities', 'between'], message: 'must be "images": teachers see pictures only' },
+    ...(regularisation.patchDropout > 0 ? [{ path: ['regularisation', 'patchDropout'], message }] : []),
+    ...(regularisation.stochasticDepth.image > 0
+      ? [{ path: ['regularisation', 'stochasticDepth', 'image'], message }]
+      : []),
   ];
 }
 

@@ -18,16 +18,18 @@ export { learnTokenizer } from '../data/tokenizer.ts';
 
 /**
  * Opens the sources.
- * @throws EidosError what openData throws; `config_mismatch` where the image tower is made for other features
+ * @throws EidosError what openData throws, `aborted` with the signal; `config_mismatch` where the image tower is made for other features
  */
 export async function openTrainingData(
   config: TrainingConfig,
   imageSize: number,
   onEvent: (event: TrainingEvent) => void,
+  signal?: AbortSignal,
 ): Promise<TrainingData> {
   const data = await openData(config.data, {
     imageSize,
     kinds: (namingLoss(config.loss)?.kinds ?? 0) > 0,
+    signal,
     onProgress: ({ stage, source, done, total }) => {
       const what =
         stage === 'packing' ? `Packing the pictures of ${source}` : `Asking the teacher about ${source}`;
@@ -83,15 +85,29 @@ export async function openTrainingBatches(
   };
 }
 
+/** What of the data a step is made for. */
+export interface DataSizes {
+  classCount: number;
+  /** Of a teacher, where there is one. */
+  featureWidth: number | undefined;
+}
+
+export function sizesOf({ classes, lessons }: TrainingData): DataSizes {
+  return { classCount: classes.length, featureWidth: lessons?.width };
+}
+
 /** What a training's step is, given what its data turned out to be. */
-export function stepOptions(config: TrainingConfig, { classes, lessons }: TrainingData): OpenStepOptions {
+export function stepOptions(
+  config: TrainingConfig,
+  { classCount, featureWidth }: DataSizes,
+): OpenStepOptions {
   const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
   return {
     batch,
     chunk,
     targets: true,
-    classes: classes.length === 0 ? undefined : classes.length,
-    features: lessons?.width,
+    classes: classCount === 0 ? undefined : classCount,
+    features: featureWidth,
     loss,
     optimizer,
     regularisation,

@@ -24,12 +24,22 @@ export type EnergyConfig = z.infer<typeof energySchema>;
 
 /** What was used so far. */
 export interface EnergyUse {
-  /** `counters`: read from the hardware, the whole machine's processors; `estimate`: of this process alone. */
+  /**
+   * `counters`: read from the hardware, the whole machine's processors; `estimate`: of this process alone. Where both
+   * were used, part after part, the sum is an estimate.
+   */
   method: 'counters' | 'estimate';
-  /** How the figure came about, in words. */
+  /** How the figures came about, in words, with the grid that stands behind grams. */
   basis: string;
   kilowattHours: number;
   gramsCarbonDioxide: number;
+}
+
+/** What earlier parts of the same training used. */
+export interface EnergyBefore {
+  kilowattHours: number;
+  /** How that figure came about; nothing where none was used. */
+  method?: EnergyUse['method'] | undefined;
 }
 
 export interface EnergyMeter {
@@ -41,31 +51,35 @@ const joulesPerKilowattHour = 3.6e6;
 /** Where Linux shows the counters of Intel's and AMD's processors (RAPL); mostly for its administrator alone. */
 const powercap = '/sys/class/powercap';
 
-/**
- * @param before kilowatt-hours of earlier parts of the same training
- * @param folder where the counters lie
- */
+/** @param folder where the counters lie */
 export async function openEnergyMeter(
   config: EnergyConfig,
-  before = 0,
+  before: EnergyBefore = { kilowattHours: 0 },
   folder: string = powercap,
 ): Promise<EnergyMeter> {
   const counters = await findCounters(folder);
   const start = process.cpuUsage();
+  const method = counters.length > 0 ? 'counters' : 'estimate';
+  const own =
+    method === 'counters'
+      ? `counters of the hardware (${counters.map(({ name }) => name).join(', ')}), whatever else ran there`
+      : `time of busy cores × ${config.wattsPerCore} W (${config.wattsSource})`;
+  const isMixed = before.method !== undefined && before.method !== method;
+  const earlier =
+    before.method === 'counters' ? 'counters of the hardware' : 'an estimate by the time of cores';
+  const grid = `${config.gramsPerKilowattHour} g a kilowatt-hour (${config.gridName})`;
+  const basis = `${own}${isMixed ? `, for earlier parts ${earlier}` : ''}; ${grid}`;
   let joules = 0;
   return {
     async read() {
       for (const counter of counters) joules += await advance(counter);
       const { user, system } = process.cpuUsage(start);
       const coreSeconds = (user + system) / 1e6;
-      const used = counters.length > 0 ? joules : coreSeconds * config.wattsPerCore;
-      const kilowattHours = before + used / joulesPerKilowattHour;
+      const used = method === 'counters' ? joules : coreSeconds * config.wattsPerCore;
+      const kilowattHours = before.kilowattHours + used / joulesPerKilowattHour;
       return {
-        method: counters.length > 0 ? 'counters' : 'estimate',
-        basis:
-          counters.length > 0
-            ? `counters of the hardware (${counters.map(({ name }) => name).join(', ')}), whatever else ran there`
-            : `time of busy cores × ${config.wattsPerCore} W (${config.wattsSource})`,
+        method: isMixed ? 'estimate' : method,
+        basis,
         kilowattHours,
         gramsCarbonDioxide: kilowattHours * config.gramsPerKilowattHour,
       };

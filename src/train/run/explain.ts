@@ -20,7 +20,7 @@ export function checked<Schema extends z.ZodType>(
   throw new EidosError('invalid_option', `${origin}: ${[...new Set(faults)].join(' ')}`);
 }
 
-/** Only the schema itself knows which fields and kinds there are: they travel in the message of an unknown one. */
+/** Only the schema itself knows which fields and kinds there are: they travel in the message of a wrong one. */
 function listKnown(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'unrecognized_keys' && issue.inst instanceof z.ZodObject) {
     return Object.keys(issue.inst.shape).join(' ');
@@ -28,6 +28,16 @@ function listKnown(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_union' && issue.inst instanceof z.ZodDiscriminatedUnion) {
     const { propValues, def } = issue.inst._zod;
     return [...(propValues[def.discriminator] ?? [])].join(' ');
+  }
+  if (issue.code === 'invalid_type' && issue.inst instanceof z.ZodObject && issue.input !== undefined) {
+    return Object.keys(issue.inst.shape).join(' ');
+  }
+  if (issue.code === 'invalid_union' && issue.inst instanceof z.ZodUnion) {
+    const { options } = issue.inst;
+    const fields = options.map((option) =>
+      option instanceof z.ZodObject ? Object.keys(option.shape).join('+') : '',
+    );
+    return fields.every((some) => some !== '') ? fields.join(' ') : undefined;
   }
   return undefined;
 }
@@ -58,9 +68,15 @@ function describe(issue: Issue, path: readonly PropertyKey[]): string {
     case 'invalid_value':
       return mustBeOneOf(place, issue.values, issue.input);
     case 'invalid_type':
-      return isMissing(issue)
-        ? `${place} is missing; it is ${withArticle(issue.expected)}.`
+      if (isMissing(issue)) return `${place} is missing; it is ${withArticle(issue.expected)}.`;
+      return issue.expected === 'object' && !issue.message.startsWith('Invalid')
+        ? `${place} must be an object of ${issue.message.split(' ').join(', ')}.`
         : `${place} must be ${withArticle(issue.expected)}.`;
+    case 'invalid_key':
+      return issue.issues
+        .map((inner) => describe({ ...inner, path: [] }, path))
+        .join(' ')
+        .replace(place, `"${String(path.at(-1))}" in "${path.slice(0, -1).join('.')}"`);
     default:
       return `${place}: ${/[.?!]$/.test(issue.message) ? issue.message : `${issue.message}.`}`;
   }
@@ -107,6 +123,8 @@ function describeUnion(
     const given = typeof input === 'object' && input !== null ? Reflect.get(input, path.at(-1) ?? '') : input;
     return mustBeOneOf(place, issue.message.split(' '), given);
   }
+  const objects = describeObjects(issue, place);
+  if (objects !== undefined) return objects;
   const nowhere = unknownEverywhere(issue.errors);
   if (nowhere !== undefined) return describeUnknown(nowhere.key, nowhere.known, path);
   const inside = issue.errors
@@ -120,6 +138,21 @@ function describeUnion(
   return wanted.length > 0
     ? `${place} must be ${[...new Set(wanted)].join(' or ')}.`
     : `${place}: none of its forms fits.`;
+}
+
+/** Where all variants are objects: that there is none, or that it has fields of several. */
+function describeObjects({ message, input }: Extract<Issue, { code: 'invalid_union' }>, place: string) {
+  if (message === 'Invalid input') return undefined;
+  const variants = message.split(' ').map((fields) => fields.split('+'));
+  const quoted = (fields: readonly string[]): string => fields.map((field) => `"${field}"`).join(' and ');
+  const wanted = `an object with ${[...new Set(variants.map(quoted))].join(' or ')}`;
+  if (input === undefined) return `${place} is missing; it is ${wanted}.`;
+  if (typeof input !== 'object' || input === null) return `${place} must be ${wanted}.`;
+  const given = Object.keys(input);
+  const isMixed =
+    given.every((key) => variants.flat().includes(key)) &&
+    !variants.some((fields) => given.every((key) => fields.includes(key)));
+  return isMixed ? `${place} has ${quoted(given)}, which exclude each other: leave one away.` : undefined;
 }
 
 function isMissing(issue: Issue): boolean {

@@ -2,12 +2,13 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder } from '../../disk/whole-file.ts';
+import { EidosError } from '../../errors.ts';
 import type { TrainingConfig } from '../config.ts';
 import { listCheckpoints, type TrainingProgress, tidyCheckpoints, writeCheckpoint } from './checkpoints.ts';
 import type { EnergyMeter } from './energy.ts';
-import { evaluateModel, type OpenedSet } from './evaluation.ts';
+import { type EvaluationResult, evaluateModel, type OpenedSet } from './evaluation.ts';
 import type { TrainingEvent } from './events.ts';
-import { shareDone } from './loop.ts';
+import { type LoopEnd, shareDone } from './loop.ts';
 import type { MetricsLog, StepLine } from './metrics-log.ts';
 import type { Network } from './network.ts';
 import type { TrainingPlaces } from './places.ts';
@@ -30,18 +31,22 @@ export interface KeeperParts {
   facts: readonly string[];
   /** The newest checkpoint of an earlier part of the training. */
   lastCheckpoint: string | undefined;
+  /** Ends an evaluation in the middle. */
+  signal: AbortSignal | undefined;
   onEvent: (event: TrainingEvent) => void;
 }
 
 export interface Keeper {
+  /** Makes up for an evaluation that the end of an earlier part of the training cut short. */
+  begin(progress: TrainingProgress): Promise<void>;
   onLine(line: StepLine): Promise<void>;
   afterStep(progress: TrainingProgress): Promise<void>;
   lastCheckpoint(): string | undefined;
   /**
-   * Saves where the training stands, if that has not been done, and says in the report how it ended.
-   * @returns the checkpoint's path
+   * Measures the last step where the training is done, saves where it stands, and says in the report how it ended.
+   * @returns the checkpoint's path, and `stopped` where the signal came during that last measurement
    */
-  finish(progress: TrainingProgress, ended: 'done' | 'stopped'): Promise<string>;
+  finish(progress: TrainingProgress, ended: LoopEnd): Promise<{ ended: LoopEnd; checkpoint: string }>;
   /** Says in the report what went wrong. The disk may be what it was, so that this may fail in silence. */
   fail(progress: TrainingProgress, error: unknown): Promise<void>;
 }
@@ -50,27 +55,29 @@ export interface Keeper {
 const reportPause = 10_000;
 
 export function createKeeper(parts: KeeperParts): Keeper {
-  const { config, places, network, log, energy, onEvent } = parts;
+  const { config, places, network, log, energy, signal, onEvent } = parts;
   const { everySteps, everyMinutes, keepLast } = config.checkpoints;
   let lastPath = parts.lastCheckpoint;
-  let savedStep = -1;
+  let saved: { step: number; best: number | undefined } | undefined;
   let savedMinutes: number | undefined;
   let evaluatedStep = log.lines.findLast(({ kind }) => kind === 'evaluation')?.step ?? 0;
   let reported = 0;
 
   async function save(progress: TrainingProgress): Promise<string> {
-    if (lastPath !== undefined && savedStep === progress.step) return lastPath;
+    const best = progress.best?.step;
+    if (lastPath !== undefined && saved?.step === progress.step && saved.best === best) return lastPath;
     const use = await energy.read();
     progress.kilowattHours = use.kilowattHours;
+    progress.energyMethod = use.method;
     const { step, minutes } = progress;
     await log.append({ kind: 'energy', step, minutes, ...use });
     lastPath = await writeCheckpoint(places.checkpoints, await network.getState(), {
       progress,
       config: parts.configText,
     });
-    savedStep = step;
+    saved = { step, best };
     savedMinutes = minutes;
-    await tidyCheckpoints(places.checkpoints, { keepLast, best: progress.best?.step });
+    await tidyCheckpoints(places.checkpoints, { keepLast, best });
     onEvent({ kind: 'checkpoint', step, path: lastPath });
     // Before the first evaluation the newest model is the best one known.
     if (parts.sets.length === 0 || progress.best === undefined) await publish(places.output, progress);
@@ -86,11 +93,13 @@ export function createKeeper(parts: KeeperParts): Keeper {
 
   async function evaluateNow(progress: TrainingProgress): Promise<void> {
     if (parts.sets.length === 0 || evaluatedStep === progress.step) return;
-    evaluatedStep = progress.step;
+    // A model in the folder without a checkpoint beside it could not be gone on with.
+    if (lastPath === undefined) await save(progress);
     await publish(places.candidate, progress);
-    const { measurements, score } = await evaluateModel(places.candidate, parts.sets, {
-      threads: parts.threads,
-    });
+    const result = await evaluateUnlessStopped();
+    if (result === undefined) return rm(places.candidate, { recursive: true, force: true });
+    const { measurements, score } = result;
+    evaluatedStep = progress.step;
     const { step, minutes } = progress;
     const line = { kind: 'evaluation' as const, step, minutes, measurements, score };
     await log.append(line);
@@ -103,6 +112,20 @@ export function createKeeper(parts: KeeperParts): Keeper {
     }
     await rm(places.candidate, { recursive: true, force: true });
     onEvent({ ...line, isBest });
+  }
+
+  /** Nothing where the signal came meanwhile. */
+  async function evaluateUnlessStopped(): Promise<EvaluationResult | undefined> {
+    try {
+      return await evaluateModel(places.candidate, parts.sets, { threads: parts.threads, signal });
+    } catch (error) {
+      if (signal?.aborted && error instanceof EidosError && error.code === 'aborted') return undefined;
+      throw error;
+    }
+  }
+
+  function isEvaluated({ step }: TrainingProgress): boolean {
+    return config.evaluation !== undefined && step > 0 && step % config.evaluation.everySteps === 0;
   }
 
   async function report(progress: TrainingProgress, state: string, running: boolean): Promise<void> {
@@ -123,6 +146,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
   return {
     lastCheckpoint: () => lastPath,
 
+    async begin(progress) {
+      if (isEvaluated(progress)) await evaluateNow(progress);
+    },
+
     async onLine(line) {
       await log.append(line);
       const done = shareDone(line, config.until);
@@ -134,21 +161,24 @@ export function createKeeper(parts: KeeperParts): Keeper {
     async afterStep(progress) {
       const { step, minutes } = progress;
       savedMinutes ??= minutes;
-      const isEvaluated = config.evaluation !== undefined && step % config.evaluation.everySteps === 0;
-      if (isEvaluated) await evaluateNow(progress);
+      const isMeasured = isEvaluated(progress);
+      if (isMeasured) await evaluateNow(progress);
       const isDue =
-        everySteps === undefined ? minutes - savedMinutes >= everyMinutes : step % everySteps === 0;
+        (everySteps !== undefined && step % everySteps === 0) ||
+        (everyMinutes !== undefined && minutes - savedMinutes >= everyMinutes);
       if (isDue) await save(progress);
-      if (isEvaluated || isDue || performance.now() - reported > reportPause) {
+      if (isMeasured || isDue || performance.now() - reported > reportPause) {
         await report(progress, 'Running', true);
       }
     },
 
     async finish(progress, ended) {
       if (ended === 'done') await evaluateNow(progress);
+      const isMeasured = parts.sets.length === 0 || evaluatedStep === progress.step;
+      const really = ended === 'done' && isMeasured ? 'done' : 'stopped';
       const checkpoint = await save(progress);
-      await report(progress, ended === 'done' ? 'Done' : 'Stopped; --resume goes on', false);
-      return checkpoint;
+      await report(progress, really === 'done' ? 'Done' : 'Stopped; --resume goes on', false);
+      return { ended: really, checkpoint };
     },
 
     async fail(progress, error) {

@@ -37,21 +37,37 @@ export async function earlierPart(
         `${places.output} holds a training already: go on with --resume, or name another "output".`,
       );
     }
-    if ((await exists(join(places.output, 'model.safetensors'))) && !(await exists(places.config))) {
-      throw new EidosError(
-        'invalid_option',
-        `${places.output} holds a model already: name another "output" for the new one.`,
-      );
-    }
+    await requireNoModel(places.output);
     return undefined;
   }
   if (path === undefined) {
+    await requireNoModel(places.output);
     onEvent({ kind: 'warning', message: `${places.checkpoints} holds no checkpoint: the training begins.` });
     return undefined;
   }
   const checkpoint = await readCheckpoint(path);
-  requireSameTraining(JSON.parse(checkpoint.config) as TrainingConfig, config);
+  const before = JSON.parse(checkpoint.config) as TrainingConfig;
+  requireSameTraining(before, config);
+  const isMeasuredAlike = JSON.stringify(before.evaluation?.sets) === JSON.stringify(config.evaluation?.sets);
+  if (checkpoint.progress.best !== undefined && !isMeasuredAlike) {
+    const { step } = checkpoint.progress.best;
+    const message = `"evaluation.sets" have changed: the score of step ${step}, the best until now, is forgotten, as it says nothing beside others.`;
+    onEvent({ kind: 'warning', message });
+    delete checkpoint.progress.best;
+  }
   return { checkpoint, path };
+}
+
+/**
+ * A model without a checkpoint beside it cannot be gone on with, and its weights may be all that is left of a training.
+ * @throws EidosError `invalid_option`
+ */
+async function requireNoModel(output: string): Promise<void> {
+  if (!(await exists(join(output, 'model.safetensors')))) return;
+  throw new EidosError(
+    'invalid_option',
+    `${output} holds a model already, and no checkpoint to go on from: name another "output" for the new one. To teach this one more, name it as "initialise.from".`,
+  );
 }
 
 /** @throws EidosError `invalid_option` naming the fields that differ */

@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -204,6 +204,29 @@ describe('tar shards without an index', () => {
     expect((await open(['shards/part-008.tar'])).pictures).toHaveLength(2);
   });
 
+  test('are of the parts that they are named after, and those for measuring are not trained on', async () => {
+    const shard = (key: string) => tar({ [`${key}.png`]: red, [`${key}.txt`]: Buffer.from(key) });
+    await write({
+      'named/train-000.tar': await shard('one'),
+      'named/cc3m-train-0001.tar': await shard('two'),
+      'named/more.tar': await shard('three'),
+      'named/test-000.tar': await shard('four'),
+      'named/cc3m-validation-0000.tar': await shard('five'),
+    });
+    const captions = async (path: string, split?: string) =>
+      (await open(path, { split })).pictures.map(({ description }) => description.captions.en?.[0]);
+    expect(await captions('named')).toEqual(['two', 'three', 'one']);
+    expect(await captions('named/*.tar')).toEqual(['two', 'three', 'one']);
+    expect(await captions('named', 'test')).toEqual(['four']);
+    expect(await captions('named', 'all')).toHaveLength(5);
+    await expect(open('named/test-000.tar')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/named has the parts test, and none is for training.*"all"/),
+    });
+    await write({ 'words/testament-0.tar': await shard('six'), 'words/part-0.tar': await shard('seven') });
+    expect(await captions('words')).toEqual(['seven', 'six']);
+  });
+
   test('that are missing or no archives are named', async () => {
     await write({ 'bad/part-0.tar': 'not an archive, but long enough to look like one'.repeat(20) });
     await expect(open('bad')).rejects.toMatchObject({
@@ -214,7 +237,10 @@ describe('tar shards without an index', () => {
       code: 'not_found',
       message: expect.stringContaining('part-1.tar'),
     });
-    await expect(open('shards', { split: 'train' })).rejects.toMatchObject({ code: 'invalid_option' });
+    await expect(open('shards', { split: 'train' })).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/shards has no parts, not "train"/),
+    });
   });
 
   test.skipIf(process.getuid?.() === 0)('that may not be read are named', async () => {
@@ -261,6 +287,31 @@ describe('a folder of captioned pictures', () => {
       [{ de: ['Ein See.'] }, []],
     ]);
     expect(source.broken.map(({ name }) => name)).toEqual([expect.stringContaining('alone.png')]);
+  });
+
+  test('may have folders for its parts, and only the one for training is taken', async () => {
+    const pair = (name: string) => ({ [`${name}.png`]: red, [`${name}.txt`]: name });
+    await write({
+      ...pair('split/train/a'),
+      ...pair('split/Test/b'),
+      ...pair('split/validation/deep/c'),
+      ...pair('split/more/d'),
+      ...pair('split/train-station'),
+      ...pair('measured-captions/val/a'),
+    });
+    const captions = async (path: string, split?: string) =>
+      (await open(path, { split })).pictures.map(({ description }) => description.captions.en?.[0]);
+    expect(await captions('split')).toEqual(['split/more/d', 'split/train-station', 'split/train/a']);
+    expect(await captions('split', 'validation')).toEqual(['split/validation/deep/c']);
+    expect(await captions('split', 'all')).toHaveLength(5);
+    await expect(open('measured-captions')).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/has the parts val, and none is for training/),
+    });
+    await expect(open('photos', { split: 'test' })).rejects.toMatchObject({
+      code: 'not_found',
+      message: expect.stringMatching(/photos has no parts, not "test"/),
+    });
   });
 
   test('may have names with dots, and several pictures of one name', async () => {
@@ -311,12 +362,113 @@ describe('a table', () => {
     await expect(open('other.csv', { columns: { file: 'Photo' } })).rejects.toThrow(/no column "Photo"/);
   });
 
+  test('with a line a caption has one picture for all lines of a file', async () => {
+    await write({
+      'flickr.csv':
+        'image,caption,de,split,label\n' +
+        'a.png,A dog,Ein Hund,train,\nb.png,A sea,,train,sea\na.png,A brown animal,,train,dog\n' +
+        './a.png,A dog in a test,,test,dog\na.png,,Ein Tier,train,dog\na.png,A cat,,train,cat\n',
+      'more.csv': 'image,caption\na.png,Once more\n',
+    });
+    const source = await open(['flickr.csv', 'more.csv']);
+    const dog = { en: ['A dog', 'A brown animal', 'Once more'], de: ['Ein Hund', 'Ein Tier'] };
+    expect(words(source)).toEqual([
+      [dog, []],
+      [{ en: ['A sea'] }, []],
+    ]);
+    expect(source.pictures.map(({ row, concept }) => [row, concept?.key])).toEqual([
+      [0, 'dog'],
+      [1, 'sea'],
+    ]);
+    expect(source.broken).toEqual([
+      {
+        name: expect.stringContaining('flickr.csv, line 7'),
+        reason: 'it gives a.png the label "cat", and a line before "dog"',
+      },
+    ]);
+    const whole = await open('flickr.csv', { split: 'all' });
+    expect(whole.pictures).toHaveLength(2);
+    expect(whole.pictures[0]?.description.captions.en).toEqual([
+      'A dog',
+      'A brown animal',
+      'A dog in a test',
+    ]);
+  });
+
+  test('in other languages than those wanted is refused with the way out', async () => {
+    await write({ 'french.csv': 'id,file,fr\n1,a.png,Un chien\n' });
+    await expect(open('french.csv')).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(
+        /columns\.captions\.en, .*than en and de .*data\.captions\.languages, such as { "fr": 1 }.*columns\.captions\.fr/,
+      ),
+    });
+    await expect(open('french.csv', {}, ['de'])).rejects.toThrow(/as columns\.captions\.de/);
+    expect(words(await open('french.csv', {}, ['fr']))).toEqual([[{ fr: ['Un chien'] }, []]]);
+    await write({ 'both.csv': 'file,caption,texte\na.png,A dog,Un chien\n' });
+    const columns = { captions: { fr: 'texte' } };
+    await expect(open('both.csv', { columns })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(
+        /columns\.captions\.fr names "texte".*data\.captions\.languages has no "fr", only en, de/,
+      ),
+    });
+    expect(words(await open('both.csv', { columns }, ['en', 'fr']))).toEqual([
+      [{ en: ['A dog'], fr: ['Un chien'] }, []],
+    ]);
+  });
+
+  test('knows the usual columns, and the configuration tells of each', async () => {
+    const pictures = ['file', 'path', 'image', 'picture', 'filename', 'file_name', 'filepath', 'url'];
+    const said = ['en', 'caption', 'captions', 'text', 'title', 'label', 'class', 'wnid'];
+    for (const header of [...pictures.map((name) => [name, 'en']), ...said.map((name) => ['file', name])]) {
+      await write({ 'usual.csv': `${header}\na.png,red\n` });
+      expect(JSON.stringify(words(await open('usual.csv')))).toContain('red');
+    }
+    const config = await readFile(new URL('../../../src/train/data/config.ts', import.meta.url), 'utf8');
+    const described = /const columnsSchema.*?^}\);/ms.exec(config)?.[0];
+    // English is told of as the language's code.
+    for (const name of [...pictures, ...said.slice(1)]) expect(described).toContain(`\`${name}\``);
+  });
+
   test('with broken lines counts them', async () => {
     const bytes = Buffer.from('file,caption\na.png,ok\nb.png,Käse\nc.png,a,b\nd.png,"open\n', 'latin1');
     await write({ 'broken.csv': bytes });
     const { pictures, broken } = await open('broken.csv');
     expect(pictures).toHaveLength(1);
     expect(broken.map(({ name }) => name.slice(-6))).toEqual(['line 3', 'line 4', 'line 5']);
+    await write({ 'headless.csv': 'file,"caption\na.png,ok\n' });
+    await expect(open('headless.csv')).rejects.toThrow(/line 1 should name the columns: a quoted field/);
+  });
+
+  test('with captions that begin with a quote loses no row', async () => {
+    await write({
+      'quotes.tsv': 'file\tcaption\na.png\t"Stop" it says\nb.png\t"Open\nc.png\tA sea\n',
+      'quotes.csv': `file,caption\na.png,"Open\n${'b.png,A sea\n'.repeat(2)}c.png,"A dog, brown"\n`,
+    });
+    const captions = async (name: string) =>
+      (await open(name)).pictures.map(({ description }) => description.captions.en);
+    expect(await captions('quotes.tsv')).toEqual([['"Stop" it says'], ['"Open'], ['A sea']]);
+    expect(await captions('quotes.csv')).toEqual([['A sea', 'A sea'], ['A dog, brown']]);
+    expect((await open('quotes.csv')).broken.map(({ name }) => name.slice(-6))).toEqual(['line 2']);
+  });
+});
+
+describe('captions in other languages alone', () => {
+  test.each([
+    ['an index', { 'index.jsonl': jsonLines([{ file: 'a.png', fr: 'Un chien.' }]) }],
+    ['a folder of captioned pictures', { 'a.fr.txt': 'Un chien.' }],
+  ])('%s names the languages that are wanted', async (name, files) => {
+    const folder = `french ${name}`;
+    await write({ [`${folder}/a.png`]: red });
+    for (const [file, content] of Object.entries(files)) await write({ [`${folder}/${file}`]: content });
+    await expect(open(folder)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(
+        /neither a class nor a caption in en or de \(data\.captions\.languages\)/,
+      ),
+    });
+    expect(words(await open(folder, {}, ['fr']))).toEqual([[{ fr: ['Un chien.'] }, []]]);
   });
 });
 

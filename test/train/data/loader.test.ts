@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Batch, BatchLoader } from '../../../src/train/data/loader.ts';
+import { requireFewBroken } from '../../../src/train/data/training-data.ts';
 import {
   batches,
   jsonLines,
@@ -172,7 +173,9 @@ describe('broken pictures', () => {
     // Batches are made side by side: how many are known when the run stops may differ.
     await expect(take(loader, 3)).rejects.toMatchObject({
       code: 'invalid_image',
-      message: expect.stringMatching(/[23] of 5 samples are broken, and 1 may be .*\.png in /),
+      message: expect.stringMatching(
+        /[23] of 5 samples are broken, and 1 may be .*\.png in .* Mend them, or raise data\.maxBrokenShare\.$/,
+      ),
     });
     await loader.close();
   });
@@ -192,6 +195,9 @@ describe('broken pictures', () => {
     });
     await expect(strict.next()).rejects.toThrow(/1 of 3 samples are broken, and 0 may be/);
     await strict.close();
+    // No share lets a training go on without a sound picture.
+    const broken = [{ name: 'a.png', reason: 'it is no picture.' }];
+    expect(() => requireFewBroken(broken, 1, 1)).toThrow(/a\.png \(it is no picture\)\. Mend them\.$/);
   });
 
   test('are found when they are packed', async () => {

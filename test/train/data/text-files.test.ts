@@ -84,20 +84,58 @@ describe('separated values', () => {
     );
   });
 
-  test('may have quotes within a field, and text after one', () => {
+  const records = (lines: readonly (string | undefined)[], separator: ',' | '\t' = ',') => {
+    async function* stream() {
+      for (const [at, text] of lines.entries()) yield { number: at + 1, text };
+    }
+    return gather(tableRecords(stream(), separator));
+  };
+  const problems = (read: Awaited<ReturnType<typeof records>>) =>
+    read.flatMap(({ line, problem }) => (problem === undefined ? [] : [line]));
+
+  test('may have quotes within a field, and with commas nothing after a closing one', () => {
     expect(splitFields('a "b" c,d', ',')).toEqual(['a "b" c', 'd']);
-    expect(splitFields('"a" b,c', ',')).toEqual(['a b', 'c']);
-    expect(splitFields('a\t"b\tc"\t', '\t')).toEqual(['a', 'b\tc', '']);
-    expect(splitFields('"never ends', ',')).toBeUndefined();
+    expect(splitFields('"a ""b"",",', ',')).toEqual(['a "b",', '']);
+    expect(splitFields('"a" b,c', ',')).toBe('malformed');
+    expect(splitFields('"never ends', ',')).toBe('open');
   });
 
-  test('with a quote that never ends cost that record alone where lines follow', async () => {
-    async function* stream() {
-      yield { number: 1, text: '"open' };
-      for (let number = 2; number <= 150; number++) yield { number, text: `row,${number}` };
-    }
-    const read = await gather(tableRecords(stream(), ','));
-    expect(read[0]).toEqual({ line: 1, fields: undefined });
-    expect(read.at(-1)).toEqual({ line: 150, fields: ['row', '150'] });
+  test('with tabs keep quotes that enclose no field, and end with the line', async () => {
+    expect(splitFields('a\t"b\tc"\t', '\t')).toEqual(['a', 'b\tc', '']);
+    const lines = ['a.jpg\t"Stop" says the sign', 'b.jpg\t"A dog', 'c.jpg\tA sea', 'd.jpg\tnear "home"'];
+    expect((await records(lines, '\t')).map(({ fields }) => fields)).toEqual(
+      lines.map((line) => line.split('\t')),
+    );
+  });
+
+  test('with a quote that never ends cost that line alone, whatever follows', async () => {
+    const rows = Array.from({ length: 149 }, (_, at) => `row,${at + 2}`);
+    const read = await records(['a,"open', ...rows]);
+    expect(problems(read)).toEqual([1]);
+    expect(read.slice(1).map(({ line, fields }) => [line, fields])).toEqual(
+      rows.map((row, at) => [at + 2, row.split(',')]),
+    );
+    expect(problems(await records(['a,b', '', 'a,"open', '', 'c,d']))).toEqual([3]);
+  });
+
+  test('with a quote that ends in the middle of a later line cost the first line alone', async () => {
+    const read = await records(['a,"open', 'b,"A dog, brown"', 'c,"A sea\'s', '"" shore"', 'd,"x" y', 'e,f']);
+    expect(problems(read)).toEqual([1, 5]);
+    expect(read.map(({ fields }) => fields)).toEqual([
+      undefined,
+      ['b', 'A dog, brown'],
+      ['c', 'A sea\'s\n" shore'],
+      undefined,
+      ['e', 'f'],
+    ]);
+  });
+
+  test('in another encoding do not end a quote, and cost their lines alone', async () => {
+    const read = await records(['a,"open', undefined, 'b,c']);
+    expect(read).toEqual([
+      { line: 1, problem: expect.stringContaining('a quoted field in it never ends') },
+      { line: 2, problem: 'it is no UTF-8' },
+      { line: 3, fields: ['b', 'c'] },
+    ]);
   });
 });

@@ -23,7 +23,7 @@ test('counters of processor packages are added up, also when they go round', asy
   await counter('core', 'intel-rapl:0:0', 0);
   await counter('psys', 'intel-rapl:2', 0);
   const config = energySchema.parse({ gramsPerKilowattHour: 100 });
-  const meter = await openEnergyMeter(config, 1, folder);
+  const meter = await openEnergyMeter(config, { kilowattHours: 1, method: 'counters' }, folder);
   await counter('package-0', 'intel-rapl:0', 1_000_000); // 2 J over the end of its range
   await counter('package-1', 'intel-rapl:1', 4_000_000);
   await counter('core', 'intel-rapl:0:0', 5_000_000); // within its package
@@ -38,7 +38,7 @@ test('counters of processor packages are added up, also when they go round', asy
 
 test('without counters the time of busy cores counts, and the report says so', async () => {
   const config = energySchema.parse({ wattsPerCore: 20, wattsSource: 'a wattmeter' });
-  const meter = await openEnergyMeter(config, 0, join(folder, 'none'));
+  const meter = await openEnergyMeter(config, undefined, join(folder, 'none'));
   const before = process.cpuUsage();
   let sum = 0;
   for (let i = 0; i < 2e7; i++) sum += Math.sqrt(i);
@@ -47,7 +47,18 @@ test('without counters the time of busy cores counts, and the report says so', a
   const use = await meter.read();
   const joules = (20 * (user + system)) / 1e6;
   expect(use.method).toBe('estimate');
-  expect(use.basis).toBe('time of busy cores × 20 W (a wattmeter)');
+  expect(use.basis).toBe(
+    'time of busy cores × 20 W (a wattmeter); 480 g a kilowatt-hour (world average of 2023, Ember, Global Electricity Review 2024)',
+  );
   expect(use.kilowattHours * 3.6e6).toBeGreaterThanOrEqual(joules * 0.99);
   expect(use.gramsCarbonDioxide / use.kilowattHours).toBeCloseTo(480);
+});
+
+test('counters after an estimate leave the sum an estimate, which says so', async () => {
+  await counter('package-0', 'intel-rapl:0', 0);
+  const before = { kilowattHours: 1, method: 'estimate' } as const;
+  const meter = await openEnergyMeter(energySchema.parse({}), before, folder);
+  const use = await meter.read();
+  expect(use.method).toBe('estimate');
+  expect(use.basis).toContain('for earlier parts an estimate by the time of cores');
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test, vi } from 'vitest';
 import { readTrainingConfig, train, trainingSchema } from '../../../src/train/index.ts';
+import { lossSchema, optimizerSchema } from '../../../src/train/step/config.ts';
 
 // Seconds each where a processor is free; other work beside it must not make them fail.
 vi.setConfig({ testTimeout: 300_000 });
@@ -35,4 +36,11 @@ test('configurations and fields in the documentation are right', async () => {
   for (const config of configs) expect((await readTrainingConfig(config)).batch).toBe(config.batch);
   const table = text.slice(text.indexOf('| field |'), text.indexOf('A model from scratch'));
   for (const field of Object.keys(trainingSchema.shape)) expect(table).toContain(`\`${field}\``);
+  const details = text.slice(text.indexOf('| field of `loss`'), text.indexOf('What each part minimises'));
+  const { classification, ...parts } = lossSchema.shape;
+  const named = Object.keys(classification.unwrap().shape).map((field) => `classification.${field}`);
+  const wanted = [...Object.keys(parts), ...named, ...Object.keys(optimizerSchema.shape)];
+  for (const field of wanted.filter((name) => !name.endsWith('.weight'))) {
+    expect(details).toMatch(new RegExp(`\`${field}[\`.]`));
+  }
 });

@@ -16,6 +16,7 @@ const schema = z.strictObject({
     ])
     .optional(),
   names: z.array(z.strictObject({ path: z.string() })).default([]),
+  weights: z.partialRecord(z.string().regex(/^[a-z]{2}$/, 'must be two letters'), z.number()).optional(),
 });
 
 const good = { until: { steps: 3 }, optimizer: { learningRate: 1 } };
@@ -27,7 +28,10 @@ test('defaults are filled in', () => {
 describe('an error names the field and what it may be', () => {
   test.each([
     [{ ...good, shedule: 'cosine' }, '"shedule" is no field; did you mean "schedule"?'],
-    [{ ...good, seed: 3 }, '"seed" is no field; there are until, schedule, optimizer, tower, names.'],
+    [
+      { ...good, seed: 3 },
+      '"seed" is no field; there are until, schedule, optimizer, tower, names, weights.',
+    ],
     [
       { ...good, optimizer: { learningrate: 3 } },
       '"optimizer.learningrate" is no field; did you mean "learningRate"?',
@@ -47,9 +51,15 @@ describe('an error names the field and what it may be', () => {
       '"tower.kind" must be one of "vit", "resnet"; did you mean "vit"?',
     ],
     [{ ...good, tower: { kind: 'vit' } }, '"tower.width" is missing; it is a number.'],
-    [{ ...good, until: 12 }, '"until" must be an object.'],
+    [{ ...good, until: 12 }, '"until" must be an object with "steps" or "minutes".'],
+    [{ optimizer: { learningRate: 1 } }, '"until" is missing; it is an object with "steps" or "minutes".'],
+    [
+      { ...good, until: { steps: 3, minutes: 2 } },
+      '"until" has "steps" and "minutes", which exclude each other: leave one away.',
+    ],
+    [{ ...good, weights: { english: 1 } }, '"english" in "weights": must be two letters.'],
     [{ ...good, names: [{ path: 'a' }, { path: 3 }] }, '"names.1.path" must be a string.'],
-    [[], 'the whole must be an object.'],
+    [[], 'the whole must be an object of until, schedule, optimizer, tower, names, weights.'],
   ])('%j', (value, message) => {
     expect(() => checked(schema, value, 'a.json')).toThrowError(
       expect.objectContaining({ code: 'invalid_option', message: `a.json: ${message}` }),
@@ -58,7 +68,7 @@ describe('an error names the field and what it may be', () => {
 
   test('and every fault is told', () => {
     expect(() => checked(schema, { until: 3, optimizer: 4 }, 'a.json')).toThrow(
-      '"until" must be an object. "optimizer" must be an object.',
+      '"until" must be an object with "steps" or "minutes". "optimizer" must be an object of learningRate, epsilon.',
     );
   });
 });

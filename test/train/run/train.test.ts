@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openWeights } from '../../../src/checkpoint/index.ts';
 import { loadClip } from '../../../src/clip/load.ts';
 import { createZeroShotClassifier } from '../../../src/tasks/classify/classify.ts';
 import {
@@ -36,6 +37,14 @@ const config = (name: string, changes: Partial<TrainingConfigInput> = {}) =>
 const steps = async (name: string): Promise<StepLine[]> =>
   (await readMetricsLog(join(folder, name, 'training/metrics.jsonl'))).filter((line) => line.kind === 'step');
 const checkpointsOf = (name: string) => listCheckpoints(join(folder, name, 'training/checkpoints'));
+
+const smallResnet = {
+  kind: 'basic_resnet',
+  imageSize: 16,
+  patchSize: 4,
+  widths: [8, 16],
+  blocks: [1, 1],
+} as const;
 
 /** Trains and stops after a step, as Ctrl-C would. */
 async function trainUntil(wanted: TrainingConfigInput, step: number) {
@@ -75,6 +84,7 @@ describe('a training', () => {
       config('words alone', {
         data: { sources: [{ path: pictures, features }], teacher: { width: 4 } },
         imageTower: { kind: 'features', size: 4 },
+        regularisation: {},
         until: { steps: 3 },
       }),
     );
@@ -136,6 +146,8 @@ describe('a training', () => {
     const firstBest = evaluations.find(({ score }) => score === best)!;
     expect(result.bestStep).toBe(firstBest.step);
     expect((await checkpointsOf('whole')).map(({ step }) => step)).toContain(firstBest.step);
+    const { metadata } = await openWeights(join(result.model, 'model.safetensors'));
+    expect(JSON.parse(metadata.eidos_training!)).toMatchObject({ step: firstBest.step });
 
     const clip = await loadClip(result.model, { threads: 1 });
     try {
@@ -293,11 +305,95 @@ describe('a training', () => {
       message: expect.stringContaining('holds a training already'),
     });
     await cp(join(folder, 'straight'), join(folder, 'model'), { recursive: true });
+    const refused = { code: 'invalid_option', message: expect.stringContaining('holds a model already') };
+    await rm(join(folder, 'model/training/checkpoints'), { recursive: true });
+    await expect(train(config('model'))).rejects.toMatchObject(refused);
+    await expect(train(config('model'), { resume: true })).rejects.toMatchObject(refused);
     await rm(join(folder, 'model/training'), { recursive: true });
-    await expect(train(config('model'))).rejects.toMatchObject({
-      code: 'invalid_option',
-      message: expect.stringContaining('holds a model already'),
+    await expect(train(config('model'))).rejects.toMatchObject(refused);
+  });
+
+  test('knows its best step from the checkpoint, also where that was saved before it was measured', async () => {
+    const evaluation = { everySteps: 50, sets: [{ dataset: pictures }] };
+    const wanted = config('late', { until: { steps: 2 }, checkpoints: { everySteps: 2 }, evaluation });
+    expect(await train(wanted)).toMatchObject({ bestStep: 2 });
+    const best = async () => (await readCheckpoint((await checkpointsOf('late')).at(-1)!.path)).progress.best;
+    expect(await best()).toMatchObject({ step: 2 });
+
+    const messages: string[] = [];
+    const otherwise = { everySteps: 50, sets: [{ dataset: pictures, templates: ['{}'] }] };
+    const result = await train(
+      { ...wanted, until: { steps: 3 }, evaluation: otherwise },
+      {
+        resume: true,
+        onEvent: (event) => {
+          if (event.kind === 'warning') messages.push(event.message);
+        },
+      },
+    );
+    expect(messages).toEqual([expect.stringContaining('"evaluation.sets" have changed')]);
+    expect(result.bestStep).toBe(3);
+  });
+
+  test('that is stopped while it measures makes up for it when it goes on', async () => {
+    const evaluation = { everySteps: 2, sets: [{ dataset: pictures }] };
+    const wanted = config('unmeasured', { until: { steps: 4 }, evaluation });
+    expect(await trainUntil(wanted, 2)).toMatchObject({ ended: 'stopped', step: 2 });
+    const measured: number[] = [];
+    const controller = new AbortController();
+    const onEvent = (event: TrainingEvent): void => {
+      if (event.kind === 'evaluation') measured.push(event.step);
+      if (event.kind === 'step' && event.step === 4) controller.abort();
+    };
+    // The last step is done, its measurement is not.
+    const stopped = await train(wanted, { resume: true, signal: controller.signal, onEvent });
+    expect(stopped).toMatchObject({ ended: 'stopped', step: 4 });
+    expect(measured).toEqual([2]);
+    expect(await train(wanted, { resume: true, onEvent })).toMatchObject({ ended: 'done', step: 4 });
+    expect(measured).toEqual([2, 4]);
+  });
+
+  test('can be stopped before its first step, while its data are prepared', async () => {
+    const controller = new AbortController();
+    const sources = ['one', 'two'].map((name) => ({ path: pictures, name }));
+    const wanted = config('unprepared', { data: { sources, cache: join(folder, 'cache') } });
+    const prepared: string[] = [];
+    const onEvent = (event: TrainingEvent): void => {
+      if (event.kind !== 'preparing') return;
+      prepared.push(event.what);
+      controller.abort();
+    };
+    await expect(train(wanted, { signal: controller.signal, onEvent })).rejects.toMatchObject({
+      code: 'aborted',
     });
+    expect(prepared).toEqual(['Packing the pictures of one']);
+  });
+
+  test('that no step can be made of is refused before its data are prepared', async () => {
+    const cases: [Partial<TrainingConfigInput>, string][] = [
+      [{ freeze: ['txet'] }, 'freeze: "txet" is the name of no parameter'],
+      [{ freeze: ['image', 'text', 'logit_*'] }, 'every parameter is frozen'],
+      [
+        { architecture: { ...config('x').architecture!, image: smallResnet } },
+        'patchDropout is for Vision Transformers',
+      ],
+      [
+        { architecture: { ...config('x').architecture!, image: smallResnet }, regularisation: {}, chunk: 4 },
+        'chunk',
+      ],
+    ];
+    for (const [changes, message] of cases) {
+      const events: string[] = [];
+      const wanted = config('impossible', {
+        data: { sources: [{ path: pictures }], cache: join(folder, 'never') },
+        ...changes,
+      });
+      await expect(train(wanted, { onEvent: ({ kind }) => events.push(kind) })).rejects.toMatchObject({
+        code: 'invalid_option',
+        message: expect.stringContaining(message),
+      });
+      expect(events, message).toEqual(['config']);
+    }
   });
 
   test('begins with a model, of which a tower may stay as it is', async () => {
@@ -422,7 +518,7 @@ describe('a training that goes wrong', () => {
     await writeFile(features, new Uint8Array(24 * 4).fill(9));
     const data = { sources: [{ path: pictures, features }], teacher: { width: 4 } };
     const imageTower = { kind: 'features' as const, size: 1280 };
-    await expect(train(config('blind', { data, imageTower }))).rejects.toMatchObject({
+    await expect(train(config('blind', { data, imageTower, regularisation: {} }))).rejects.toMatchObject({
       code: 'config_mismatch',
       message: '"imageTower.size" is 1280, but the data have 4 features a picture.',
     });

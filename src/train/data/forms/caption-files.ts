@@ -1,8 +1,11 @@
-/** A folder of pictures with their words in files of the same name beside them: `beach.jpg` and `beach.txt`. */
+/**
+ * A folder of pictures with their words in files of the same name beside them: `beach.jpg` and `beach.txt`. Folders in
+ * it that are named after parts, such as `train` and `test`, are these parts.
+ */
 import { readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { EidosError } from '../../../errors.ts';
 import { expandImagePaths, picturesOfSet } from '../../../image/paths.ts';
+import { keepTrainingSplit, partCalled } from '../splits.ts';
 import type { BrokenSample, FormReader, FoundPicture } from './form.ts';
 import { readSample, type SampleFiles } from './samples.ts';
 
@@ -17,16 +20,11 @@ export const captionFiles: FormReader = {
   },
 
   async find({ paths, split, languages }) {
-    if (split !== undefined) {
-      throw new EidosError(
-        'invalid_option',
-        `A folder of captioned pictures has no parts: leave out split "${split}".`,
-      );
-    }
     const pictures: FoundPicture[] = [];
     const broken: BrokenSample[] = [];
     for (const folder of paths) {
-      const files = below(folder, await picturesOfSet(folder));
+      const all = below(folder, await picturesOfSet(folder));
+      const files = keepTrainingSplit(all, (file) => partCalled(file.split('/')[0]), split, folder);
       const stems = byStem(files);
       const samples = new Map(
         files.map((file): [string, SampleFiles] => {

@@ -62,3 +62,12 @@ export function captionsIn(record: Readonly<Record<string, unknown>>, languages:
   }
   return captions;
 }
+
+/** Words of one picture that stand in two places, in their order. */
+export function joinWords(one: Words, other: Words): Words {
+  const joined: Partial<Record<string, readonly string[]>> = { ...one };
+  for (const [language, sentences = []] of Object.entries(other)) {
+    joined[language] = [...(joined[language] ?? []), ...sentences];
+  }
+  return joined;
+}

@@ -19,7 +19,7 @@ import type { Words } from '../captions.ts';
 import { chooseTrainingSplit } from '../splits.ts';
 import { readTarIndex, type TarMember } from '../tar-index.ts';
 import { textLines } from '../text-lines.ts';
-import { type BrokenSample, captionsIn, type FormReader, type FoundPicture } from './form.ts';
+import { type BrokenSample, captionsIn, type FormReader, type FoundPicture, joinWords } from './form.ts';
 
 export const indexFile: FormReader = {
   description: `a folder with ${indexName} ("file" with "label" or captions such as "en") beside its pictures or tar shards`,
@@ -101,14 +101,6 @@ async function readRows(path: string, languages: readonly string[]) {
   const count = rows.size + broken.length;
   if (count > 0) return { rows: [...rows.values()], broken, count };
   throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
-}
-
-function joinWords(one: Words, other: Words): Words {
-  const joined: Partial<Record<string, readonly string[]>> = { ...one };
-  for (const [language, sentences = []] of Object.entries(other)) {
-    joined[language] = [...(joined[language] ?? []), ...sentences];
-  }
-  return joined;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -8,7 +8,7 @@ import type { ColumnsConfig } from '../config.ts';
 import { tableRecords } from '../separated-values.ts';
 import { chooseTrainingSplit } from '../splits.ts';
 import { textLines } from '../text-lines.ts';
-import { type BrokenSample, captionsIn, type FormReader, type FoundPicture } from './form.ts';
+import { type BrokenSample, captionsIn, type FormReader, type FoundPicture, joinWords } from './form.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -21,6 +21,11 @@ const englishColumns = ['en', 'caption', 'captions', 'text', 'title'];
 
 const extensions = /\.(csv|tsv|jsonl)(\.gz)?$/i;
 
+/**
+ * Many tables have a line a caption: all lines of one file are one picture, with their captions in the order of the
+ * lines. Lines are chosen by their part first, so that a picture has no captions of another part. An empty label says
+ * nothing, and a line that gives a picture another label than a line before is broken: a picture has one class.
+ */
 export const table: FormReader = {
   description: "a .csv, .tsv or .jsonl file with a picture's path and its caption or class a line",
 
@@ -29,7 +34,7 @@ export const table: FormReader = {
   },
 
   async find({ paths, split: wanted, columns, languages }) {
-    const pictures: FoundPicture[] = [];
+    const pictures = new Map<string, FoundPicture>();
     const broken: BrokenSample[] = [];
     for (const path of paths) {
       const { rows, names } = await readRows(path, broken);
@@ -49,16 +54,29 @@ export const table: FormReader = {
           continue;
         }
         const label = columnOf.label === undefined ? '' : textOf(row[columnOf.label]);
-        pictures.push({
-          name: `${file} (${place})`,
-          place: { kind: 'file', path: resolve(dirname(path), file) },
-          captions: captionsOf(row, columnOf.captions),
-          ...(label === '' ? {} : { label }),
-          row: pictures.length,
-        });
+        const captions = captionsOf(row, columnOf.captions);
+        const picture = resolve(dirname(path), file);
+        const before = pictures.get(picture);
+        if (before === undefined) {
+          pictures.set(picture, {
+            name: `${file} (${place})`,
+            place: { kind: 'file', path: picture },
+            captions,
+            ...(label === '' ? {} : { label }),
+            row: pictures.size,
+          });
+        } else if (label !== '' && label !== (before.label ?? label)) {
+          broken.push({
+            name: place,
+            reason: `it gives ${file} the label "${label}", and a line before "${before.label}"`,
+          });
+        } else {
+          before.captions = joinWords(before.captions, captions);
+          if (label !== '') before.label = label;
+        }
       }
     }
-    return { pictures, broken };
+    return { pictures: [...pictures.values()], broken };
   },
 };
 
@@ -89,6 +107,13 @@ function chooseColumns(
       `${path} has the columns ${listed(names)}: name the one with the pictures' paths as columns.file.`,
     );
   }
+  for (const [language, column] of Object.entries(columns.captions ?? {})) {
+    if (languages.includes(language)) continue;
+    throw new EidosError(
+      'invalid_option',
+      `columns.captions.${language} names "${column}" in ${path}, but data.captions.languages has no "${language}", only ${languages.join(', ')}: give it a weight there, or leave the column out.`,
+    );
+  }
   const captions: Record<string, string> = {};
   for (const language of languages) {
     const usual = language === 'en' ? englishColumns : [language];
@@ -99,10 +124,17 @@ function chooseColumns(
   if (label === undefined && Object.keys(captions).length === 0) {
     throw new EidosError(
       'invalid_option',
-      `${path} has the columns ${listed(names)}: name the one with captions as columns.captions.en, or with classes as columns.label.`,
+      `${path} has the columns ${listed(names)}: name the one with captions as columns.captions.${languages[0]}, or with classes as columns.label. ${otherLanguage(names, languages)}`,
     );
   }
   return { file, label, split: choose('split'), captions };
+}
+
+/** What to do where the captions are in none of the languages. */
+function otherLanguage(names: ReadonlySet<string>, languages: readonly string[]): string {
+  // A column `id` holds numbers, not Indonesian.
+  const code = [...names].find((name) => /^[a-z]{2}$/.test(name) && name !== 'id') ?? 'CODE';
+  return `Captions in another language than ${languages.join(' and ')} need a weight for it in data.captions.languages, such as { "${code}": 1 }, and a column of that name or columns.captions.${code}.`;
 }
 
 function captionsOf(row: Row, columns: Readonly<Record<string, string>>): Words {
@@ -153,17 +185,14 @@ async function* separatedRows(
 ): AsyncGenerator<{ line: number; row: Row | string }> {
   const separator = /\.tsv(\.gz)?$/i.test(path) ? '\t' : ',';
   let header: string[] | undefined;
-  for await (const { line, fields } of tableRecords(textLines(path), separator)) {
+  for await (const { line, fields, problem } of tableRecords(textLines(path), separator)) {
     if (header === undefined) {
       if (fields === undefined) {
-        throw new EidosError(
-          'invalid_option',
-          `${path}: its first line is no UTF-8 text with names of columns.`,
-        );
+        throw new EidosError('invalid_option', `${path}, line ${line} should name the columns: ${problem}.`);
       }
       header = fields.map((name) => name.trim());
       for (const name of header) names.add(name);
-    } else if (fields === undefined) yield { line, row: 'it is no UTF-8, or a quote in it never ends' };
+    } else if (fields === undefined) yield { line, row: problem };
     else if (fields.length > header.length) {
       yield { line, row: `it has ${fields.length} fields, and there are ${header.length} columns` };
     } else yield { line, row: Object.fromEntries(header.map((name, at) => [name, fields[at] ?? ''])) };

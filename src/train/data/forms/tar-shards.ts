@@ -1,9 +1,9 @@
 /** Tar shards without an index, as webdataset writes them: the files of a sample share a name, see samples.ts. */
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { EidosError } from '../../../errors.ts';
+import { basename, dirname, join } from 'node:path';
 import { isNamedLikePicture } from '../../../image/paths.ts';
 import { createPartReader } from '../places.ts';
+import { keepTrainingSplit, partCalled } from '../splits.ts';
 import { readTarIndex } from '../tar-index.ts';
 import type { BrokenSample, FormReader, FoundPicture } from './form.ts';
 import { isPartOfSample, readSample, type SampleFiles, splitSampleName } from './samples.ts';
@@ -19,17 +19,11 @@ export const tarShards: FormReader = {
   },
 
   async find({ paths, split, languages }) {
-    if (split !== undefined) {
-      throw new EidosError(
-        'invalid_option',
-        `Tar shards without an index have no parts: leave out split "${split}" and name the shards of that part.`,
-      );
-    }
     const pictures: FoundPicture[] = [];
     const broken: BrokenSample[] = [];
     const reader = createPartReader();
     try {
-      for (const shard of (await Promise.all(paths.map(shardsOf))).flat()) {
+      for (const shard of chooseShards((await Promise.all(paths.map(shardsOf))).flat(), split)) {
         const { members, cutOffAt } = await readTarIndex(shard);
         if (cutOffAt !== undefined) broken.push({ name: shard, reason: `it is cut off at byte ${cutOffAt}` });
         const samples = new Map<string, SampleFiles>();
@@ -54,6 +48,23 @@ export const tarShards: FormReader = {
     return { pictures, broken };
   },
 };
+
+/** The shards of the part for training, in every folder for itself. */
+function chooseShards(shards: readonly string[], split: string | undefined): string[] {
+  const folders = [...new Set(shards.map((shard) => dirname(shard)))];
+  return folders.flatMap((folder) => {
+    const own = shards.filter((shard) => dirname(shard) === folder);
+    return keepTrainingSplit(own, partOfShard, split, folder);
+  });
+}
+
+/** The part that a shard is named after, in its first word or its last: `test-000.tar`, `flickr-validation_3.tar`. */
+function partOfShard(shard: string): string | undefined {
+  const words = basename(shard, '.tar')
+    .split(/[^a-z]+/i)
+    .filter((word) => word !== '');
+  return partCalled(words[0]) ?? partCalled(words.at(-1));
+}
 
 async function shardsOf(path: string): Promise<string[]> {
   const status = await stat(path).catch(() => undefined);

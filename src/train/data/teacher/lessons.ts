@@ -22,18 +22,19 @@ export interface Lessons {
 
 export interface LessonOptions {
   reader: SquareReader;
+  signal?: AbortSignal | undefined;
   onProgress?: (source: string, done: number, total: number) => void;
 }
 
 /**
  * Measures what is not measured yet.
  * @returns the lessons, and the sources without pictures that the teacher could not read
- * @throws EidosError `not_found`, `config_mismatch`, `invalid_option`, `write_failed`, `engine_failed`
+ * @throws EidosError `not_found`, `config_mismatch`, `invalid_option`, `write_failed`, `engine_failed`, `aborted`
  */
 export async function openLessons(
   config: DataConfig & { teacher: TeacherConfig },
   sources: readonly Source[],
-  { reader, onProgress }: LessonOptions,
+  { reader, signal, onProgress }: LessonOptions,
 ): Promise<{ lessons: Lessons; sources: Source[] }> {
   const own = config.teacher;
   const { model } = own;
@@ -62,6 +63,7 @@ export async function openLessons(
         folder,
         config: own,
         reader,
+        signal,
         onProgress: (done, total) => onProgress?.(source.name, done, total),
       });
       const left = withoutBroken(source, new Set(broken));

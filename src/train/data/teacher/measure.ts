@@ -20,6 +20,7 @@ export interface MeasureOptions {
   folder: string;
   config: Pick<TeacherConfig, 'crops' | 'cropArea' | 'batch' | 'model'>;
   reader: SquareReader;
+  signal?: AbortSignal | undefined;
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -44,7 +45,7 @@ const cropEnlargement = 1.5;
 
 /**
  * The features of a source's pictures, from the folder or measured now.
- * @throws EidosError `write_failed`, `engine_failed`
+ * @throws EidosError `write_failed`, `engine_failed`, `aborted`
  */
 export async function measureFeatures(
   source: Source,
@@ -94,7 +95,11 @@ export async function measureFeatures(
   try {
     await mkdir(folder, { recursive: true });
     // Another training may be asking the same teacher: what it is told is for both.
-    return await withLock(`${path}.lock`, {}, async () => (await kept()) ?? (await measureAll()));
+    return await withLock(
+      `${path}.lock`,
+      { signal: options.signal },
+      async () => (await kept()) ?? (await measureAll()),
+    );
   } catch (cause) {
     if (cause instanceof EidosError) throw cause;
     const { code, message } = cause as NodeJS.ErrnoException;
@@ -115,7 +120,7 @@ async function measure(
   { pictures }: Source,
   teacher: Teacher,
   file: FeatureFile,
-  { side, config, reader, onProgress }: MeasureOptions & { side: number },
+  { side, config, reader, signal, onProgress }: MeasureOptions & { side: number },
 ): Promise<number[]> {
   const part = `${file.path}.part`;
   const bytesOfPicture = file.views * bytesOfRow(file);
@@ -125,6 +130,7 @@ async function measure(
   const output = await open(part, 'a');
   try {
     for (let start = done; start < pictures.length; start += config.batch) {
+      if (signal?.aborted) throw new EidosError('aborted', 'Asking the teacher was aborted.');
       const piece = pictures.slice(start, start + config.batch);
       const seen = await Promise.all(piece.map((picture) => viewsOf(picture, side, config, reader)));
       for (const [at, [whole]] of seen.entries()) if (whole === undefined) broken.push(start + at);
