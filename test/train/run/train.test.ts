@@ -38,13 +38,13 @@ const steps = async (name: string): Promise<StepLine[]> =>
   (await readMetricsLog(join(folder, name, 'training/metrics.jsonl'))).filter((line) => line.kind === 'step');
 const checkpointsOf = (name: string) => listCheckpoints(join(folder, name, 'training/checkpoints'));
 
-const smallResnet = {
+const smallResnet: NonNullable<TrainingConfigInput['architecture']>['image'] = {
   kind: 'basic_resnet',
   imageSize: 16,
   patchSize: 4,
   widths: [8, 16],
   blocks: [1, 1],
-} as const;
+};
 
 /** Trains and stops after a step, as Ctrl-C would. */
 async function trainUntil(wanted: TrainingConfigInput, step: number) {
