@@ -12,8 +12,9 @@ export type Labels = ReadonlyMap<string, readonly string[]>;
  * @throws EidosError `not_found`, `invalid_option` for a line without a tab or without words
  */
 export async function readLabelsFile(path: string): Promise<Labels> {
-  const content = await readFile(path, 'utf8').catch((cause: Error) => {
-    throw new EidosError('not_found', `The labels file ${path} cannot be read: ${cause.message}`, { cause });
+  const content = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const why = cause.code === 'ENOENT' ? 'there is no such file.' : cause.message;
+    throw new EidosError('not_found', `The labels file ${path} cannot be read: ${why}`, { cause });
   });
   const labels = new Map<string, string[]>();
   for (const [index, line] of content

@@ -32,8 +32,11 @@ export function chooseSplit(wanted: string | undefined, present: readonly string
     return measured.find((split) => known.includes(split)) ?? (known.length === 1 ? known[0]! : allSplits);
   }
   if (wanted === allSplits || known.includes(wanted)) return wanted;
-  const choice = known.length === 0 ? 'no parts' : `the parts ${known.join(', ')}`;
-  throw new EidosError('not_found', `${folder} has ${choice}, not "${wanted}"; "${allSplits}" takes all.`);
+  const message =
+    known.length === 0
+      ? `${folder} has no parts, not "${wanted}": "${allSplits}" takes all; folders "train" and "test" in it would be parts.`
+      : `${folder} has the parts ${known.join(', ')}, not "${wanted}"; "${allSplits}" takes all.`;
+  throw new EidosError('not_found', message);
 }
 
 /** Whether a picture of a part is wanted. */

@@ -22,6 +22,9 @@ import {
 
 const path = z.string().min(1);
 
+/** Pairs in a batch: its targets alone are then 4 GB. */
+const mostPairs = 32_768;
+
 const fieldsSchema = z.strictObject({
   /** The folder that gets the model, which `loadClip` opens, and below `training` all that belongs to the training. */
   output: path,
@@ -51,7 +54,14 @@ const fieldsSchema = z.strictObject({
   /** Parts of the model that stay as they are. */
   freeze: freezeSchema,
   /** Pairs of picture and caption in a step. */
-  batch: z.int().min(2).default(64),
+  batch: z
+    .int()
+    .min(2)
+    .max(
+      mostPairs,
+      `must be ${mostPairs} at most: which caption fits which picture takes a number for every two`,
+    )
+    .default(64),
   /** Pairs that go through the towers at once; fewer than `batch` need less memory and more time. @default batch */
   chunk: z.int().min(1).optional(),
   /** How long: the learning rate follows its schedule over it. Only by steps is a training the same everywhere. */
@@ -99,7 +109,7 @@ export async function readTrainingConfig(
       'not_found',
       code === 'EISDIR'
         ? `${source} is a folder, not a configuration: "eidos train --folder ${source} --out MODEL" learns from the pictures in it, and --resume goes on where it is the folder of a training.`
-        : `The configuration ${source} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : cause.message}. "eidos train --init" writes one to begin with.`,
+        : `The configuration ${source} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : cause.message}. "eidos train --folder PHOTOS --out MODEL --init FILE" writes one to begin with.`,
       { cause },
     );
   });

@@ -1,6 +1,7 @@
 /** A training from its configuration to the model's folder. */
 import { clearUnfinished } from '../disk/whole-file.ts';
 import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } from './config.ts';
+import { identityOfData, type TrainingData } from './data/training-data.ts';
 import { aloneInFolder } from './run/alone.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
@@ -92,6 +93,7 @@ async function trainAlone(
   const firstModel = await findFirstModel(full);
   requireTrainable(full, firstModel);
   const data = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
+  noteData(progress, data, onEvent);
   const model = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
     learnTokenizer(data, wanted),
   );
@@ -154,6 +156,20 @@ async function trainAlone(
     await opened.batches?.close();
     await opened.network?.close();
   }
+}
+
+/** Says where a training goes on with other pictures than it had. */
+function noteData(
+  progress: TrainingProgress,
+  data: TrainingData,
+  onEvent: (event: TrainingEvent) => void,
+): void {
+  const identity = identityOfData(data);
+  if (progress.data !== undefined && progress.data !== identity) {
+    const message = `The data are not those of the steps before: ${data.size} pictures now. The training goes on, with other batches than it would have had.`;
+    onEvent({ kind: 'warning', message });
+  }
+  progress.data = identity;
 }
 
 function beginningOfAll(): TrainingProgress {

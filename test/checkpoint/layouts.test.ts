@@ -9,6 +9,7 @@ import {
   layouts,
   parameterCount,
 } from '../../src/checkpoint/index.ts';
+import { imageHeadWidth, textHeadWidth } from '../../src/checkpoint/layouts/conventions.ts';
 import { shapeTable } from '../../src/checkpoint/layouts/shape-table.ts';
 import type { ClipArchitecture } from '../../src/models/architecture.ts';
 import { sharedFixtures } from '../fixtures.ts';
@@ -182,4 +183,10 @@ describe.skipIf(sharedFixtures === undefined)('layouts of published models', () 
       architectureFromShapes(shapes).architecture,
     );
   });
+});
+
+test('heads are only guessed where published towers have them', () => {
+  expect([32, 64, 768, 1280].map(imageHeadWidth)).toEqual([32, 64, 64, 80]);
+  expect(textHeadWidth(512)).toBe(64);
+  expect(() => imageHeadWidth(96)).toThrow(/width 96 .* config\.json is missing/);
 });

@@ -1,4 +1,5 @@
 /** What published models have in common and weights do not show, for checkpoints that come without a configuration. */
+import { EidosError } from '../../errors.ts';
 import type { Activation } from '../../models/architecture.ts';
 
 /**
@@ -22,8 +23,17 @@ export function textHeadWidth(width: number): number {
   return width === 1152 ? 72 : conventionalHeadWidth(width);
 }
 
-/** Towers narrower than a head have one. */
+/**
+ * Towers narrower than a head have one.
+ * @throws EidosError `config_mismatch` for a width that no published tower has: any guess would give wrong embeddings
+ */
 function conventionalHeadWidth(width: number): number {
+  if (width > 64 && width % 64 !== 0) {
+    throw new EidosError(
+      'config_mismatch',
+      `A tower of width ${width} may have any number of heads, which its weights do not tell: the model's config.json is missing beside them.`,
+    );
+  }
   return Math.min(width, 64);
 }
 

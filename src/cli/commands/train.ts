@@ -25,7 +25,7 @@ export function trainCommand(): Command {
     new Command('train')
       .description('train a model on pictures with captions or classes')
       .argument('[config]', 'a configuration, CONFIG.json; with --resume also the folder of a training')
-      .option('--folder <folder>', 'in place of a configuration: pictures in class folders or with captions')
+      .option('--folder <folder>', 'in place of a configuration: pictures in class folders, with captions beside them, or a table')
       .option('--out <folder>', 'where the model goes, with --folder')
       .option('-m, --model <model>', 'the model to begin with, with --folder (default: the bundled one)')
       .option('--steps <n>', 'steps of training, with --folder (default: 300)', wholeNumber('--steps'))
@@ -41,6 +41,7 @@ export function trainCommand(): Command {
       `
 Examples:
   eidos train --folder photos/ --out my-model/     photos/CLASS/….jpg, or pictures with captions beside them
+  eidos train --folder photos.csv --out my-model/  a table with the columns "file" and "caption" or "label"
   eidos classify new.jpg --labels "a,b" --model my-model/
   eidos train --folder photos/ --out my-model/ --init train.json && eidos train train.json
   eidos train train.json --resume

@@ -1,11 +1,12 @@
 /**
- * Records of tables with separated values. With commas (RFC 4180) fields in quotes may hold separators, doubled quotes
+ * Records of tables with separated values. With commas (RFC 4180) or semicolons (as spreadsheets write where a comma
+ * parts a number) fields in quotes may hold separators, doubled quotes
  * and line ends. With tabs a record is a line, and quotes that do not enclose a field are text like any other: captions
  * often begin with one.
  */
 import type { TextLine } from './text-lines.ts';
 
-export type Separator = ',' | '\t';
+export type Separator = ',' | ';' | '\t';
 
 /** A record, or what is wrong with the line where it begins; lines are counted from 1. */
 export type TableRecord =
@@ -14,6 +15,9 @@ export type TableRecord =
 
 /** More lines in one field are a quote that somebody forgot to close. */
 const mostLinesOfField = 100;
+
+/** Of a line in another encoding. */
+export const notUtf8 = 'it is no UTF-8: save the file as UTF-8';
 
 const misquoted =
   'a quoted field in it never ends, or goes on after its closing quote (quotes inside are doubled: "")';
@@ -39,7 +43,7 @@ export async function* tableRecords(
       const line = first.number;
       let { text } = first;
       let count = 1;
-      if (text === undefined) yield { line, problem: 'it is no UTF-8' };
+      if (text === undefined) yield { line, problem: notUtf8 };
       else if (text.trim() !== '') {
         let fields = splitFields(text, separator);
         while (fields === 'open' && count < mostLinesOfField) {
@@ -71,7 +75,7 @@ export function splitFields(text: string, separator: Separator): string[] | 'ope
       at = quoted.end + 1;
       continue;
     }
-    if (quoted !== undefined && separator === ',') return quoted;
+    if (quoted !== undefined && separator !== '\t') return quoted;
     const separated = text.indexOf(separator, at);
     const end = separated < 0 ? text.length : separated;
     fields.push(text.slice(at, end));

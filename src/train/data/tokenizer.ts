@@ -1,4 +1,5 @@
 /** The vocabulary of a training: learned from everything that may be said of its pictures. */
+import { existsSync } from 'node:fs';
 import { EidosError } from '../../errors.ts';
 import { fillTemplate, promptTemplates, resolveTemplates } from '../../text/templates.ts';
 import { type TrainedVocabulary, trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
@@ -56,6 +57,9 @@ function templatesOf({ templates }: CaptionsConfig): string[] {
 async function readTexts(paths: readonly string[]): Promise<string[]> {
   const sentences: string[] = [];
   for (const path of paths) {
+    if (!existsSync(path)) {
+      throw new EidosError('not_found', `tokenizer.train.texts names ${path}, and there is no such file.`);
+    }
     const isJson = /\.jsonl(\.gz)?$/i.test(path);
     for await (const { number, text } of textLines(path)) {
       if (text === undefined || text.trim() === '') continue;

@@ -1,11 +1,12 @@
 /** Everything that a configuration names as data, opened: sources with their words, packed pictures, classes. */
+import { createHash } from 'node:crypto';
 import { defaultCacheFolder } from '../../engine/cache-folder.ts';
 import { EidosError } from '../../errors.ts';
 import type { Concept } from './captions.ts';
 import { classesOf } from './class-targets.ts';
 import type { DataConfig } from './config.ts';
 import type { BrokenSample } from './forms/form.ts';
-import { packSource } from './packed.ts';
+import { identityOf, packSource } from './packed.ts';
 import { createSquareReader } from './pixels.ts';
 import { openSource, type Source } from './source.ts';
 import { type Lessons, openLessons } from './teacher/lessons.ts';
@@ -109,6 +110,12 @@ export async function openData(
   };
 }
 
+/** What all pictures are called and in which order they lie, as a short text that other data do not have. */
+export function identityOfData({ sources }: Pick<TrainingData, 'sources'>): string {
+  const own = sources.map(({ name, pictures }) => `${name} ${identityOf(pictures)}`);
+  return createHash('sha256').update(own.join('\n')).digest('hex').slice(0, 12);
+}
+
 /**
  * @param total samples, the broken ones among them
  * @throws EidosError `invalid_image` where more are broken than may be
@@ -118,7 +125,10 @@ export function requireFewBroken(broken: readonly BrokenSample[], total: number,
   const least = mostShare > 0 ? 1 : 0;
   const allowed = Math.min(total - 1, Math.max(least, Math.floor(mostShare * total)));
   if (broken.length <= allowed) return;
-  const some = broken.slice(0, 3).map(({ name, reason }) => `${name} (${reason.replace(/\.$/, '')})`);
+  const some = broken.slice(0, 3).map(({ name, reason }) => {
+    const why = reason.replace(/\.$/, '');
+    return why.includes(name) ? why : `${name} (${why})`;
+  });
   // At least one has to be sound, however large the share is.
   const remedy = broken.length < total ? 'Mend them, or raise data.maxBrokenShare.' : 'Mend them.';
   throw new EidosError(

@@ -39,6 +39,8 @@ export interface TrainingProgress {
   kilowattHours: number;
   /** How these were found, see EnergyUse; nothing before the first reading. */
   energyMethod?: EnergyUse['method'] | undefined;
+  /** Of the data that were trained on, see identityOfData. */
+  data?: string | undefined;
   /** The best evaluation so far. */
   best?: { step: number; score: number };
   /** Figures since the last line of the log: their sums over so many steps. */
@@ -61,6 +63,7 @@ const progressSchema = z.object({
   minutes: z.number().nonnegative(),
   kilowattHours: z.number().nonnegative(),
   energyMethod: z.enum(['counters', 'estimate']).optional(),
+  data: z.string().optional(),
   best: z.object({ step: z.int(), score: z.number() }).optional(),
   window: z.object({ steps: z.int().nonnegative(), sums: z.record(z.string(), z.number()) }),
 });

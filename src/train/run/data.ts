@@ -40,6 +40,10 @@ export async function openTrainingData(
     const message = `"batch" is ${config.batch}, but the data have ${data.size} pictures: every step sees some more than once. Make "batch" ${data.size} or less, or add pictures.`;
     onEvent({ kind: 'warning', message });
   }
+  if (isAllTheSame(data)) {
+    const message = `All ${data.size} pictures have the same words ("${data.sources[0]!.pictures[0]!.concept?.key}"), from which nothing can be learned: more classes are needed, or captions. Where a table has these, name it as the source's path.`;
+    onEvent({ kind: 'warning', message });
+  }
   const { imageTower } = config;
   if (imageTower.kind === 'features' && imageTower.size !== data.lessons?.width) {
     throw new EidosError(
@@ -48,6 +52,16 @@ export async function openTrainingData(
     );
   }
   return data;
+}
+
+/** Whether all that is said of any picture is the name of one and the same class. */
+function isAllTheSame({ sources }: TrainingData): boolean {
+  const [first, ...others] = sources
+    .flatMap(({ pictures }) => pictures)
+    .map(({ description: { captions }, concept }) =>
+      Object.keys(captions).length === 0 ? concept?.key : undefined,
+    );
+  return first !== undefined && others.length > 0 && others.every((key) => key === first);
 }
 
 export interface OpenedBatches extends BatchSource {

@@ -12,18 +12,23 @@ export function factsOf(
   { architecture }: PublishedModel,
   { trainedCount }: Pick<Network, 'trainedCount'>,
 ): string[] {
-  const count = (number: number, what: string): string => `${number.toLocaleString('en')} ${what}`;
+  const count = (number: number, one: string, several = `${one}s`): string =>
+    `${number.toLocaleString('en')} ${number === 1 ? one : several}`;
   const names = sources.map(({ name, pictures }) => `${name} (${pictures.length.toLocaleString('en')})`);
   const all = parameterCount(architecture);
   return [
     [
-      `${count(size, 'pictures')} from ${names.join(', ')}`,
-      ...(classes.length > 0 ? [count(classes.length, 'classes')] : []),
-      ...(broken.length > 0 ? [`${broken.length} broken ones left out`] : []),
+      `${count(size, 'picture')} from ${names.join(', ')}`,
+      ...(classes.length > 0 ? [count(classes.length, 'class', 'classes')] : []),
+      ...(broken.length > 0 ? [`${count(broken.length, 'broken one')} left out`] : []),
     ].join('; '),
-    `A model of ${count(all, 'parameters')}; ${trainedCount === all ? 'all of them' : count(trainedCount, 'numbers')} learn`,
+    `A model of ${count(all, 'parameter')}; ${trainedCount === all ? 'all of them learn' : `${count(trainedCount, 'number')} of its training learn`}`,
     'steps' in until
-      ? `${count(until.steps, 'steps')} of ${batch} pairs: each picture ${((until.steps * batch) / size).toPrecision(2)} times`
-      : `${until.minutes} minutes in steps of ${batch} pairs`,
+      ? `${count(until.steps, 'step')} of ${batch} pairs: each picture ${times((until.steps * batch) / size)} times`
+      : `${count(until.minutes, 'minute')} in steps of ${batch} pairs`,
   ];
+}
+
+function times(mean: number): string {
+  return mean < 10 ? mean.toPrecision(2) : Math.round(mean).toLocaleString('en');
 }

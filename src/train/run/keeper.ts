@@ -137,6 +137,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       config: parts.configText,
       summary: parts.facts,
       state,
+      at: progress,
       best: progress.best?.step,
       ...(running ? { reloadSeconds: 30 } : {}),
     };

@@ -12,6 +12,8 @@ export interface ReportFacts {
   summary: readonly string[];
   /** `running`, `done`, `stopped`, or what went wrong. */
   state: string;
+  /** Where the training stands. */
+  at: { step: number; minutes: number };
   /** The step of the best checkpoint. */
   best?: number | undefined;
   /** Seconds after which a page that is looked at loads itself anew; never where the training has ended. */
@@ -43,7 +45,7 @@ ${plotStyle}
 </head>
 <body>
 <h1>${escapeHtml(facts.name)}</h1>
-<p><strong>${escapeHtml(facts.state)}</strong>${standing(steps.at(-1))}</p>
+<p><strong>${escapeHtml(facts.state)}</strong>${standing(facts, steps.at(-1))}</p>
 <ul>${[...facts.summary, ...energy(lines)].map((fact) => `<li>${escapeHtml(fact)}</li>`).join('')}</ul>
 ${curves(steps)}
 ${evaluationPart(evaluations, facts.best)}
@@ -53,9 +55,9 @@ ${evaluationPart(evaluations, facts.best)}
 `;
 }
 
-function standing(last: StepLine | undefined): string {
+function standing({ at: { step, minutes } }: ReportFacts, last: StepLine | undefined): string {
   if (last === undefined) return '';
-  const { step, minutes, loss, picturesPerSecond } = last;
+  const { loss, picturesPerSecond } = last;
   return ` at step ${step} after ${duration(minutes)}: loss ${loss.toFixed(3)}, ${shortNumber(picturesPerSecond)} pictures/s`;
 }
 
@@ -111,15 +113,20 @@ function evaluationPart(evaluations: readonly EvaluationLine[], best: number | u
     });
     return { name, points };
   });
-  const rows = last.measurements.map((measurement) => {
+  const kept = evaluations.find(({ step }) => step === best) ?? last;
+  const rows = kept.measurements.map((measurement) => {
     const { value, interval, n } = measurement;
-    const percent = (share: number): string => (100 * share).toFixed(1);
     return `<tr><td>${escapeHtml(measurementName(measurement))}</td><td>${percent(value)} %</td><td>${percent(interval[0])} to ${percent(interval[1])} %</td><td>${n}</td></tr>`;
   });
   return `<h2>Evaluation</h2>
 ${plot(series, { title: 'Figures of the named sets', xName: 'steps', unit: ' %' })}
-<p>At step ${last.step}${best === undefined ? '' : `; the best was at step ${best}`}:</p>
-<table><tr><th>figure</th><th>value</th><th>95 % interval</th><th>of</th></tr>${rows.join('')}</table>`;
+<p>At step ${kept.step}${best === undefined ? '' : ', the best until now, whose model is in the folder'}:</p>
+<table><tr><th>figure</th><th>value</th><th>95 % interval</th><th>of</th></tr>${rows.join('')}</table>
+${kept === last ? '' : `<p>At step ${last.step}, the last: ${last.measurements.map(({ value }) => `${percent(value)} %`).join(', ')}, in the same order.</p>`}`;
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
 }
 
 /** Set, part, figure and language in one. */

@@ -47,7 +47,7 @@ export async function earlierPart(
   }
   const checkpoint = await readCheckpoint(path);
   const before = JSON.parse(checkpoint.config) as TrainingConfig;
-  requireSameTraining(before, config);
+  requireSameTraining(before, config, checkpoint.progress.step);
   const isMeasuredAlike = JSON.stringify(before.evaluation?.sets) === JSON.stringify(config.evaluation?.sets);
   if (checkpoint.progress.best !== undefined && !isMeasuredAlike) {
     const { step } = checkpoint.progress.best;
@@ -70,8 +70,14 @@ async function requireNoModel(output: string): Promise<void> {
   );
 }
 
-/** @throws EidosError `invalid_option` naming the fields that differ */
-export function requireSameTraining(before: TrainingConfig, now: TrainingConfig): void {
+/**
+ * A warm-up may differ once it is behind.
+ * @param step steps done
+ * @throws EidosError `invalid_option` naming the fields that differ
+ */
+export function requireSameTraining(earlier: TrainingConfig, now: TrainingConfig, step: number): void {
+  const isWarm = [earlier, now].every(({ optimizer }) => step >= optimizer.schedule.warmupSteps);
+  const before = isWarm ? withWarmup(earlier, now.optimizer.schedule.warmupSteps) : earlier;
   const fields = new Set([...Object.keys(before), ...Object.keys(now)] as (keyof TrainingConfig)[]);
   const differing = [...fields]
     .filter((field) => !free.has(field))
@@ -79,8 +85,13 @@ export function requireSameTraining(before: TrainingConfig, now: TrainingConfig)
   if (differing.length === 0) return;
   throw new EidosError(
     'invalid_option',
-    `--resume goes on with the same training, but the configuration differs: ${differing.slice(0, 5).join('; ')}. Take them back, or begin another training with this one as "initialise.from".`,
+    `--resume goes on with the same training, but the configuration differs: ${differing.slice(0, 5).join('; ')}. Give them as they were, or begin another training with this one as "initialise.from".`,
   );
+}
+
+function withWarmup(config: TrainingConfig, warmupSteps: number): TrainingConfig {
+  const { optimizer } = config;
+  return { ...config, optimizer: { ...optimizer, schedule: { ...optimizer.schedule, warmupSteps } } };
 }
 
 function differences(before: unknown, now: unknown, place: string): string[] {

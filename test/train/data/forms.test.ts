@@ -336,6 +336,8 @@ describe('a folder of captioned pictures', () => {
 });
 
 describe('a table', () => {
+  beforeAll(() => write({ 'a.png': red, 'b.png': blue, 'c.png': red }));
+
   test.each([
     ['list.csv', 'path,caption,de,split\na.png,"Red, or so","Rot",train\nb.png,Blue,,test\n'],
     ['list.tsv', 'file\ttext\tde\tsplit\na.png\tRed, or so\tRot\ttrain\nb.png\tBlue\t\tval\n'],
@@ -469,6 +471,50 @@ describe('captions in other languages alone', () => {
       ),
     });
     expect(words(await open(folder, {}, ['fr']))).toEqual([[{ fr: ['Un chien.'] }, []]]);
+  });
+});
+
+describe('a folder with a table', () => {
+  test('is what the table says, not classes by the folder that the pictures lie in', async () => {
+    await write({
+      'album/album.csv': 'file,caption\nscans/a.png,A red square.\nscans/b.png,A blue one.\n',
+      'album/scans/a.png': red,
+      'album/scans/b.png': blue,
+    });
+    const album = await open('album');
+    expect(album.form).toBe('table');
+    expect(words(album)).toEqual([
+      [{ en: ['A red square.'] }, []],
+      [{ en: ['A blue one.'] }, []],
+    ]);
+    // A table that tells of no files is none of pictures.
+    await write({
+      'sorted/cat/a.png': red,
+      'sorted/dog/b.png': blue,
+      'sorted/about.csv': 'class,count\ncat,1\n',
+    });
+    expect((await open('sorted')).form).toBe('class_folders');
+  });
+
+  test('may part its fields with semicolons, as spreadsheets do where commas part numbers', async () => {
+    await write({ 'excel.csv': 'file;caption\na.png;Rot, und blau.\n', 'a.png': red });
+    expect(words(await open('excel.csv'))).toEqual([[{ en: ['Rot, und blau.'] }, []]]);
+  });
+
+  test('without names of columns, or with files that are not there, says so', async () => {
+    await write({
+      'bare.csv': 'a.png,A red square.\n',
+      'gone.csv': 'file,caption\na.png,Red.\nb/gone.png,Blue.\n',
+    });
+    await expect(open('bare.csv')).rejects.toThrow(/bare\.csv, line 1 should name the columns.*"a\.png"/);
+    const { pictures, broken } = await open('gone.csv');
+    expect(pictures).toHaveLength(1);
+    expect(broken).toEqual([
+      {
+        name: expect.stringMatching(/^b\/gone\.png \(.*gone\.csv, line 3\)$/),
+        reason: `there is no ${join(folder.path, 'b/gone.png')}`,
+      },
+    ]);
   });
 });
 

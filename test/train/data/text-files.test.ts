@@ -134,7 +134,7 @@ describe('separated values', () => {
     const read = await records(['a,"open', undefined, 'b,c']);
     expect(read).toEqual([
       { line: 1, problem: expect.stringContaining('a quoted field in it never ends') },
-      { line: 2, problem: 'it is no UTF-8' },
+      { line: 2, problem: 'it is no UTF-8: save the file as UTF-8' },
       { line: 3, fields: ['b', 'c'] },
     ]);
   });

@@ -76,4 +76,5 @@ describe('an error names the field and what it may be', () => {
 test('a word that is far from all others is not guessed at', () => {
   expect(nearest('batchsize', ['batch', 'seed'])).toBeUndefined();
   expect(nearest('seeds', ['batch', 'seed'])).toBe('seed');
+  expect(nearest('bacth', ['batch', 'seed'])).toBe('batch');
 });

@@ -46,17 +46,23 @@ const lines: LogLine[] = [
     gramsCarbonDioxide: 5.9,
   },
 ];
-const facts = { name: 'my model', config: '{"a": "</pre>"}', summary: ['7 pictures'], state: 'Running' };
+const facts = {
+  name: 'my model',
+  config: '{"a": "</pre>"}',
+  summary: ['7 pictures'],
+  state: 'Running',
+  at: { step: 21, minutes: 1 / 3 },
+};
 
 describe('the report', () => {
   const html = htmlReport(lines, { ...facts, best: 20, reloadSeconds: 30 });
 
   test('tells where the training stands, its figures with intervals, its energy and its configuration', () => {
     for (const text of [
-      'Running</strong> at step 20 after 20 s: loss 0.150, 123.4 pictures/s',
+      'Running</strong> at step 21 after 20 s: loss 0.150, 123.4 pictures/s',
       '7 pictures',
       '0.0123 kWh, 5.9 g CO₂e; time of busy cores × 12 W.',
-      'the best was at step 20',
+      'At step 20, the best until now, whose model is in the folder:',
       '<td>a &lt;b&gt; test accuracy@1 (de)</td><td>50.0 %</td><td>40.0 to 60.0 %</td><td>90</td>',
       '&quot;&lt;/pre&gt;&quot;',
     ]) {

@@ -335,6 +335,53 @@ describe('a training', () => {
     expect(result.bestStep).toBe(3);
   });
 
+  test('tells that the data are others when it goes on, and may warm up for longer once it is warm', async () => {
+    const own = join(folder, 'own colours');
+    await writeColourFolders(own, 3);
+    const wanted = (number: number, warmupSteps: number) =>
+      tinyTraining(own, join(folder, 'grown'), {
+        until: { steps: number },
+        optimizer: { learningRate: 0.01, schedule: { kind: 'cosine', warmupSteps } },
+      });
+    await train(wanted(2, 2));
+    await writeColourFolders(own, 4);
+    const messages: string[] = [];
+    const onEvent = (event: TrainingEvent): void => {
+      if (event.kind === 'warning') messages.push(event.message);
+    };
+    await train(wanted(3, 3), { resume: true, onEvent }).catch((error: Error) =>
+      messages.push(error.message),
+    );
+    expect(messages).toEqual([expect.stringContaining('"optimizer.schedule.warmupSteps" was 2 and is 3')]);
+    expect(await train(wanted(3, 1), { resume: true, onEvent })).toMatchObject({ step: 3 });
+    expect(messages.slice(1)).toEqual([expect.stringContaining('other batches than it would have had')]);
+  });
+
+  test('of one class alone warns that it can learn nothing', async () => {
+    const messages: string[] = [];
+    await train(
+      tinyTraining(join(pictures, 'red'), join(folder, 'one class'), { batch: 4, until: { steps: 1 } }),
+      {
+        onEvent: (event) => {
+          if (event.kind === 'warning') messages.push(event.message);
+        },
+      },
+    ).catch((error: Error) => messages.push(error.message));
+    await cp(join(pictures, 'red'), join(folder, 'alone/red'), { recursive: true });
+    await train(
+      tinyTraining(join(folder, 'alone'), join(folder, 'one class'), { batch: 4, until: { steps: 1 } }),
+      {
+        onEvent: (event) => {
+          if (event.kind === 'warning') messages.push(event.message);
+        },
+      },
+    );
+    expect(messages).toEqual([
+      expect.stringContaining('is empty or no data that eidos knows'),
+      expect.stringContaining('have the same words ("red")'),
+    ]);
+  });
+
   test('that is stopped while it measures makes up for it when it goes on', async () => {
     const evaluation = { everySteps: 2, sets: [{ dataset: pictures }] };
     const wanted = config('unmeasured', { until: { steps: 4 }, evaluation });

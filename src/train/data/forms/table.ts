@@ -1,16 +1,20 @@
 /** A table of pictures and words: `.csv` or `.tsv` with a header, or `.jsonl`; paths begin at the table's folder. */
-import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { access, readdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { EidosError } from '../../../errors.ts';
 import { isInSplit } from '../../../evaluate/splits.ts';
 import type { Words } from '../captions.ts';
 import type { ColumnsConfig } from '../config.ts';
-import { tableRecords } from '../separated-values.ts';
 import { chooseTrainingSplit } from '../splits.ts';
-import { textLines } from '../text-lines.ts';
-import { type BrokenSample, captionsIn, type FormReader, type FoundPicture, joinWords } from './form.ts';
-
-type Row = Readonly<Record<string, unknown>>;
+import {
+  type BrokenSample,
+  captionsIn,
+  type FormReader,
+  type FoundPicture,
+  type FoundSource,
+  joinWords,
+} from './form.ts';
+import { columnsOf, type Row, readRows } from './table-rows.ts';
 
 const usualColumns = {
   file: ['file', 'path', 'image', 'picture', 'filename', 'file_name', 'filepath', 'url'],
@@ -18,6 +22,9 @@ const usualColumns = {
   split: ['split'],
 };
 const englishColumns = ['en', 'caption', 'captions', 'text', 'title'];
+
+/** Looked for together. */
+const filesAtOnce = 64;
 
 const extensions = /\.(csv|tsv|jsonl)(\.gz)?$/i;
 
@@ -27,13 +34,17 @@ const extensions = /\.(csv|tsv|jsonl)(\.gz)?$/i;
  * nothing, and a line that gives a picture another label than a line before is broken: a picture has one class.
  */
 export const table: FormReader = {
-  description: "a .csv, .tsv or .jsonl file with a picture's path and its caption or class a line",
+  description:
+    "a .csv, .tsv or .jsonl file with a picture's path and its caption or class a line, or a folder with one",
 
   async recognise(path) {
-    return extensions.test(path) && (await stat(path).catch(() => undefined))?.isFile() === true;
+    const status = await stat(path).catch(() => undefined);
+    if (status?.isDirectory()) return (await tableIn(path)) !== undefined;
+    return status?.isFile() === true && extensions.test(path);
   },
 
-  async find({ paths, split: wanted, columns, languages }) {
+  async find({ paths: given, split: wanted, columns, languages }) {
+    const paths = await Promise.all(given.map(async (path) => (await tableIn(path)) ?? path));
     const pictures = new Map<string, FoundPicture>();
     const broken: BrokenSample[] = [];
     for (const path of paths) {
@@ -76,9 +87,44 @@ export const table: FormReader = {
         }
       }
     }
-    return { pictures: [...pictures.values()], broken };
+    return keepPresent([...pictures.values()], broken);
   },
 };
+
+/** The one table of a folder of pictures that says which file each line is about. */
+async function tableIn(folder: string): Promise<string | undefined> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const tables = entries.filter((entry) => !entry.isDirectory() && extensions.test(entry.name));
+  if (tables.length !== 1) return undefined;
+  const path = join(folder, tables[0]!.name);
+  const names = await columnsOf(path);
+  return usualColumns.file.some((name) => names.includes(name)) ? path : undefined;
+}
+
+/** Pictures whose files are there; the others are broken. People type paths, and a wrong one should not cost an hour. */
+async function keepPresent(pictures: readonly FoundPicture[], broken: BrokenSample[]): Promise<FoundSource> {
+  const present: FoundPicture[] = [];
+  for (let start = 0; start < pictures.length; start += filesAtOnce) {
+    const some = pictures.slice(start, start + filesAtOnce);
+    const found = await Promise.all(some.map(({ place }) => isThere((place as { path: string }).path)));
+    for (const [at, picture] of some.entries()) {
+      if (found[at]) present.push(picture);
+      else
+        broken.push({
+          name: picture.name,
+          reason: `there is no ${(picture.place as { path: string }).path}`,
+        });
+    }
+  }
+  return { pictures: present, broken };
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
 
 interface ChosenColumns {
   file: string;
@@ -140,63 +186,6 @@ function otherLanguage(names: ReadonlySet<string>, languages: readonly string[])
 function captionsOf(row: Row, columns: Readonly<Record<string, string>>): Words {
   const byLanguage = Object.entries(columns).map(([language, column]) => [language, row[column]]);
   return captionsIn(Object.fromEntries(byLanguage), Object.keys(columns));
-}
-
-async function readRows(path: string, broken: BrokenSample[]) {
-  const rows: { row: Row; place: string }[] = [];
-  const names = new Set<string>();
-  for await (const { line, row } of /\.jsonl(\.gz)?$/i.test(path)
-    ? jsonRows(path)
-    : separatedRows(path, names)) {
-    const place = `${path}, line ${line}`;
-    if (typeof row === 'string') broken.push({ name: place, reason: row });
-    else {
-      rows.push({ row, place });
-      for (const name of Object.keys(row)) names.add(name);
-    }
-  }
-  if (rows.length + broken.length > 0) return { rows, names };
-  throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
-}
-
-/** Rows, or what is wrong with them. */
-async function* jsonRows(path: string): AsyncGenerator<{ line: number; row: Row | string }> {
-  for await (const { number: line, text } of textLines(path)) {
-    if (text?.trim() === '') continue;
-    if (text === undefined) yield { line, row: 'it is no UTF-8' };
-    else {
-      let value: unknown;
-      try {
-        value = JSON.parse(text);
-      } catch {
-        value = undefined;
-      }
-      yield {
-        line,
-        row: typeof value === 'object' && value !== null ? (value as Row) : 'it is no JSON object',
-      };
-    }
-  }
-}
-
-async function* separatedRows(
-  path: string,
-  names: Set<string>,
-): AsyncGenerator<{ line: number; row: Row | string }> {
-  const separator = /\.tsv(\.gz)?$/i.test(path) ? '\t' : ',';
-  let header: string[] | undefined;
-  for await (const { line, fields, problem } of tableRecords(textLines(path), separator)) {
-    if (header === undefined) {
-      if (fields === undefined) {
-        throw new EidosError('invalid_option', `${path}, line ${line} should name the columns: ${problem}.`);
-      }
-      header = fields.map((name) => name.trim());
-      for (const name of header) names.add(name);
-    } else if (fields === undefined) yield { line, row: problem };
-    else if (fields.length > header.length) {
-      yield { line, row: `it has ${fields.length} fields, and there are ${header.length} columns` };
-    } else yield { line, row: Object.fromEntries(header.map((name, at) => [name, fields[at] ?? ''])) };
-  }
 }
 
 function textOf(value: unknown): string {

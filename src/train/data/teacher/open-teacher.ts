@@ -18,7 +18,12 @@ export async function openTeacher(config: TeacherConfig & { model: string }): Pr
     );
   }
   const open = /\.onnx$/i.test(config.model) ? openOnnxTeacher : openClipTeacher;
-  const teacher = await open(config);
+  const teacher = await open(config).catch((cause: unknown) => {
+    if (!(cause instanceof EidosError) || cause.message.includes(config.model)) throw cause;
+    throw new EidosError(cause.code, `The teacher ${config.model} cannot be opened: ${cause.message}`, {
+      cause,
+    });
+  });
   if (config.width === undefined || config.width === teacher.width) return teacher;
   await teacher.close();
   throw new EidosError(
