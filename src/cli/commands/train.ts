@@ -25,7 +25,10 @@ export function trainCommand(): Command {
     new Command('train')
       .description('train a model on pictures with captions or classes')
       .argument('[config]', 'a configuration, CONFIG.json; with --resume also the folder of a training')
-      .option('--folder <folder>', 'in place of a configuration: pictures in class folders, with captions beside them, or a table')
+      .option(
+        '--folder <folder>',
+        'in place of a configuration: pictures in class folders, with captions beside them, or a table',
+      )
       .option('--out <folder>', 'where the model goes, with --folder')
       .option('-m, --model <model>', 'the model to begin with, with --folder (default: the bundled one)')
       .option('--steps <n>', 'steps of training, with --folder (default: 300)', wholeNumber('--steps'))
