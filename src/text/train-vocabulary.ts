@@ -45,6 +45,9 @@ export function trainBytePairVocabulary(
   return vocabularyOfWords(words.counts, options);
 }
 
+/** Where nothing is said: enough for captions of a folder, few enough to learn from them. */
+export const usualVocabulary = { size: 8192, contextLength: 32 } as const;
+
 /** The same from words that are counted already, so that sentences need not be in memory together. */
 export function vocabularyOfWords(
   wordCounts: ReadonlyMap<string, number>,

@@ -14,5 +14,5 @@ export { type FolderTraining, folderConfig } from './run/folder-config.ts';
 export type { EnergyLine, EvaluationLine, LogLine, StepLine } from './run/metrics-log.ts';
 export { readMetricsLog } from './run/metrics-log.ts';
 export { duration, measurementName } from './run/report.ts';
-export { type TrainTokenizerOptions, trainTokenizer } from './tokenizer.ts';
 export { type TrainingResult, type TrainOptions, train } from './train.ts';
+export { type TrainTokenizerOptions, trainTokenizer } from './train-tokenizer.ts';

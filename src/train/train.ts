@@ -1,5 +1,6 @@
 /** A training from its configuration to the model's folder. */
 import { clearUnfinished } from '../disk/whole-file.ts';
+import { EidosError } from '../errors.ts';
 import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } from './config.ts';
 import { identityOfData, type TrainingData } from './data/training-data.ts';
 import { aloneInFolder } from './run/alone.ts';
@@ -87,7 +88,7 @@ async function trainAlone(
   const progress = earlier?.checkpoint.progress ?? beginningOfAll();
   const energy = await openEnergyMeter(full.energy, {
     kilowattHours: progress.kilowattHours,
-    method: progress.energyMethod,
+    methods: progress.energyMethods,
   });
 
   const firstModel = await findFirstModel(full);
@@ -126,6 +127,7 @@ async function trainAlone(
       energy,
       facts,
       lastCheckpoint: earlier?.path,
+      measuresAnew: earlier?.measuresAnew ?? false,
       signal,
       onEvent,
     });
@@ -133,6 +135,7 @@ async function trainAlone(
     try {
       await keeper.begin(progress);
       const left = await runLoop(opened.network, opened.batches, full, progress, keeper, signal);
+      if (progress.step === 0) throw new EidosError('aborted', 'Training was aborted before its first step.');
       const { ended, checkpoint } = await keeper.finish(progress, left);
       const lastEvaluation = opened.log.lines.findLast((line) => line.kind === 'evaluation');
       return {
@@ -158,7 +161,7 @@ async function trainAlone(
   }
 }
 
-/** Says where a training goes on with other pictures than it had. */
+/** Says where a training goes on with other pictures than it had, or in another order. */
 function noteData(
   progress: TrainingProgress,
   data: TrainingData,
@@ -166,7 +169,7 @@ function noteData(
 ): void {
   const identity = identityOfData(data);
   if (progress.data !== undefined && progress.data !== identity) {
-    const message = `The data are not those of the steps before: ${data.size} pictures now. The training goes on, with other batches than it would have had.`;
+    const message = `The pictures are not those of the steps before: ${data.size} now. The training goes on, with other batches than it would have had.`;
     onEvent({ kind: 'warning', message });
   }
   progress.data = identity;

@@ -53,7 +53,7 @@ The folder of the model gets below "training" the configuration in full, metrics
 Ctrl-C or SIGTERM let the step that runs end and save; a second one ends at once.
 
 Exit status: 0, 2 for wrong usage, configuration or data and for a training that failed (its newest checkpoint stays),
-130 and 143 when Ctrl-C or SIGTERM has stopped it and it has saved.`,
+130 and 143 when Ctrl-C or SIGTERM has stopped it, after it has saved if it had begun.`,
     )
     .action(run);
 }
@@ -94,7 +94,8 @@ async function run(path: string | undefined, options: Options): Promise<void> {
     if (signal !== undefined && result.ended === 'stopped') process.exitCode = stopStatus[signal];
   } catch (error) {
     if (signal === undefined || !(error instanceof EidosError && error.code === 'aborted')) throw error;
-    display.note('Stopped before the first step.');
+    if (options.json) printLine({ error: { code: error.code, message: error.message } });
+    display.note('Stopped while preparing: nothing has changed.');
     process.exitCode = stopStatus[signal];
   } finally {
     display.stop();

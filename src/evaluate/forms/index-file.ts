@@ -4,10 +4,11 @@
  * `de` (a sentence or several); all others can be chosen by.
  */
 import { createReadStream } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { exists } from '../../disk/exists.ts';
 import { EidosError } from '../../errors.ts';
 import { readArchive } from '../../image/archive.ts';
 import { type DatasetClass, type Language, languages, type Sample } from '../dataset.ts';
@@ -146,11 +147,4 @@ function merge(before: Row, row: Row, place: string): Row {
   requireOneLabel(before, row, place);
   const both = (language: Language) => [...(before[language] ?? []), ...(row[language] ?? [])];
   return { ...before, en: both('en'), de: both('de') };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

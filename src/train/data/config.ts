@@ -77,7 +77,7 @@ export const sourceSchema = z.strictObject({
   /** Names of the columns of a table. */
   columns: columnsSchema.optional(),
   /**
-   * The teacher's features measured elsewhere: bytes [pictures of the index, features], value = 6·(byte/255)². With
+   * The teacher's features measured elsewhere: bytes [pictures of the index or table, of every part, features], value = 6·(byte/255)². With
    * `false` the teacher has nothing to say of this source. @default what teacher.model measures
    */
   features: z.union([path, z.literal(false)]).optional(),

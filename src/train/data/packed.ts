@@ -3,7 +3,7 @@
  * from it one by one: the system's file cache keeps what fits into memory.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../../disk/lock.ts';
 import { EidosError } from '../../errors.ts';
@@ -136,6 +136,10 @@ async function writePack(
       await file.appendFile(bytes);
       onProgress?.(start + piece.length, pictures.length);
     }
+  } catch (error) {
+    // The next time begins anew, and half a pack may be gigabytes.
+    await rm(`${path}.part`, { force: true });
+    throw error;
   } finally {
     await file.close();
   }

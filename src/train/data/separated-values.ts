@@ -1,8 +1,7 @@
 /**
  * Records of tables with separated values. With commas (RFC 4180) or semicolons (as spreadsheets write where a comma
- * parts a number) fields in quotes may hold separators, doubled quotes
- * and line ends. With tabs a record is a line, and quotes that do not enclose a field are text like any other: captions
- * often begin with one.
+ * parts a number) fields in quotes may hold separators, doubled quotes and line ends. With tabs a record is a line, and
+ * quotes that do not enclose a field are text like any other: captions often begin with one.
  */
 import type { TextLine } from './text-lines.ts';
 

@@ -24,9 +24,9 @@ export function chooseTrainingSplit(
       `${source} has ${choice}, not "${wanted}"; split "${allSplits}" takes all.`,
     );
   }
-  const own = trained.find((split) => known.includes(split));
+  const own = trained.flatMap((name) => known.filter((split) => partCalled(split) === name))[0];
   if (own !== undefined) return own;
-  if (!known.some((split) => (splitNames as readonly string[]).includes(split))) return allSplits;
+  if (known.every((split) => partCalled(split) === undefined)) return allSplits;
   throw new EidosError(
     'not_found',
     `${source} has ${choice}, and none is for training: name the one that is meant as split, or "${allSplits}".`,
@@ -35,7 +35,7 @@ export function chooseTrainingSplit(
 
 /**
  * The shards or pictures that are trained on, where names alone tell the parts. What is named after no part goes with
- * the part for training: only parts for measuring are kept from it.
+ * the part for training, or is that part: only parts for measuring are kept out.
  * @param partOf see partCalled
  * @throws EidosError `not_found` as chooseTrainingSplit does
  */
@@ -47,6 +47,9 @@ export function keepTrainingSplit<Item>(
 ): Item[] {
   const parts = items.map(partOf);
   const present = parts.filter((part) => part !== undefined);
+  const unnamed = items.filter((_, at) => parts[at] === undefined);
+  const isMeasuredBeside = unnamed.length > 0 && !present.some((part) => trained.includes(part));
+  if (wanted === undefined && isMeasuredBeside) return unnamed;
   const split = chooseTrainingSplit(wanted, present, source);
   const isTrained = trained.includes(split);
   return items.filter((_, at) => isInSplit(parts[at], split) || (isTrained && parts[at] === undefined));

@@ -12,6 +12,7 @@ import { clipPreprocessing } from '../../models/preprocessing.ts';
 import { loadTokenizer } from '../../text/load-tokenizer.ts';
 import { openAiVocabularyFile } from '../../text/openai-vocabulary.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
+import { usualVocabulary } from '../../text/train-vocabulary.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TokenizerConfig } from '../data/config.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
@@ -64,7 +65,8 @@ export async function beginTraining(
 ): Promise<Beginning> {
   const model = first?.model;
   const wanted =
-    config.tokenizer ?? (model === undefined ? { train: defaultVocabulary } : { from: model.folder });
+    config.tokenizer ??
+    (model === undefined ? { train: { ...usualVocabulary, texts: [] } } : { from: model.folder });
   const { tokenizer, files } =
     'from' in wanted
       ? await readTokenizer(wanted.from, config, model)
@@ -110,8 +112,6 @@ function withUnseenTower(
 }
 
 export type VocabularyConfig = Extract<TokenizerConfig, { train: unknown }>['train'];
-
-const defaultVocabulary = { size: 8192, contextLength: 32, texts: [] };
 
 /**
  * The architecture that a configuration asks for, or that of the model that it begins with.

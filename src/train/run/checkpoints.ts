@@ -37,8 +37,8 @@ export interface TrainingProgress {
   minutes: number;
   /** Kilowatt-hours so far. */
   kilowattHours: number;
-  /** How these were found, see EnergyUse; nothing before the first reading. */
-  energyMethod?: EnergyUse['method'] | undefined;
+  /** How these were found, see EnergyUse; nothing before the first reading, and in checkpoints of old. */
+  energyMethods?: EnergyUse['method'][] | undefined;
   /** Of the data that were trained on, see identityOfData. */
   data?: string | undefined;
   /** The best evaluation so far. */
@@ -62,7 +62,7 @@ const progressSchema = z.object({
   step: z.int().nonnegative(),
   minutes: z.number().nonnegative(),
   kilowattHours: z.number().nonnegative(),
-  energyMethod: z.enum(['counters', 'estimate']).optional(),
+  energyMethods: z.array(z.enum(['counters', 'estimate'])).optional(),
   data: z.string().optional(),
   best: z.object({ step: z.int(), score: z.number() }).optional(),
   window: z.object({ steps: z.int().nonnegative(), sums: z.record(z.string(), z.number()) }),

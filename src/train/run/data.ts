@@ -40,7 +40,9 @@ export async function openTrainingData(
     const message = `"batch" is ${config.batch}, but the data have ${data.size} pictures: every step sees some more than once. Make "batch" ${data.size} or less, or add pictures.`;
     onEvent({ kind: 'warning', message });
   }
-  if (isAllTheSame(data)) {
+  const { features, similarities } = config.loss;
+  const isTaught = [features, similarities].some((part) => (part?.weight ?? 0) > 0);
+  if (!isTaught && isAllTheSame(data)) {
     const message = `All ${data.size} pictures have the same words ("${data.sources[0]!.pictures[0]!.concept?.key}"), from which nothing can be learned: more classes are needed, or captions. Where a table has these, name it as the source's path.`;
     onEvent({ kind: 'warning', message });
   }

@@ -38,11 +38,13 @@ export interface EnergyUse {
 /** What earlier parts of the same training used. */
 export interface EnergyBefore {
   kilowattHours: number;
-  /** How that figure came about; nothing where none was used. */
-  method?: EnergyUse['method'] | undefined;
+  /** How that figure came about; nothing where it was not noted. */
+  methods?: readonly EnergyUse['method'][] | undefined;
 }
 
 export interface EnergyMeter {
+  /** How this part and those before came to their figures. */
+  methods: EnergyUse['method'][];
   /** Use since the meter was opened, and what was used before. */
   read(): Promise<EnergyUse>;
 }
@@ -50,6 +52,8 @@ export interface EnergyMeter {
 const joulesPerKilowattHour = 3.6e6;
 /** Where Linux shows the counters of Intel's and AMD's processors (RAPL); mostly for its administrator alone. */
 const powercap = '/sys/class/powercap';
+
+const inWords = { counters: 'counters of the hardware', estimate: 'an estimate by the time of cores' };
 
 /** @param folder where the counters lie */
 export async function openEnergyMeter(
@@ -64,13 +68,14 @@ export async function openEnergyMeter(
     method === 'counters'
       ? `counters of the hardware (${counters.map(({ name }) => name).join(', ')}), whatever else ran there`
       : `time of busy cores × ${config.wattsPerCore} W (${config.wattsSource})`;
-  const isMixed = before.method !== undefined && before.method !== method;
-  const earlier =
-    before.method === 'counters' ? 'counters of the hardware' : 'an estimate by the time of cores';
+  const isNoted = before.methods !== undefined || before.kilowattHours === 0;
+  const others = (before.methods ?? []).filter((other) => other !== method);
+  const earlier = isNoted ? others.map((other) => inWords[other]).join(' and ') : 'not noted';
   const grid = `${config.gramsPerKilowattHour} g a kilowatt-hour (${config.gridName})`;
-  const basis = `${own}${isMixed ? `, for earlier parts ${earlier}` : ''}; ${grid}`;
+  const basis = `${own}${earlier === '' ? '' : `, for earlier parts ${earlier}`}; ${grid}`;
   let joules = 0;
   return {
+    methods: [...new Set([...(before.methods ?? []), method] as const)],
     async read() {
       for (const counter of counters) joules += await advance(counter);
       const { user, system } = process.cpuUsage(start);
@@ -78,7 +83,7 @@ export async function openEnergyMeter(
       const used = method === 'counters' ? joules : coreSeconds * config.wattsPerCore;
       const kilowattHours = before.kilowattHours + used / joulesPerKilowattHour;
       return {
-        method: isMixed ? 'estimate' : method,
+        method: earlier === '' ? method : 'estimate',
         basis,
         kilowattHours,
         gramsCarbonDioxide: kilowattHours * config.gramsPerKilowattHour,

@@ -56,8 +56,11 @@ function describeAll(issues: readonly Issue[], above: readonly PropertyKey[]): s
     .map((issue) => describe(issue, [...above, ...issue.path]));
 }
 
-function describe(issue: Issue, path: readonly PropertyKey[]): string {
-  const place = path.length === 0 ? 'the whole' : `"${path.join('.')}"`;
+function describe(
+  issue: Issue,
+  path: readonly PropertyKey[],
+  place = path.length === 0 ? 'the whole' : `"${path.join('.')}"`,
+): string {
   switch (issue.code) {
     case 'unrecognized_keys': {
       const known = issue.message.split(' ');
@@ -74,9 +77,8 @@ function describe(issue: Issue, path: readonly PropertyKey[]): string {
         : `${place} must be ${withArticle(issue.expected)}.`;
     case 'invalid_key':
       return issue.issues
-        .map((inner) => describe({ ...inner, path: [] }, path))
-        .join(' ')
-        .replace(place, `"${String(path.at(-1))}" in "${path.slice(0, -1).join('.')}"`);
+        .map((inner) => describe(inner, path, `"${String(path.at(-1))}" in "${path.slice(0, -1).join('.')}"`))
+        .join(' ');
     default:
       return `${place}: ${/[.?!]$/.test(issue.message) ? issue.message : `${issue.message}.`}`;
   }

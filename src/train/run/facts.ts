@@ -22,7 +22,7 @@ export function factsOf(
       ...(classes.length > 0 ? [count(classes.length, 'class', 'classes')] : []),
       ...(broken.length > 0 ? [`${count(broken.length, 'broken one')} left out`] : []),
     ].join('; '),
-    `A model of ${count(all, 'parameter')}; ${trainedCount === all ? 'all of them learn' : `${count(trainedCount, 'number')} of its training learn`}`,
+    `A model of ${count(all, 'parameter')}; ${trainedCount === all ? 'all of them learn' : `${count(trainedCount, 'number')} learn, heads of losses included`}`,
     'steps' in until
       ? `${count(until.steps, 'step')} of ${batch} pairs: each picture ${times((until.steps * batch) / size)} times`
       : `${count(until.minutes, 'minute')} in steps of ${batch} pairs`,

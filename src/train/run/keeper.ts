@@ -31,13 +31,15 @@ export interface KeeperParts {
   facts: readonly string[];
   /** The newest checkpoint of an earlier part of the training. */
   lastCheckpoint: string | undefined;
+  /** Whether other sets are measured than in that part. */
+  measuresAnew: boolean;
   /** Ends an evaluation in the middle. */
   signal: AbortSignal | undefined;
   onEvent: (event: TrainingEvent) => void;
 }
 
 export interface Keeper {
-  /** Makes up for an evaluation that the end of an earlier part of the training cut short. */
+  /** Makes up for an evaluation that the end of an earlier part of the training cut short, or that was of other sets. */
   begin(progress: TrainingProgress): Promise<void>;
   onLine(line: StepLine): Promise<void>;
   afterStep(progress: TrainingProgress): Promise<void>;
@@ -60,7 +62,9 @@ export function createKeeper(parts: KeeperParts): Keeper {
   let lastPath = parts.lastCheckpoint;
   let saved: { step: number; best: number | undefined } | undefined;
   let savedMinutes: number | undefined;
-  let evaluatedStep = log.lines.findLast(({ kind }) => kind === 'evaluation')?.step ?? 0;
+  const lastEvaluated = log.lines.findLast(({ kind }) => kind === 'evaluation')?.step ?? 0;
+  let evaluatedStep = parts.measuresAnew ? -1 : lastEvaluated;
+  let publishedStep = -1;
   let reported = 0;
 
   async function save(progress: TrainingProgress): Promise<string> {
@@ -68,7 +72,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     if (lastPath !== undefined && saved?.step === progress.step && saved.best === best) return lastPath;
     const use = await energy.read();
     progress.kilowattHours = use.kilowattHours;
-    progress.energyMethod = use.method;
+    progress.energyMethods = energy.methods;
     const { step, minutes } = progress;
     await log.append({ kind: 'energy', step, minutes, ...use });
     lastPath = await writeCheckpoint(places.checkpoints, await network.getState(), {
@@ -79,8 +83,6 @@ export function createKeeper(parts: KeeperParts): Keeper {
     savedMinutes = minutes;
     await tidyCheckpoints(places.checkpoints, { keepLast, best });
     onEvent({ kind: 'checkpoint', step, path: lastPath });
-    // Before the first evaluation the newest model is the best one known.
-    if (parts.sets.length === 0 || progress.best === undefined) await publish(places.output, progress);
     return lastPath;
   }
 
@@ -89,6 +91,15 @@ export function createKeeper(parts: KeeperParts): Keeper {
     const wanted = [...names.values()].filter((name) => network.stateNames.includes(name));
     const notes = { eidos_training: JSON.stringify({ step, minutes }) };
     await publishModel(folder, parts.model, await network.getState(wanted), notes);
+  }
+
+  /** Before the first evaluation the newest model is the best one known. */
+  async function saveAndPublish(progress: TrainingProgress): Promise<string> {
+    const path = await save(progress);
+    const isNewest = parts.sets.length === 0 || progress.best === undefined;
+    if (isNewest && publishedStep !== progress.step) await publish(places.output, progress);
+    if (isNewest) publishedStep = progress.step;
+    return path;
   }
 
   async function evaluateNow(progress: TrainingProgress): Promise<void> {
@@ -148,7 +159,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
     lastCheckpoint: () => lastPath,
 
     async begin(progress) {
-      if (isEvaluated(progress)) await evaluateNow(progress);
+      if (isEvaluated(progress) || (parts.measuresAnew && progress.step > 0)) await evaluateNow(progress);
     },
 
     async onLine(line) {
@@ -167,7 +178,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       const isDue =
         (everySteps !== undefined && step % everySteps === 0) ||
         (everyMinutes !== undefined && minutes - savedMinutes >= everyMinutes);
-      if (isDue) await save(progress);
+      if (isDue) await saveAndPublish(progress);
       if (isMeasured || isDue || performance.now() - reported > reportPause) {
         await report(progress, 'Running', true);
       }
@@ -177,7 +188,7 @@ export function createKeeper(parts: KeeperParts): Keeper {
       if (ended === 'done') await evaluateNow(progress);
       const isMeasured = parts.sets.length === 0 || evaluatedStep === progress.step;
       const really = ended === 'done' && isMeasured ? 'done' : 'stopped';
-      const checkpoint = await save(progress);
+      const checkpoint = await saveAndPublish(progress);
       await report(progress, really === 'done' ? 'Done' : 'Stopped; --resume goes on', false);
       return { ended: really, checkpoint };
     },

@@ -11,7 +11,7 @@ const unknownSize = 2;
 
 /**
  * Says what is wrong with a configuration that only its step can tell, such as parts to freeze that the model has not.
- * Nothing is computed.
+ * No step is run.
  * @throws EidosError `invalid_option` as trainingStep, accumulatedStep and architectureFor do
  */
 export function requireTrainable(config: TrainingConfig, first: FirstModel | undefined): void {

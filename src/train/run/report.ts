@@ -120,7 +120,7 @@ function evaluationPart(evaluations: readonly EvaluationLine[], best: number | u
   });
   return `<h2>Evaluation</h2>
 ${plot(series, { title: 'Figures of the named sets', xName: 'steps', unit: ' %' })}
-<p>At step ${kept.step}${best === undefined ? '' : ', the best until now, whose model is in the folder'}:</p>
+<p>At step ${kept.step}${kept.step === best ? ', the best until now, whose model is in the folder' : ''}:</p>
 <table><tr><th>figure</th><th>value</th><th>95 % interval</th><th>of</th></tr>${rows.join('')}</table>
 ${kept === last ? '' : `<p>At step ${last.step}, the last: ${last.measurements.map(({ value }) => `${percent(value)} %`).join(', ')}, in the same order.</p>`}`;
 }

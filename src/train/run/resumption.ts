@@ -1,6 +1,6 @@
 /** Going on with a training: it must be the same one. */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '../../disk/exists.ts';
 import { EidosError } from '../../errors.ts';
 import type { TrainingConfig } from '../config.ts';
 import { readCheckpoint, type TrainingCheckpoint } from './checkpoints.ts';
@@ -8,7 +8,7 @@ import type { TrainingEvent } from './events.ts';
 import { newestCheckpoint } from './keeper.ts';
 import type { TrainingPlaces } from './places.ts';
 
-/** Fields that may differ when a training goes on; of these `until` alone changes what follows: how the rate falls. */
+/** Fields that may differ when a training goes on; of these `until` alone changes what follows: the learning rates. */
 const free: ReadonlySet<string> = new Set<keyof TrainingConfig>([
   'output',
   'until',
@@ -19,6 +19,13 @@ const free: ReadonlySet<string> = new Set<keyof TrainingConfig>([
   'energy',
 ]);
 
+export interface EarlierPart {
+  checkpoint: TrainingCheckpoint;
+  path: string;
+  /** Whether the sets that are measured are others than before. */
+  measuresAnew: boolean;
+}
+
 /**
  * The newest checkpoint of an earlier part of the training, or nothing where it begins.
  * @throws EidosError `invalid_option` where the folder has a training or a model and this is not to go on with it
@@ -28,7 +35,7 @@ export async function earlierPart(
   config: TrainingConfig,
   resume: boolean,
   onEvent: (event: TrainingEvent) => void,
-): Promise<{ checkpoint: TrainingCheckpoint; path: string } | undefined> {
+): Promise<EarlierPart | undefined> {
   const path = await newestCheckpoint(places.checkpoints);
   if (!resume) {
     if (path !== undefined) {
@@ -48,14 +55,14 @@ export async function earlierPart(
   const checkpoint = await readCheckpoint(path);
   const before = JSON.parse(checkpoint.config) as TrainingConfig;
   requireSameTraining(before, config, checkpoint.progress.step);
-  const isMeasuredAlike = JSON.stringify(before.evaluation?.sets) === JSON.stringify(config.evaluation?.sets);
-  if (checkpoint.progress.best !== undefined && !isMeasuredAlike) {
+  const measuresAnew = JSON.stringify(before.evaluation?.sets) !== JSON.stringify(config.evaluation?.sets);
+  if (checkpoint.progress.best !== undefined && measuresAnew) {
     const { step } = checkpoint.progress.best;
-    const message = `"evaluation.sets" have changed: the score of step ${step}, the best until now, is forgotten, as it says nothing beside others.`;
+    const message = `"evaluation.sets" have changed: the score of step ${step}, the best until now, says nothing beside others. The training measures anew, and the model of that step gives way to the newest.`;
     onEvent({ kind: 'warning', message });
     delete checkpoint.progress.best;
   }
-  return { checkpoint, path };
+  return { checkpoint, path, measuresAnew };
 }
 
 /**
@@ -71,7 +78,8 @@ async function requireNoModel(output: string): Promise<void> {
 }
 
 /**
- * A warm-up may differ once it is behind.
+ * A warm-up may differ once it is behind: as with `until`, from which that of a folder's training follows, the rates that
+ * come are then others.
  * @param step steps done
  * @throws EidosError `invalid_option` naming the fields that differ
  */
@@ -110,11 +118,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -223,6 +223,9 @@ describe('tar shards without an index', () => {
       code: 'not_found',
       message: expect.stringMatching(/named has the parts test, and none is for training.*"all"/),
     });
+    // What is named after no part is for training where the others are for measuring.
+    await write({ 'aside/more.tar': await shard('eight'), 'aside/more-test.tar': await shard('nine') });
+    expect(await captions('aside')).toEqual(['eight']);
     await write({ 'words/testament-0.tar': await shard('six'), 'words/part-0.tar': await shard('seven') });
     expect(await captions('words')).toEqual(['seven', 'six']);
   });
@@ -475,6 +478,8 @@ describe('captions in other languages alone', () => {
 });
 
 describe('a folder with a table', () => {
+  beforeAll(() => write({ 'a.png': red, 'b.png': blue, 'c.png': red }));
+
   test('is what the table says, not classes by the folder that the pictures lie in', async () => {
     await write({
       'album/album.csv': 'file,caption\nscans/a.png,A red square.\nscans/b.png,A blue one.\n',
@@ -488,12 +493,22 @@ describe('a folder with a table', () => {
       [{ en: ['A blue one.'] }, []],
     ]);
     // A table that tells of no files is none of pictures.
+    for (const content of ['class,count\ncat,1\n', 'path,width,id\ncat/a.png,16,1\n']) {
+      await write({ 'sorted/cat/a.png': red, 'sorted/dog/b.png': blue, 'sorted/about.csv': content });
+      expect((await open('sorted')).form).toBe('class_folders');
+    }
+  });
+
+  test('gives each picture its row among those of all parts, and parts may have capitals', async () => {
     await write({
-      'sorted/cat/a.png': red,
-      'sorted/dog/b.png': blue,
-      'sorted/about.csv': 'class,count\ncat,1\n',
+      'parts.csv':
+        'file,caption,split\na.png,Seen.,Test\nb.png,Red.,Train\nb.png,Blue.,Train\na.png,Again.,Test\nc.png,Sea.,Train\n',
     });
-    expect((await open('sorted')).form).toBe('class_folders');
+    const { pictures } = await open('parts.csv');
+    expect(pictures.map(({ row, description }) => [row, description.captions.en])).toEqual([
+      [1, ['Red.', 'Blue.']],
+      [2, ['Sea.']],
+    ]);
   });
 
   test('may part its fields with semicolons, as spreadsheets do where commas part numbers', async () => {

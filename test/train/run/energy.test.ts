@@ -23,7 +23,7 @@ test('counters of processor packages are added up, also when they go round', asy
   await counter('core', 'intel-rapl:0:0', 0);
   await counter('psys', 'intel-rapl:2', 0);
   const config = energySchema.parse({ gramsPerKilowattHour: 100 });
-  const meter = await openEnergyMeter(config, { kilowattHours: 1, method: 'counters' }, folder);
+  const meter = await openEnergyMeter(config, { kilowattHours: 1, methods: ['counters'] }, folder);
   await counter('package-0', 'intel-rapl:0', 1_000_000); // 2 J over the end of its range
   await counter('package-1', 'intel-rapl:1', 4_000_000);
   await counter('core', 'intel-rapl:0:0', 5_000_000); // within its package
@@ -56,9 +56,12 @@ test('without counters the time of busy cores counts, and the report says so', a
 
 test('counters after an estimate leave the sum an estimate, which says so', async () => {
   await counter('package-0', 'intel-rapl:0', 0);
-  const before = { kilowattHours: 1, method: 'estimate' } as const;
+  const before = { kilowattHours: 1, methods: ['estimate'] } as const;
   const meter = await openEnergyMeter(energySchema.parse({}), before, folder);
   const use = await meter.read();
   expect(use.method).toBe('estimate');
   expect(use.basis).toContain('for earlier parts an estimate by the time of cores');
+  expect(meter.methods).toEqual(['estimate', 'counters']);
+  const old = await openEnergyMeter(energySchema.parse({}), { kilowattHours: 1 }, folder);
+  expect(await old.read()).toMatchObject({ method: 'estimate', basis: expect.stringContaining('not noted') });
 });

@@ -333,9 +333,17 @@ describe('a training', () => {
     );
     expect(messages).toEqual([expect.stringContaining('"evaluation.sets" have changed')]);
     expect(result.bestStep).toBe(3);
+    // Other sets alone are measured, too, before the model of the best step gives way.
+    const anew = { everySteps: 50, sets: [{ dataset: pictures, pictures: 8 }] };
+    const measured: string[] = [];
+    const onEvent = (event: TrainingEvent): void => {
+      if (event.kind === 'evaluation') measured.push(`${event.step} of ${event.measurements[0]?.n}`);
+    };
+    await train({ ...wanted, until: { steps: 3 }, evaluation: anew }, { resume: true, onEvent });
+    expect(measured).toEqual(['3 of 8']);
   });
 
-  test('tells that the data are others when it goes on, and may warm up for longer once it is warm', async () => {
+  test('tells that its pictures are others when it goes on, and may warm up otherwise once that is behind', async () => {
     const own = join(folder, 'own colours');
     await writeColourFolders(own, 3);
     const wanted = (number: number, warmupSteps: number) =>
@@ -382,7 +390,7 @@ describe('a training', () => {
     ]);
   });
 
-  test('that is stopped while it measures makes up for it when it goes on', async () => {
+  test('that is stopped before it could measure makes up for it when it goes on', async () => {
     const evaluation = { everySteps: 2, sets: [{ dataset: pictures }] };
     const wanted = config('unmeasured', { until: { steps: 4 }, evaluation });
     expect(await trainUntil(wanted, 2)).toMatchObject({ ended: 'stopped', step: 2 });
@@ -414,6 +422,10 @@ describe('a training', () => {
       code: 'aborted',
     });
     expect(prepared).toEqual(['Packing the pictures of one']);
+    // Nor is anything saved where nothing is to be prepared.
+    const signal = AbortSignal.abort();
+    await expect(train(config('unbegun'), { signal })).rejects.toMatchObject({ code: 'aborted' });
+    await expect(checkpointsOf('unbegun')).resolves.toEqual([]);
   });
 
   test('that no step can be made of is refused before its data are prepared', async () => {

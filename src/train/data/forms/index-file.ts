@@ -2,8 +2,9 @@
  * An index file: `index.jsonl` with an object a picture, and the pictures in tar shards beside it or as plain files.
  * Fields: `file`, `split`, `label` (or `wnid` with `name`), and captions by language, a sentence or several.
  */
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { exists } from '../../../disk/exists.ts';
 import { EidosError } from '../../../errors.ts';
 import {
   type IndexRow,
@@ -101,11 +102,4 @@ async function readRows(path: string, languages: readonly string[]) {
   const count = rows.size + broken.length;
   if (count > 0) return { rows: [...rows.values()], broken, count };
   throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

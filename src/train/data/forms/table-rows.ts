@@ -24,7 +24,9 @@ export async function columnsOf(path: string): Promise<string[]> {
 export async function readRows(path: string, broken: BrokenSample[]) {
   const rows: { row: Row; place: string }[] = [];
   const names = new Set<string>();
+  let count = 0;
   for await (const { line, row } of isJson(path) ? jsonRows(path) : separatedRows(path, names)) {
+    count++;
     const place = `${path}, line ${line}`;
     if (typeof row === 'string') broken.push({ name: place, reason: row });
     else {
@@ -32,7 +34,7 @@ export async function readRows(path: string, broken: BrokenSample[]) {
       for (const name of Object.keys(row)) names.add(name);
     }
   }
-  if (rows.length + broken.length > 0) return { rows, names };
+  if (count > 0) return { rows, names };
   throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
 }
 
@@ -43,7 +45,7 @@ function isJson(path: string): boolean {
 function recordOf(text: string): Row | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Row) : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Row) : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 /** A table of pictures and words: `.csv` or `.tsv` with a header, or `.jsonl`; paths begin at the table's folder. */
-import { access, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { exists } from '../../../disk/exists.ts';
 import { EidosError } from '../../../errors.ts';
 import { isInSplit } from '../../../evaluate/splits.ts';
 import type { Words } from '../captions.ts';
@@ -46,6 +47,8 @@ export const table: FormReader = {
   async find({ paths: given, split: wanted, columns, languages }) {
     const paths = await Promise.all(given.map(async (path) => (await tableIn(path)) ?? path));
     const pictures = new Map<string, FoundPicture>();
+    /** Rows of a file of features, in which pictures of every part have one, in the order in which they are named. */
+    const rowOf = new Map<string, number>();
     const broken: BrokenSample[] = [];
     for (const path of paths) {
       const { rows, names } = await readRows(path, broken);
@@ -57,16 +60,20 @@ export const table: FormReader = {
         path,
       );
       for (const { row, place } of rows) {
-        if (!isInSplit(columnOf.split === undefined ? undefined : textOf(row[columnOf.split]), split))
-          continue;
+        const isWanted = isInSplit(
+          columnOf.split === undefined ? undefined : textOf(row[columnOf.split]),
+          split,
+        );
         const file = textOf(row[columnOf.file]);
+        const picture = resolve(dirname(path), file);
+        if (file !== '' && !rowOf.has(picture)) rowOf.set(picture, rowOf.size);
+        if (!isWanted) continue;
         if (file === '') {
           broken.push({ name: place, reason: `its "${columnOf.file}" is empty` });
           continue;
         }
         const label = columnOf.label === undefined ? '' : textOf(row[columnOf.label]);
         const captions = captionsOf(row, columnOf.captions);
-        const picture = resolve(dirname(path), file);
         const before = pictures.get(picture);
         if (before === undefined) {
           pictures.set(picture, {
@@ -74,7 +81,7 @@ export const table: FormReader = {
             place: { kind: 'file', path: picture },
             captions,
             ...(label === '' ? {} : { label }),
-            row: pictures.size,
+            row: rowOf.get(picture)!,
           });
         } else if (label !== '' && label !== (before.label ?? label)) {
           broken.push({
@@ -87,7 +94,7 @@ export const table: FormReader = {
         }
       }
     }
-    return keepPresent([...pictures.values()], broken);
+    return keepPresent(pictures, broken);
   },
 };
 
@@ -98,32 +105,29 @@ async function tableIn(folder: string): Promise<string | undefined> {
   if (tables.length !== 1) return undefined;
   const path = join(folder, tables[0]!.name);
   const names = await columnsOf(path);
-  return usualColumns.file.some((name) => names.includes(name)) ? path : undefined;
+  const isSaid = names.some(
+    (name) => [...usualColumns.label, ...englishColumns].includes(name) || isLanguage(name),
+  );
+  // A list of sizes or checksums says nothing of what the pictures show.
+  return isSaid && usualColumns.file.some((name) => names.includes(name)) ? path : undefined;
 }
 
 /** Pictures whose files are there; the others are broken. People type paths, and a wrong one should not cost an hour. */
-async function keepPresent(pictures: readonly FoundPicture[], broken: BrokenSample[]): Promise<FoundSource> {
+async function keepPresent(
+  pictures: ReadonlyMap<string, FoundPicture>,
+  broken: BrokenSample[],
+): Promise<FoundSource> {
   const present: FoundPicture[] = [];
-  for (let start = 0; start < pictures.length; start += filesAtOnce) {
-    const some = pictures.slice(start, start + filesAtOnce);
-    const found = await Promise.all(some.map(({ place }) => isThere((place as { path: string }).path)));
-    for (const [at, picture] of some.entries()) {
+  const all = [...pictures];
+  for (let start = 0; start < all.length; start += filesAtOnce) {
+    const some = all.slice(start, start + filesAtOnce);
+    const found = await Promise.all(some.map(([path]) => exists(path)));
+    for (const [at, [path, picture]] of some.entries()) {
       if (found[at]) present.push(picture);
-      else
-        broken.push({
-          name: picture.name,
-          reason: `there is no ${(picture.place as { path: string }).path}`,
-        });
+      else broken.push({ name: picture.name, reason: `there is no ${path}` });
     }
   }
   return { pictures: present, broken };
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 interface ChosenColumns {
@@ -178,9 +182,13 @@ function chooseColumns(
 
 /** What to do where the captions are in none of the languages. */
 function otherLanguage(names: ReadonlySet<string>, languages: readonly string[]): string {
-  // A column `id` holds numbers, not Indonesian.
-  const code = [...names].find((name) => /^[a-z]{2}$/.test(name) && name !== 'id') ?? 'CODE';
+  const code = [...names].find(isLanguage) ?? 'CODE';
   return `Captions in another language than ${languages.join(' and ')} need a weight for it in data.captions.languages, such as { "${code}": 1 }, and a column of that name or columns.captions.${code}.`;
+}
+
+/** A column `id` holds numbers, not Indonesian. */
+function isLanguage(name: string): boolean {
+  return /^[a-z]{2}$/.test(name) && name !== 'id';
 }
 
 function captionsOf(row: Row, columns: Readonly<Record<string, string>>): Words {

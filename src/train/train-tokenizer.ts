@@ -4,6 +4,7 @@ import {
   createWordCounts,
   type TrainedVocabulary,
   trainBytePairVocabulary,
+  usualVocabulary,
   vocabularyOfWords,
 } from '../text/train-vocabulary.ts';
 
@@ -26,7 +27,7 @@ export interface TrainTokenizerOptions {
  */
 export async function trainTokenizer(
   lines: Iterable<string> | AsyncIterable<string>,
-  { size = 8192, contextLength = 32 }: TrainTokenizerOptions = {},
+  { size = usualVocabulary.size, contextLength = usualVocabulary.contextLength }: TrainTokenizerOptions = {},
 ): Promise<TrainedVocabulary> {
   if (typeof lines === 'string') {
     throw new EidosError('invalid_option', 'The corpus is one string: give its lines, as with split("\\n").');
