@@ -21,7 +21,7 @@ import { listCheckpoints, readCheckpoint } from '../../../src/train/run/checkpoi
 import { tinyTraining, writeColourFolders } from './tiny-training.ts';
 
 // Seconds each where a processor is free; other work beside it must not make them fail.
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 let folder: string;
 let pictures: string;
