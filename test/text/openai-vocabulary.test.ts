@@ -81,11 +81,12 @@ describe.skipIf(sharedFixtures === undefined)('CLIP’s published vocabulary by 
 
   test('starts in well under 100 ms', () => {
     const times = Array.from({ length: 3 }, () => {
-      const start = performance.now();
+      const start = process.cpuUsage();
       readOpenAiVocabulary(vocabulary());
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1000;
     });
-    // The limit leaves room for a busy machine; the time on a quiet one is a tenth of it.
+    // Of the processor, as the clock also counts what others do. A slower one has room: here it is a tenth of this.
     expect(Math.min(...times)).toBeLessThan(400);
   });
 
