@@ -3,7 +3,6 @@ import { EidosError } from '../errors.ts';
 import {
   createWordCounts,
   type TrainedVocabulary,
-  trainBytePairVocabulary,
   usualVocabulary,
   vocabularyOfWords,
 } from '../text/train-vocabulary.ts';
@@ -33,7 +32,7 @@ export async function trainTokenizer(
     throw new EidosError('invalid_option', 'The corpus is one string: give its lines, as with split("\\n").');
   }
   // From nothing first, so that wrong sizes are refused before a long corpus is read.
-  trainBytePairVocabulary([], { size, contextLength });
+  vocabularyOfWords(new Map(), { size, contextLength });
   const words = createWordCounts();
   for await (const line of lines) words.add(line);
   return vocabularyOfWords(words.counts, { size, contextLength });

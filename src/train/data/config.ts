@@ -38,9 +38,15 @@ const namesSchema = z.union([
 ]);
 
 const columnsSchema = z.strictObject({
-  /** The column with the picture's path. @default the first of `file`, `path`, `image`, `picture`, `filename`, `file_name`, `filepath`, `url` that is there */
+  /**
+   * The column with the picture's path. @default the first of `file`, `path`, `image`, `picture`, `filename`,
+   * `file_name`, `filepath`, `url` that is there
+   */
   file: z.string().optional(),
-  /** Columns with captions, by language. @default the language's code, for English also `caption`, `captions`, `text`, `title` */
+  /**
+   * Columns with captions, by language. @default the language's code, for English also `caption`, `captions`, `text`,
+   * `title`
+   */
   captions: z.partialRecord(language, z.string()).optional(),
   /** @default the first of `label`, `class`, `wnid` that is there */
   label: z.string().optional(),
@@ -77,8 +83,8 @@ export const sourceSchema = z.strictObject({
   /** Names of the columns of a table. */
   columns: columnsSchema.optional(),
   /**
-   * The teacher's features measured elsewhere: bytes [pictures of the index or table, of every part, features], value = 6·(byte/255)². With
-   * `false` the teacher has nothing to say of this source. @default what teacher.model measures
+   * The teacher's features measured elsewhere: bytes [pictures of the index or table, of every part, features], value =
+   * 6·(byte/255)². With `false` the teacher has nothing to say of this source. @default what teacher.model measures
    */
   features: z.union([path, z.literal(false)]).optional(),
 });

@@ -3,7 +3,7 @@ import { EidosError } from '../../errors.ts';
 import type { Concept, Words } from './captions.ts';
 import type { NamesConfig } from './config.ts';
 import { kindsOfImageNet } from './kinds.ts';
-import { textLines } from './text-lines.ts';
+import { hasJsonLines, textLines } from './text-lines.ts';
 
 /** A class by name; synonyms follow the usual name. */
 export interface ClassName {
@@ -156,7 +156,7 @@ async function jsonRows(file: string, set: string | undefined): Promise<JsonRow[
       throw new EidosError('invalid_option', `${file} is malformed: ${(cause as Error).message}.`, { cause });
     }
   };
-  if (/\.jsonl(\.gz)?$/i.test(file)) return lines.map((line) => parse(line) as JsonRow);
+  if (hasJsonLines(file)) return lines.map((line) => parse(line) as JsonRow);
   const value = parse(lines.join('\n'));
   const rows = Array.isArray(value) ? value : (value as Record<string, unknown>)[set ?? ''];
   if (Array.isArray(rows)) return rows as JsonRow[];

@@ -74,6 +74,11 @@ async function* lineBytes(path: string): AsyncGenerator<Uint8Array, void, undefi
   }
 }
 
+/** Whether the lines of a file are JSON, by its name. */
+export function hasJsonLines(path: string): boolean {
+  return /\.jsonl(\.gz)?$/i.test(path);
+}
+
 /** The first line without the mark that says UTF-8. */
 function withoutMark(bytes: Uint8Array, path: string): Uint8Array {
   const [first, second, third] = bytes;

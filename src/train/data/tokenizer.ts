@@ -1,11 +1,11 @@
 /** The vocabulary of a training: learned from everything that may be said of its pictures. */
-import { existsSync } from 'node:fs';
+import { exists } from '../../disk/exists.ts';
 import { EidosError } from '../../errors.ts';
 import { fillTemplate, promptTemplates, resolveTemplates } from '../../text/templates.ts';
 import { type TrainedVocabulary, trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
 import type { Concept, Description } from './captions.ts';
 import type { CaptionsConfig } from './config.ts';
-import { textLines } from './text-lines.ts';
+import { hasJsonLines, textLines } from './text-lines.ts';
 import type { TrainingData } from './training-data.ts';
 
 /** A name counts a few times, or the captions' everyday words would leave no token to the rare ones. */
@@ -57,10 +57,10 @@ function templatesOf({ templates }: CaptionsConfig): string[] {
 async function readTexts(paths: readonly string[]): Promise<string[]> {
   const sentences: string[] = [];
   for (const path of paths) {
-    if (!existsSync(path)) {
+    if (!(await exists(path))) {
       throw new EidosError('not_found', `tokenizer.train.texts names ${path}, and there is no such file.`);
     }
-    const isJson = /\.jsonl(\.gz)?$/i.test(path);
+    const isJson = hasJsonLines(path);
     for await (const { number, text } of textLines(path)) {
       if (text === undefined || text.trim() === '') continue;
       if (!isJson) sentences.push(...text.split('\t'));

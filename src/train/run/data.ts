@@ -18,7 +18,8 @@ export { learnTokenizer } from '../data/tokenizer.ts';
 
 /**
  * Opens the sources.
- * @throws EidosError what openData throws, `aborted` with the signal; `config_mismatch` where the image tower is made for other features
+ * @throws EidosError what openData throws, `aborted` with the signal; `config_mismatch` where the image tower is made
+ * for other features
  */
 export async function openTrainingData(
   config: TrainingConfig,

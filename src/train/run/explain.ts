@@ -42,6 +42,15 @@ function listKnown(issue: z.core.$ZodRawIssue): string | undefined {
   return undefined;
 }
 
+/** What listKnown has put into a message; nothing where the message is Zod's own. */
+function listedIn({ message }: Issue): string[] | undefined {
+  return message.startsWith('Invalid input') ? undefined : message.split(' ');
+}
+
+function ofFields(fields: readonly string[] | undefined): string {
+  return fields === undefined ? '' : ` of ${fields.join(', ')}`;
+}
+
 function describeAll(issues: readonly Issue[], above: readonly PropertyKey[]): string[] {
   const misspelt = new Set(
     issues.flatMap((issue) =>
@@ -72,9 +81,7 @@ function describe(
       return mustBeOneOf(place, issue.values, issue.input);
     case 'invalid_type':
       if (isMissing(issue)) return `${place} is missing; it is ${withArticle(issue.expected)}.`;
-      return issue.expected === 'object' && !issue.message.startsWith('Invalid')
-        ? `${place} must be an object of ${issue.message.split(' ').join(', ')}.`
-        : `${place} must be ${withArticle(issue.expected)}.`;
+      return `${place} must be ${withArticle(issue.expected)}${ofFields(listedIn(issue))}.`;
     case 'invalid_key':
       return issue.issues
         .map((inner) => describe(inner, path, `"${String(path.at(-1))}" in "${path.slice(0, -1).join('.')}"`))
@@ -143,9 +150,10 @@ function describeUnion(
 }
 
 /** Where all variants are objects: that there is none, or that it has fields of several. */
-function describeObjects({ message, input }: Extract<Issue, { code: 'invalid_union' }>, place: string) {
-  if (message === 'Invalid input') return undefined;
-  const variants = message.split(' ').map((fields) => fields.split('+'));
+function describeObjects(issue: Extract<Issue, { code: 'invalid_union' }>, place: string) {
+  const { input } = issue;
+  const variants = listedIn(issue)?.map((fields) => fields.split('+'));
+  if (variants === undefined) return undefined;
   const quoted = (fields: readonly string[]): string => fields.map((field) => `"${field}"`).join(' and ');
   const wanted = `an object with ${[...new Set(variants.map(quoted))].join(' or ')}`;
   if (input === undefined) return `${place} is missing; it is ${wanted}.`;

@@ -97,8 +97,10 @@ export function createKeeper(parts: KeeperParts): Keeper {
   async function saveAndPublish(progress: TrainingProgress): Promise<string> {
     const path = await save(progress);
     const isNewest = parts.sets.length === 0 || progress.best === undefined;
-    if (isNewest && publishedStep !== progress.step) await publish(places.output, progress);
-    if (isNewest) publishedStep = progress.step;
+    if (isNewest && publishedStep !== progress.step) {
+      await publish(places.output, progress);
+      publishedStep = progress.step;
+    }
     return path;
   }
 

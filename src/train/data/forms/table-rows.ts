@@ -2,7 +2,7 @@
 import { EidosError } from '../../../errors.ts';
 import { isNamedLikePicture } from '../../../image/paths.ts';
 import { notUtf8, type Separator, splitFields, tableRecords } from '../separated-values.ts';
-import { textLines } from '../text-lines.ts';
+import { hasJsonLines, textLines } from '../text-lines.ts';
 import type { BrokenSample } from './form.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -11,7 +11,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export async function columnsOf(path: string): Promise<string[]> {
   const first = await firstLine(path);
   if (first === undefined) return [];
-  if (isJson(path)) return Object.keys(recordOf(first) ?? {});
+  if (hasJsonLines(path)) return Object.keys(recordOf(first) ?? {});
   const fields = splitFields(first, separatorOf(path, first));
   return typeof fields === 'string' ? [] : fields.map((name) => name.trim());
 }
@@ -25,7 +25,7 @@ export async function readRows(path: string, broken: BrokenSample[]) {
   const rows: { row: Row; place: string }[] = [];
   const names = new Set<string>();
   let count = 0;
-  for await (const { line, row } of isJson(path) ? jsonRows(path) : separatedRows(path, names)) {
+  for await (const { line, row } of hasJsonLines(path) ? jsonRows(path) : separatedRows(path, names)) {
     count++;
     const place = `${path}, line ${line}`;
     if (typeof row === 'string') broken.push({ name: place, reason: row });
@@ -36,10 +36,6 @@ export async function readRows(path: string, broken: BrokenSample[]) {
   }
   if (count > 0) return { rows, names };
   throw new EidosError('invalid_option', `${path} is empty: it needs a line for each picture.`);
-}
-
-function isJson(path: string): boolean {
-  return /\.jsonl(\.gz)?$/i.test(path);
 }
 
 function recordOf(text: string): Row | undefined {

@@ -53,21 +53,15 @@ export const table: FormReader = {
     for (const path of paths) {
       const { rows, names } = await readRows(path, broken);
       const columnOf = chooseColumns(path, names, columns, languages);
-      const parts = columnOf.split === undefined ? [] : rows.map(({ row }) => textOf(row[columnOf.split!]));
-      const split = chooseTrainingSplit(
-        wanted,
-        parts.filter((part) => part !== ''),
-        path,
-      );
+      const partOf = (row: Row): string | undefined =>
+        columnOf.split === undefined ? undefined : textOf(row[columnOf.split]);
+      const parts = rows.map(({ row }) => partOf(row) ?? '').filter((part) => part !== '');
+      const split = chooseTrainingSplit(wanted, parts, path);
       for (const { row, place } of rows) {
-        const isWanted = isInSplit(
-          columnOf.split === undefined ? undefined : textOf(row[columnOf.split]),
-          split,
-        );
         const file = textOf(row[columnOf.file]);
         const picture = resolve(dirname(path), file);
         if (file !== '' && !rowOf.has(picture)) rowOf.set(picture, rowOf.size);
-        if (!isWanted) continue;
+        if (!isInSplit(partOf(row), split)) continue;
         if (file === '') {
           broken.push({ name: place, reason: `its "${columnOf.file}" is empty` });
           continue;
