@@ -154,6 +154,10 @@ describe('safetensors', () => {
       writeFileSync(path, JSON.stringify({ weight_map: { a: shard } }));
       await expect(openWeights(path)).rejects.toThrowError(/no plain file name/);
     }
+    for (const value of ['[]', '"y.safetensors"']) {
+      writeFileSync(path, `{"weight_map":{"__proto__":${value}}}`);
+      await expect(openWeights(path)).rejects.toThrowError(/no 'weight_map'/);
+    }
     await fc.assert(
       fc.asyncProperty(fc.jsonValue(), async (value) => {
         writeFileSync(path, JSON.stringify({ weight_map: value }));

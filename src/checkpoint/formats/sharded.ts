@@ -7,7 +7,10 @@ import { readJson } from '../files.ts';
 import { limits } from '../limits.ts';
 import type { Weights } from './format.ts';
 
-const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
+/** Zod's records pass over `__proto__` without a word: the tensor of that name would be lost. */
+const wholeRecord = z.custom<object>((value) => !Object.hasOwn(Object(value), '__proto__'));
+
+const indexSchema = z.object({ weight_map: wholeRecord.pipe(z.record(z.string(), z.string())) });
 
 /** What the index says: the shard of every tensor. Shards are plain file names beside the index. */
 async function readIndex(path: string): Promise<Map<string, string>> {
