@@ -109,27 +109,26 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       return {
         place,
         name,
-        seed: seedAt(seed, ofViews, numbers[row]!),
-        ...(crop === undefined ? {} : { crop }),
+        views: [{ seed: seedAt(seed, ofViews, numbers[row]!), ...(crop === undefined ? {} : { crop }) }],
       };
     };
     const { data: all, broken: failed } = await readers.read(numbers.map((_, row) => request(row)));
     const length = all.length / numbers.length;
     let rows = failed;
     while (rows.length > 0) {
-      for (const { row, reason } of rows) {
+      for (const { request: row, reason } of rows) {
         const { at, picture } = chosen[row]!;
         // Batches are made side by side: another one may have met the picture first, and this one ends all the same.
         if (!brokenKeys.has(keyOf(at))) broken.push({ name: picture.name, reason });
         brokenKeys.add(keyOf(at));
         requireFewBroken(broken, total, config.maxBrokenShare);
       }
-      for (const { row } of rows) chosen[row] = choose(numbers[row]!);
-      const again = await readers.read(rows.map(({ row }) => request(row)));
-      for (const [at, { row }] of rows.entries()) {
+      for (const { request: row } of rows) chosen[row] = choose(numbers[row]!);
+      const again = await readers.read(rows.map(({ request: row }) => request(row)));
+      for (const [at, { request: row }] of rows.entries()) {
         all.set(again.data.subarray(at * length, (at + 1) * length), row * length);
       }
-      rows = again.broken.map(({ row, reason }) => ({ row: rows[row]!.row, reason }));
+      rows = again.broken.map(({ request: at, reason }) => ({ request: rows[at]!.request, reason }));
     }
     return all;
   };
