@@ -90,6 +90,14 @@ function imageWidths(image: ImageArchitecture): readonly number[] {
       return image.widths;
     case 'convnext':
       return image.widths.map((width) => 4 * width);
+    case 'efficientnet': {
+      const { stemWidth, stages, headWidth, projection } = image;
+      const inside = stages.flatMap(({ width, expansion }, at) => {
+        const from = at === 0 ? stemWidth : stages[at - 1]!.width;
+        return [width, expansion * Math.max(from, width)];
+      });
+      return [stemWidth, ...inside, 2 * headWidth, projection.kind === 'linear' ? 1 : projection.hidden];
+    }
   }
 }
 

@@ -72,6 +72,12 @@ function describeImage(image: Inspection['architecture']['image']): string {
   if (image.kind === 'convnext') {
     return `ConvNeXt, blocks ${image.blocks.join('-')} of widths ${image.widths.join('-')}, kernels of ${image.kernelSize}, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}`;
   }
+  if (image.kind === 'efficientnet') {
+    const { stages, headWidth, imageSize, projection } = image;
+    const kernels = [...new Set(stages.map(({ kernelSize }) => kernelSize))].sort().join(' and ');
+    const head = projection.kind === 'linear' ? '' : `, a ${projection.kind} of ${projection.hidden}`;
+    return `EfficientNet, blocks ${stages.map(({ blocks }) => blocks).join('-')} of widths ${stages.map(({ width }) => width).join('-')}, kernels of ${kernels}, ${headWidth} features on ${imageSize} pixels, ${image.activation}, pooled by ${image.pool.replace('_', ' and ')}${head}`;
+  }
   return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
 }
 
