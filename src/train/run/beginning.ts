@@ -93,7 +93,7 @@ export async function beginTraining(
 }
 
 /**
- * Where features stand for pictures no step sees the image tower, which is part of the model all the same: a new one is
+ * Where a teacher's features stand for pictures no step sees the image tower, which is part of the model all the same: a new one is
  * as random as any.
  */
 function withUnseenTower(
@@ -101,7 +101,7 @@ function withUnseenTower(
   architecture: ClipArchitecture,
   { imageTower, seed }: TrainingConfig,
 ): Map<string, FloatTensor> {
-  const unseen = imageTower.kind === 'features' ? parametersOfClip(architecture) : [];
+  const unseen = imageTower.kind === 'teacher' ? parametersOfClip(architecture) : [];
   const random = unseen
     .filter(({ name }) => name.startsWith('image.') && !values.has(name))
     .map((parameter): [string, FloatTensor] => [
