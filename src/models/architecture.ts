@@ -163,6 +163,13 @@ export type ImageArchitecture =
   | ConvNextArchitecture
   | EfficientNetArchitecture;
 
+/** A net that names pictures by a list of classes, without words: an image tower and a classifier of its features. */
+export interface ImageClassifierArchitecture {
+  /** Its projection is not the net's: it is what a CLIP's tower that begins with the net has where nothing is said. */
+  image: ImageArchitecture;
+  classes: number;
+}
+
 /** Two towers and what compares them. */
 export interface ClipArchitecture {
   /** Length of the embeddings, the same for both towers. */

@@ -1,7 +1,7 @@
 /** The image encoder in two steps: features that a tower has of a picture, and the map from them to an embedding. */
 import { EidosError } from '../errors.ts';
 import type { Value } from '../graph/value.ts';
-import type { ClipArchitecture, ImageArchitecture } from './architecture.ts';
+import type { ClipArchitecture, ImageArchitecture, ImageClassifierArchitecture } from './architecture.ts';
 import { basicResNet } from './basic-resnet.ts';
 import { convNext } from './convnext.ts';
 import { efficientNet } from './efficientnet.ts';
@@ -96,6 +96,18 @@ export function projectImage(
  */
 export function classifyFeatures(features: Value, classes: number): Value {
   return linearLayer('image.classifier', features, classes);
+}
+
+/**
+ * Pixels [n, 3, side, side] → logits [n, classes].
+ * @throws EidosError `invalid_option` for a `resnet`
+ */
+export function imageClassifier(
+  { image, classes }: ImageClassifierArchitecture,
+  pixels: Value,
+  options: ImageEncoderOptions = {},
+): Value {
+  return classifyFeatures(imageFeatures({ image }, pixels, options), classes);
 }
 
 function withoutFeatures(): EidosError {
