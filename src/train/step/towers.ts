@@ -20,8 +20,8 @@ export interface TowersOptions {
   imageTower: ImageTowerConfig;
   /** Classes whose words are embedded with the sentences; 0 for none. */
   embeddedClasses: number;
-  /** Whether batch norms take their statistics from the batch and keep running ones. */
-  batchStatistics: boolean;
+  /** Whether a batch norm uses its running statistics as they are; others take those of the batch and let them run. */
+  keepsStatistics(norm: string): boolean;
 }
 
 export interface TrainedTowers extends Embeddings {
@@ -51,11 +51,8 @@ export function trainedTowers(
         return imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
           keptPatches: random.keptPatches,
           branch: random.branch.image,
-          onStatistics: options.batchStatistics
-            ? (name: string, next: Value) => {
-                statistics.set(name, next);
-              }
-            : undefined,
+          onStatistics: (norm) =>
+            options.keepsStatistics(norm) ? undefined : (name, next) => statistics.set(name, next),
         });
       }
       case 'features': {

@@ -88,7 +88,7 @@ describe('branches', () => {
       regularisation: regularisationSchema.parse({ stochasticDepth: { image: 0.5 } }),
       imageTower: { kind: 'model' },
       embeddedClasses: 0,
-      batchStatistics: true,
+      keepsStatistics: () => false,
     });
     const drawn = noise.draw({ seed: 5, step: 1 }, { images: 4000, texts: 4 });
     expect(Object.keys(drawn)).toEqual(names.map((name) => `keep:${name}`));

@@ -39,7 +39,7 @@ beforeAll(async () => {
     regularisation: regularisationSchema.parse({}),
     imageTower: { kind: 'model' },
     embeddedClasses: sizes.classes,
-    batchStatistics: false,
+    keepsStatistics: () => true,
   });
   const towers = await openProgram(engine, { images, texts, classes: classes! });
   const feeds = pick({ ...state, ...batch }, (name) => towers.inputs.has(name));
