@@ -1,5 +1,11 @@
 /** A training as people watch it: a bar where there is a terminal, a line now and then where there is none. */
-import { duration, measurementName, type TrainingEvent, type TrainingResult } from '../train/index.ts';
+import {
+  duration,
+  measurementName,
+  speeds,
+  type TrainingEvent,
+  type TrainingResult,
+} from '../train/index.ts';
 
 export interface TrainingDisplay {
   show(event: TrainingEvent): void;
@@ -69,12 +75,12 @@ export async function trainingDisplay({
 }
 
 function stepWords(event: Extract<TrainingEvent, { kind: 'step' }>): string {
-  const { step, loss, temperature, picturesPerSecond, waiting, minutesLeft } = event;
+  const { step, loss, temperature, waiting, minutesLeft } = event;
   return [
     `step ${step}`,
     `loss ${loss.toFixed(3)}`,
     ...(temperature === undefined ? [] : [`temperature ${temperature.toFixed(4)}`]),
-    `${picturesPerSecond.toFixed(picturesPerSecond < 10 ? 1 : 0)} pictures/s`,
+    speeds(event, (speed) => speed.toFixed(speed < 10 ? 1 : 0)),
     `${(100 * waiting).toFixed(0)} % waiting`,
     `${duration(minutesLeft)} left`,
   ].join('  ');
