@@ -1,6 +1,11 @@
 /** All published layouts, and the way from the names and shapes of a checkpoint to its architecture. */
 import { EidosError } from '../../errors.ts';
-import type { ClipArchitecture, ImageArchitecture, Projection } from '../../models/architecture.ts';
+import type {
+  ClipArchitecture,
+  ImageArchitecture,
+  Projection,
+  TextArchitecture,
+} from '../../models/architecture.ts';
 import { limits } from '../limits.ts';
 import { eidos } from './eidos.ts';
 import { unsupportedFamily } from './families.ts';
@@ -65,7 +70,7 @@ function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
     ['pixels a side', image.imageSize, limits.imageSize],
     [
       'numbers in its widest layer',
-      Math.max(...imageWidths(image), text.width, text.mlpWidth, embeddingSize),
+      Math.max(...imageWidths(image), ...textWidths(text), embeddingSize),
       limits.width,
     ],
   ];
@@ -93,13 +98,21 @@ function imageWidths(image: ImageArchitecture): readonly number[] {
   }
 }
 
+/** The widths of a text tower's layers. */
+function textWidths(text: TextArchitecture): readonly number[] {
+  if (text.kind !== 'averaging') return [text.width, text.mlpWidth];
+  const { width, ngrams, hidden } = text;
+  const unfolded = ngrams.map(({ size }) => size * width);
+  return [...unfolded, ngrams.reduce((sum, ngram) => sum + ngram.width, width), hidden];
+}
+
 /** Towers without a projection must give vectors of the embedding's length by themselves. */
 function checkEmbeddings({ image, text, embeddingSize }: ClipArchitecture): void {
   const pooled =
     image.kind !== 'vit' ? embeddingSize : image.pool.kind === 'queries' ? image.pool.width : image.width;
   const ends: [tower: string, projection: Projection, width: number][] = [
     ['image', image.kind === 'vit' ? image.projection : 'linear', pooled],
-    ['text', text.projection, text.width],
+    ['text', text.projection, text.kind === 'averaging' ? text.hidden : text.width],
   ];
   for (const [tower, projection, width] of ends) {
     if (projection !== 'none' || width === embeddingSize) continue;
