@@ -26,7 +26,7 @@ import type { AveragingTextArchitecture } from './architecture.ts';
 import { activations, linearLayer, normLayer } from './layers.ts';
 import type { EndToken } from './sentence-end.ts';
 import type { TowerHooks } from './transformer.ts';
-import { project } from './vit.ts';
+import { project } from './projection.ts';
 
 /**
  * Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's.
