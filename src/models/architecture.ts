@@ -92,6 +92,46 @@ export interface ConvNextArchitecture {
   normEpsilon: number;
 }
 
+/**
+ * An EfficientNet (Tan and Le 2019) of the Lite family: inverted residuals without squeeze and excitation, rectified
+ * units that end at six. Zeros are put around maps as TensorFlow's "SAME" does, so that any side is read.
+ */
+export interface EfficientNetArchitecture {
+  kind: 'efficientnet';
+  /** Side of the square input in pixels. */
+  imageSize: number;
+  /** Channels after the first convolution, which halves the sides. */
+  stemWidth: number;
+  stages: readonly InvertedResidualStage[];
+  /** Channels of the last map, which a pointwise convolution makes of the last stage's. */
+  headWidth: number;
+  activation: 'relu6';
+  normEpsilon: number;
+  /** How the last map becomes one vector: its mean, or mean and maximum one after the other. */
+  pool: 'average' | 'average_max';
+  projection: ProjectionHead;
+}
+
+/** Blocks that widen each place, look around in each channel, and narrow again (Sandler et al. 2018, MobileNetV2). */
+export interface InvertedResidualStage {
+  /** Side of the depthwise kernels; odd. */
+  kernelSize: number;
+  /** By what the first block divides the sides of the maps. */
+  stride: number;
+  /** How many times wider a block is inside than what comes into it; 1 for no widening. */
+  expansion: number;
+  /** Channels of the stage's maps. */
+  width: number;
+  blocks: number;
+}
+
+/**
+ * What makes an embedding of pooled features x.
+ * - `linear`: W·x.
+ * - `perceptron`: W·n + V·gelu(U·n + b) of n = layer norm(x), so many numbers inside.
+ */
+export type ProjectionHead = { kind: 'linear' } | { kind: 'perceptron'; hidden: number };
+
 /** A text Transformer. */
 export interface TransformerTextArchitecture extends TransformerArchitecture {
   /** May be left out: models made before there were other text towers do not say it. */
@@ -148,7 +188,15 @@ export type ImageArchitecture =
   | VitArchitecture
   | ResNetArchitecture
   | BasicResNetArchitecture
-  | ConvNextArchitecture;
+  | ConvNextArchitecture
+  | EfficientNetArchitecture;
+
+/** A net that names pictures by a list of classes, without words: an image tower and a classifier of its features. */
+export interface ImageClassifierArchitecture {
+  /** Its projection is not the net's: it is what a CLIP's tower that begins with the net has where nothing is said. */
+  image: ImageArchitecture;
+  classes: number;
+}
 
 /** Two towers and what compares them. */
 export interface ClipArchitecture {

@@ -19,8 +19,8 @@ import type { Value } from '../graph/value.ts';
 import type { TransformerTextArchitecture } from './architecture.ts';
 import { attention, type Tokens } from './attention.ts';
 import { normLayer } from './layers.ts';
+import { project } from './projection.ts';
 import { type TowerHooks, transformerBlocks } from './transformer.ts';
-import { project } from './vit.ts';
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's. */
 export function textTransformer(

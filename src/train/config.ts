@@ -14,6 +14,7 @@ import { checked } from './run/explain.ts';
 import { trainingPlaces } from './run/places.ts';
 import {
   freezeSchema,
+  type ImageTowerConfig,
   imageTowerSchema,
   lossSchema,
   optimizerSchema,
@@ -143,12 +144,18 @@ function completeConfig(value: unknown, origin: string, folder: string): Trainin
     ...config,
     output: resolve(folder, config.output),
     data: resolveDataPaths(config.data, folder),
+    imageTower: resolveImageTowerPaths(config.imageTower, folder),
     ...(initialise === undefined
       ? {}
       : { initialise: { ...initialise, from: modelPath(initialise.from, folder) } }),
     ...(tokenizer === undefined ? {} : { tokenizer: resolveTokenizerPaths(tokenizer, folder) }),
     ...(evaluation === undefined ? {} : { evaluation: resolveEvaluationPaths(evaluation, folder) }),
   };
+}
+
+function resolveImageTowerPaths(tower: ImageTowerConfig, folder: string): ImageTowerConfig {
+  if (tower.kind !== 'features' || tower.cache === undefined) return tower;
+  return { ...tower, cache: resolve(folder, tower.cache) };
 }
 
 /** What is there or looks like a path is one; `eidos-small` and `openai/clip-vit-base-patch32` are names. */

@@ -8,6 +8,7 @@ export {
   type TrainingConfigInput,
   trainingSchema,
 } from './config.ts';
+export { type MeasuringResult, measureFeatures } from './measure-features.ts';
 export type { EnergyUse } from './run/energy.ts';
 export type { TrainingEvent } from './run/events.ts';
 export { type FolderTraining, folderConfig } from './run/folder-config.ts';

@@ -21,6 +21,7 @@ import type { TrainingEvent } from './run/events.ts';
 import { factsOf } from './run/facts.ts';
 import { createKeeper } from './run/keeper.ts';
 import { type LoopEnd, runLoop } from './run/loop.ts';
+import { withImageFeatures } from './run/measuring.ts';
 import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metrics-log.ts';
 import { type Network, openNetwork } from './run/network.ts';
 import { type TrainingPlaces, trainingPlaces } from './run/places.ts';
@@ -93,11 +94,12 @@ async function trainAlone(
 
   const firstModel = await findFirstModel(full);
   requireTrainable(full, firstModel);
-  const data = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
-  noteData(progress, data, onEvent);
+  const found = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
   const model = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
-    learnTokenizer(data, wanted),
+    learnTokenizer(found, wanted),
   );
+  const data = await withImageFeatures(found, full, model, { threads, signal, onEvent });
+  noteData(progress, data, onEvent);
 
   const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};
   try {

@@ -14,6 +14,8 @@ const transformer = {
   normEpsilon: epsilon,
 };
 
+const kernelSide = size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd');
+
 const imagePool = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('class') }),
   z.object({ kind: z.literal('average') }),
@@ -54,9 +56,34 @@ const image = z.discriminatedUnion('kind', [
     patchSize: size,
     widths: z.array(size).min(1).max(8),
     blocks: z.array(size).min(1).max(8),
-    kernelSize: size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd'),
+    kernelSize: kernelSide,
     activation,
     normEpsilon: epsilon,
+  }),
+  z.object({
+    kind: z.literal('efficientnet'),
+    imageSize: size,
+    stemWidth: size,
+    stages: z
+      .array(
+        z.object({
+          kernelSize: kernelSide.max(31),
+          stride: size.max(8),
+          expansion: size.max(64),
+          width: size,
+          blocks: size.max(1024),
+        }),
+      )
+      .min(1)
+      .max(32),
+    headWidth: size,
+    activation: z.literal('relu6'),
+    normEpsilon: epsilon,
+    pool: z.enum(['average', 'average_max']),
+    projection: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('linear') }),
+      z.object({ kind: z.literal('perceptron'), hidden: size }),
+    ]),
   }),
 ]);
 

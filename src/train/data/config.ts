@@ -133,6 +133,12 @@ export const augmentationSchema = z.strictObject({
     .tuple([z.int().min(2), z.int().min(2)])
     .refine(([from, to]) => from <= to, 'must give the smaller number first')
     .default([24, 64]),
+  /** Share of pictures that are shrunk and lie anywhere on a plain ground, as things smaller than the frame do. @default 0 */
+  shrink: share.default(0),
+  /** Shares of the view's side that such a picture has at least and at most. @default [0.3, 0.7] */
+  shrinkSide: range(0.05, 1).default([0.3, 0.7]),
+  /** Share of pictures that become line drawings, see drawing.ts. @default 0 */
+  drawing: share.default(0),
   /** Share of pictures in which a rectangle is covered. @default 0 */
   cutOut: share.default(0),
   /** Share of the view's area that is covered. @default [0.05, 0.25] */

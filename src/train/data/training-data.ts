@@ -5,6 +5,7 @@ import { EidosError } from '../../errors.ts';
 import type { Concept } from './captions.ts';
 import { classesOf } from './class-targets.ts';
 import type { DataConfig } from './config.ts';
+import type { ImageFeatures } from './features/measure.ts';
 import type { BrokenSample } from './forms/form.ts';
 import { identityOf, packSource } from './packed.ts';
 import { createSquareReader } from './pixels.ts';
@@ -23,6 +24,8 @@ export interface TrainingData {
   classes: Concept[];
   /** What a teacher says, where there is one. */
   lessons?: Lessons;
+  /** What a locked image tower has said of all pictures, where there is one. */
+  imageFeatures?: ImageFeatures;
   /** Files of sentences without pictures. */
   sentences: SentenceSource[];
   /** What was found but cannot be trained on. */
@@ -34,6 +37,8 @@ export interface OpenDataOptions {
   imageSize: number;
   /** Whether what classes are kinds of are classes as well. @default false */
   kinds?: boolean;
+  /** Whether pictures are kept in the cache; where they are looked at once, tiles alone are. @default true */
+  packs?: boolean;
   /** Whether a text teacher's vectors are wanted. @default false */
   textVectors?: boolean;
   /** Ends packing and asking with an error; what the teacher has said is kept. */
@@ -56,7 +61,7 @@ export interface DataProgress {
  */
 export async function openData(
   config: DataConfig,
-  { imageSize, kinds = false, textVectors = false, signal, onProgress }: OpenDataOptions,
+  { imageSize, kinds = false, packs = true, textVectors = false, signal, onProgress }: OpenDataOptions,
 ): Promise<TrainingData> {
   const languages = Object.keys(config.captions.languages);
   const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
@@ -69,7 +74,7 @@ export async function openData(
       requireOneName(opened.name, sources);
       // A tile alone costs as much as its sheet, so these are packed in any case.
       const isPacked =
-        config.cache !== undefined || opened.pictures.some(({ place }) => place.kind === 'tile');
+        (packs && config.cache !== undefined) || opened.pictures.some(({ place }) => place.kind === 'tile');
       const folder = config.cache ?? defaultCacheFolder('pictures');
       sources.push(
         isPacked

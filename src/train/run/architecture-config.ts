@@ -57,15 +57,45 @@ const basicResnet = z.strictObject({
   blocks: ofStages,
 });
 
+const kernelSide = count.refine((side) => side % 2 === 1, 'must be odd, so that a kernel has a middle');
+
 const convnext = z.strictObject({
   kind: z.literal('convnext'),
   imageSize: count,
   patchSize: count,
   widths: ofStages,
   blocks: ofStages,
-  kernelSize: count.refine((side) => side % 2 === 1, 'must be odd, so that a kernel has a middle').default(7),
+  kernelSize: kernelSide.default(7),
   activation: transformer.activation,
   normEpsilon: z.number().positive().default(1e-6),
+});
+
+const efficientnet = z.strictObject({
+  kind: z.literal('efficientnet'),
+  imageSize: count,
+  stemWidth: count.default(32),
+  stages: z
+    .array(
+      z.strictObject({
+        kernelSize: kernelSide.max(31),
+        stride: count.max(8),
+        expansion: count.max(64),
+        width: count,
+        blocks: count.max(1024),
+      }),
+    )
+    .min(1)
+    .max(32),
+  headWidth: count.default(1280),
+  activation: z.literal('relu6').default('relu6'),
+  normEpsilon: z.number().positive().default(1e-3),
+  pool: z.enum(['average', 'average_max']).default('average'),
+  projection: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('linear') }),
+      z.strictObject({ kind: z.literal('perceptron'), hidden: count.default(1024) }),
+    ])
+    .default({ kind: 'linear' }),
 });
 
 const textTransformer = z.strictObject({
@@ -105,7 +135,7 @@ const averaging = z.strictObject({
 /** Two towers. Length and vocabulary of the text tower follow from the tokenizer. */
 export const architectureSchema = z.strictObject({
   embeddingSize: count,
-  image: z.discriminatedUnion('kind', [vit, resnet, basicResnet, convnext]),
+  image: z.discriminatedUnion('kind', [vit, resnet, basicResnet, convnext, efficientnet]),
   text: z.discriminatedUnion('kind', [textTransformer, averaging]),
 });
 export type ArchitectureConfig = z.infer<typeof architectureSchema>;
@@ -177,6 +207,7 @@ function requireWholePatches(image: ArchitectureConfig['image']): void {
     requireMultiple(image.imageSize, 32);
     return;
   }
+  if (image.kind === 'efficientnet') return;
   const stages = 'widths' in image ? image.widths.length : 1;
   if ('blocks' in image && image.blocks.length !== stages) {
     throw new EidosError(

@@ -94,15 +94,15 @@ export async function beginTraining(
 }
 
 /**
- * Where features stand for pictures, or all that is learned is text, no step sees the image tower, which is part of the
- * model all the same: a new one is as random as any. Text alone has no temperature either.
+ * Where a teacher's features stand for pictures, or all that is learned is text, no step sees the image tower, which is
+ * part of the model all the same: a new one is as random as any. Text alone has no temperature either.
  */
 function withUnseenTower(
   values: ReadonlyMap<string, FloatTensor>,
   architecture: ClipArchitecture,
   { imageTower, loss, seed }: TrainingConfig,
 ): Map<string, FloatTensor> {
-  const isUnseen = imageTower.kind === 'features' || !readsPairs(loss);
+  const isUnseen = imageTower.kind === 'teacher' || !readsPairs(loss);
   const unseen = isUnseen ? parametersOfClip(architecture) : [];
   const random = unseen
     .filter(({ name }) => !name.startsWith('text.') && !values.has(name))

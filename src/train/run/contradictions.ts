@@ -48,11 +48,19 @@ function ofLoss({ loss }: TrainingConfig): Contradiction[] {
 }
 
 /** Noise of the model's own image tower, which features would pass by. */
-function ofImageTower({ imageTower, regularisation }: TrainingConfig): Contradiction[] {
+function ofImageTower({ imageTower, regularisation, data }: TrainingConfig): Contradiction[] {
   if (imageTower.kind === 'model') return [];
-  const message =
-    'does nothing beside "imageTower" of kind "features", in whose place no tower sees pictures';
+  const message = `does nothing beside "imageTower" of kind "${imageTower.kind}", with which no tower sees pictures in a step`;
   return [
+    ...(imageTower.kind === 'features' && (data.teacher?.crops ?? 0) > 0
+      ? [
+          {
+            path: ['data', 'teacher', 'crops'],
+            message:
+              'are not the views that "imageTower" of kind "features" has: leave them away, or the latter',
+          },
+        ]
+      : []),
     ...(regularisation.patchDropout > 0 ? [{ path: ['regularisation', 'patchDropout'], message }] : []),
     ...(regularisation.stochasticDepth.image > 0
       ? [{ path: ['regularisation', 'stochasticDepth', 'image'], message }]
@@ -66,7 +74,7 @@ function ofTeacher({ data, loss, imageTower }: TrainingConfig): Contradiction[] 
     ...(['features', 'similarities'] as const)
       .filter((part) => (loss[part]?.weight ?? 0) > 0)
       .map((part) => ['loss', part]),
-    ...(imageTower.kind === 'features' ? [['imageTower']] : []),
+    ...(imageTower.kind === 'teacher' ? [['imageTower']] : []),
     ...data.sources.flatMap(({ features }, at) =>
       features === undefined ? [] : [['data', 'sources', at, 'features']],
     ),
@@ -94,7 +102,7 @@ function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: Training
   }
   const idle: [boolean, string[]][] = [
     [chunk !== undefined, ['chunk']],
-    [imageTower.kind === 'features', ['imageTower']],
+    [imageTower.kind !== 'model', ['imageTower']],
     [regularisation.patchDropout > 0, ['regularisation', 'patchDropout']],
     [regularisation.stochasticDepth.image > 0, ['regularisation', 'stochasticDepth', 'image']],
     [data.teacher !== undefined, ['data', 'teacher']],

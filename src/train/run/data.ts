@@ -33,6 +33,7 @@ export async function openTrainingData(
   const data = await openData(config.data, {
     imageSize,
     kinds: (namingLoss(config.loss)?.kinds ?? 0) > 0,
+    packs: config.imageTower.kind === 'model',
     textVectors: sentencesOf(config.loss) > 0,
     signal,
     onProgress: ({ stage, source, done, total }) => {
@@ -52,7 +53,7 @@ export async function openTrainingData(
     onEvent({ kind: 'warning', message });
   }
   const { imageTower } = config;
-  if (imageTower.kind === 'features' && imageTower.size !== data.lessons?.width) {
+  if (imageTower.kind === 'teacher' && imageTower.size !== data.lessons?.width) {
     throw new EidosError(
       'config_mismatch',
       `"imageTower.size" is ${imageTower.size}, but the data have ${data.lessons?.width} features a picture.`,

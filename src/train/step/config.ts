@@ -163,11 +163,34 @@ export const regularisationSchema = z.strictObject({
 /** `freeze`: `image` or `text` for a whole tower, or names of parameters in which * stands for anything. */
 export const freezeSchema = z.array(z.string().min(1)).default([]);
 
-/** `imageTower`: the model's own, or a linear map of features that a teacher has computed before. */
+/**
+ * `imageTower`: the model's own; locked, with its projection learned above features that it is asked for once (Zhai et al.
+ * 2022, LiT); or, in its place, a linear map of features that a teacher has computed before.
+ */
 export const imageTowerSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('model') }),
-    z.strictObject({ kind: z.literal('features'), size: z.int().positive() }),
+    z.strictObject({
+      kind: z.literal('features'),
+      views: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe('Views of each picture: the whole, and others that the augmentation draws.'),
+      seed: z
+        .int()
+        .nonnegative()
+        .default(1)
+        .describe('What these views follow from, whatever the seed of the training is.'),
+      cache: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Where features are kept. Without it `features` below the cache of the data.'),
+      batch: z.int().min(1).max(1024).default(32).describe('Views that the tower is asked about at once.'),
+    }),
+    z.strictObject({ kind: z.literal('teacher'), size: z.int().positive() }),
   ])
   .default({ kind: 'model' });
 

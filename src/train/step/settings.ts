@@ -49,7 +49,7 @@ export function stepSettings(architecture: ClipArchitecture, options: TrainingSt
     batch: options.batch,
     textLength: options.textLength ?? architecture.text.contextLength,
     targets: options.targets ?? false,
-    features: imageTower.kind === 'features' ? imageTower.size : options.features,
+    features: imageTower.kind === 'teacher' ? imageTower.size : options.features,
     classes: options.classes,
     sentenceWidth: options.sentenceWidth,
     loss: options.loss ?? lossSchema.parse({}),

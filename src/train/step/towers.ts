@@ -1,10 +1,11 @@
-/** The towers as a step trains them: with noise, and with a table of features in the image tower's place if wanted. */
+/** The towers as a step trains them: with noise, and above or beside features in the image tower's place if wanted. */
 import { linear, normalize } from '../../graph/derived.ts';
 import { normal } from '../../graph/initialise.ts';
 import { parameter } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageEncoder } from '../../models/clip.ts';
+import { imageFeatureWidth, projectImage } from '../../models/image-encoder.ts';
 import type { ImageTowerConfig, RegularisationConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
 import { type Noise, noise } from './noise.ts';
@@ -33,8 +34,8 @@ export interface TrainedTowers extends Embeddings {
 }
 
 /**
- * Embeds the inputs `pixels` [batch, 3, side, side] (or `features` [batch, size]), `tokens` [batch, length] and those of
- * embedTexts.
+ * Embeds the inputs `pixels` [batch, 3, side, side] (or, in their place, `image_features` [batch, width of the tower's
+ * features] or `features` [batch, size]), `tokens` [batch, length] and those of embedTexts.
  * @throws EidosError `invalid_option` for noise that the towers cannot have
  */
 export function trainedTowers(
@@ -50,22 +51,29 @@ export function trainedTowers(
   });
   const statistics = new Map<string, Value>();
   const embedImages = (): Value => {
-    const side = architecture.image.imageSize;
-    return imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
-      keptPatches: random.keptPatches,
-      branch: random.branch.image,
-      onStatistics:
-        options.batchStatistics && pairs
-          ? (name: string, next: Value) => {
-              statistics.set(name, next);
-            }
-          : undefined,
-    });
+    switch (imageTower.kind) {
+      case 'model': {
+        const side = architecture.image.imageSize;
+        return imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
+          keptPatches: random.keptPatches,
+          branch: random.branch.image,
+          onStatistics:
+            options.batchStatistics && pairs
+              ? (name: string, next: Value) => {
+                  statistics.set(name, next);
+                }
+              : undefined,
+        });
+      }
+      case 'features': {
+        const seen = input('image_features', [batch, imageFeatureWidth(architecture.image)]);
+        return projectImage(architecture, seen);
+      }
+      case 'teacher':
+        return mapFeatures(architecture, input('features', [batch, imageTower.size]));
+    }
   };
-  const images =
-    imageTower.kind === 'model'
-      ? embedImages()
-      : mapFeatures(architecture, input('features', [batch, imageTower.size]));
+  const images = embedImages();
 
   return {
     images: normalize(images),

@@ -104,7 +104,7 @@ describe('the gradients of chunks', () => {
   });
 
   test('read a table of features in place of pictures', async () => {
-    await expectEqual({ batch: 4, imageTower: { kind: 'features', size: 5 } }, 2);
+    await expectEqual({ batch: 4, imageTower: { kind: 'teacher', size: 5 } }, 2);
   });
 });
 
