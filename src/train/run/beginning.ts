@@ -94,8 +94,8 @@ export async function beginTraining(
 }
 
 /**
- * Where a teacher's features stand for pictures, or all that is learned is text, no step sees the image tower, which is
- * part of the model all the same: a new one is as random as any. Text alone has no temperature either.
+ * Where features stand for pictures, or all that is learned is text, no step sees the image tower, which is part of the
+ * model all the same: a new one is as random as any. Text alone has no temperature either.
  */
 function withUnseenTower(
   values: ReadonlyMap<string, FloatTensor>,

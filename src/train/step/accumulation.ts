@@ -14,7 +14,7 @@ import type { ClipArchitecture } from '../../models/architecture.ts';
 import { declareInputs } from './inputs.ts';
 import { noise } from './noise.ts';
 import { embedsClasses, type Objective, objective } from './objective.ts';
-import { chooseTrained, type StepParameter } from './parameters.ts';
+import { chooseTrained, frozenNorms, type StepParameter } from './parameters.ts';
 import { rows, type Tensors } from './program.ts';
 import { type StepSettings, stepSettings, type TrainingStepOptions } from './settings.ts';
 import { embedTexts, noneBeside, readsPairs, rowsBeside, totalRows } from './text-groups.ts';
@@ -151,13 +151,13 @@ function chunkTowers(architecture: ClipArchitecture, settings: StepSettings, chu
     ...settings,
     batch: chunk,
     beside: noneBeside,
-    batchStatistics: !settings.freeze.includes('image'),
+    keepsStatistics: frozenNorms(architecture, settings.freeze),
   });
   if (towers.statistics.size > 0 && chunk < settings.batch) {
     throw new EidosError(
       'invalid_option',
       'chunk: the image tower has batch norms, which would see single chunks in place of the batch; ' +
-        'freeze the image tower, or leave "chunk" away.',
+        'freeze them (their gains and biases) or the image tower, or leave "chunk" away.',
     );
   }
   return towers;

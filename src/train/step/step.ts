@@ -7,7 +7,7 @@ import type { OptimizerConfig } from './config.ts';
 import { declareInputs } from './inputs.ts';
 import { embedsClasses, objective } from './objective.ts';
 import { stepScalars } from './optimizer.ts';
-import { chooseTrained, type StepParameter } from './parameters.ts';
+import { chooseTrained, frozenNorms, type StepParameter } from './parameters.ts';
 import { stepSettings, type TrainingStepOptions } from './settings.ts';
 import { readsPairs, rowsBeside } from './text-groups.ts';
 import { trainedTowers } from './towers.ts';
@@ -58,7 +58,7 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
     ...settings,
     beside: rowsBeside(loss, embedsClasses(loss) ? (settings.classes ?? 0) : 0),
     pairs: readsPairs(loss),
-    batchStatistics: !freeze.includes('image'),
+    keepsStatistics: frozenNorms(architecture, freeze),
   });
   const wanted = objective(architecture, input, towers, settings);
 

@@ -23,8 +23,8 @@ export interface TowersOptions {
   beside: Omit<TextRows, 'texts'>;
   /** Whether the loss reads pictures and captions. Without it nothing that it reads is made of them. @default true */
   pairs?: boolean;
-  /** Whether batch norms take their statistics from the batch and keep running ones. */
-  batchStatistics: boolean;
+  /** Whether a batch norm uses its running statistics as they are; others take those of the batch and let them run. */
+  keepsStatistics(norm: string): boolean;
 }
 
 export interface TrainedTowers extends Embeddings {
@@ -57,12 +57,8 @@ export function trainedTowers(
         return imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
           keptPatches: random.keptPatches,
           branch: random.branch.image,
-          onStatistics:
-            options.batchStatistics && pairs
-              ? (name: string, next: Value) => {
-                  statistics.set(name, next);
-                }
-              : undefined,
+          onStatistics: (norm) =>
+            !pairs || options.keepsStatistics(norm) ? undefined : (name, next) => statistics.set(name, next),
         });
       }
       case 'features': {

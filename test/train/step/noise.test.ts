@@ -89,7 +89,7 @@ describe('branches', () => {
       regularisation: regularisationSchema.parse({ stochasticDepth: { image: 0.5 } }),
       imageTower: { kind: 'model' },
       beside: noneBeside,
-      batchStatistics: true,
+      keepsStatistics: () => false,
     });
     const drawn = noise.draw({ seed: 5, step: 1 }, { images: 4000, texts: 4 });
     expect(Object.keys(drawn)).toEqual(names.map((name) => `keep:${name}`));

@@ -40,7 +40,7 @@ beforeAll(async () => {
     regularisation: regularisationSchema.parse({}),
     imageTower: { kind: 'model' },
     beside: { ...noneBeside, classes: sizes.classes },
-    batchStatistics: false,
+    keepsStatistics: () => true,
   });
   const towers = await openProgram(engine, { images, texts: texts!, classes: classes! });
   const feeds = pick({ ...state, ...batch }, (name) => towers.inputs.has(name));
