@@ -24,9 +24,9 @@ import {
 import type { Value } from '../graph/value.ts';
 import type { AveragingTextArchitecture } from './architecture.ts';
 import { activations, linearLayer, normLayer } from './layers.ts';
+import { project } from './projection.ts';
 import type { EndToken } from './sentence-end.ts';
 import type { TowerHooks } from './transformer.ts';
-import { project } from './projection.ts';
 
 /**
  * Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's.

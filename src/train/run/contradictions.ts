@@ -102,7 +102,7 @@ function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: Training
   }
   const idle: [boolean, string[]][] = [
     [chunk !== undefined, ['chunk']],
-    [imageTower.kind === 'features', ['imageTower']],
+    [imageTower.kind !== 'model', ['imageTower']],
     [regularisation.patchDropout > 0, ['regularisation', 'patchDropout']],
     [regularisation.stochasticDepth.image > 0, ['regularisation', 'stochasticDepth', 'image']],
     [data.teacher !== undefined, ['data', 'teacher']],
