@@ -3,13 +3,16 @@ import { type Initialiser, normal, ones, zeros } from '../graph/initialise.ts';
 import { add, batchNorm, batchNormTraining, conv, multiply, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 
+/** Told the next running statistics of a batch norm by the parameter's name. */
+export type StatisticsReport = (parameter: string, next: Value) => void;
+
 /** How batch norms get their statistics. */
 export interface BatchNormOptions {
   /**
-   * Given: the norms use the statistics of the batch, and each reports its next running statistics
-   * by the parameter's name. Missing: they use the running statistics.
+   * Asked about each norm by its name. Where it gives a function, the norm uses the statistics of the batch and reports
+   * its next running ones to it, by the parameter's name. Where it gives none or is missing, the running ones are used.
    */
-  onStatistics?: ((name: string, next: Value) => void) | undefined;
+  onStatistics?: ((norm: string) => StatisticsReport | undefined) | undefined;
 }
 
 /** Zeros before and after the numbers along an axis of such a length. */
@@ -77,14 +80,15 @@ export function batchNormLayer(
     mean: parameter(`${name}.running_mean`, [channels], zeros, { trainable: false }),
     variance: parameter(`${name}.running_variance`, [channels], ones, { trainable: false }),
   };
-  if (onStatistics === undefined) return batchNorm(x, { gain, bias, ...running }, epsilon);
+  const report = onStatistics?.(name);
+  if (report === undefined) return batchNorm(x, { gain, bias, ...running }, epsilon);
   const { y, mean, variance } = batchNormTraining(x, { gain, bias }, epsilon);
   const [n, , height, width] = x.shape.map(Number);
   const count = n! * height! * width!;
   // The running variance is the unbiased one, as PyTorch keeps it.
   const unbiased = multiply(variance, count / (count - 1));
   const mix = (old: Value, now: Value): Value => add(multiply(old, 1 - momentum), multiply(now, momentum));
-  onStatistics(`${name}.running_mean`, mix(running.mean, mean));
-  onStatistics(`${name}.running_variance`, mix(running.variance, unbiased));
+  report(`${name}.running_mean`, mix(running.mean, mean));
+  report(`${name}.running_variance`, mix(running.variance, unbiased));
   return y;
 }

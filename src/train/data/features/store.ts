@@ -4,12 +4,14 @@
  * picture, so that a source may grow, shrink and change its order.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { EidosError } from '../../../errors.ts';
+import type { PicturePlace } from '../places.ts';
 import type { SourcePicture } from '../source.ts';
 
-/** Tells pictures apart: names, and places in archives. */
+/** Bytes of what a picture is known by. */
 const keyBytes = 15;
 /** A key, and whether the picture could be read. */
 const entryBytes = keyBytes + 1;
@@ -35,15 +37,35 @@ export interface StoredRows {
   places: Map<string, number>;
 }
 
-/** Whatever name and place in an archive a picture has, as a short text; names have to differ within a source. */
+/**
+ * What a picture is known by: its own name and size, whatever folder the source has been moved to and whatever else is
+ * in it. Names have to differ within a source.
+ */
 export function pictureKey({
   name,
   origin,
   place,
 }: Pick<SourcePicture, 'name' | 'origin' | 'place'>): string {
-  const own = origin ?? place;
-  const at = own.kind === 'part' ? `${own.offset}+${own.length}` : '';
-  return createHash('sha256').update(`${name}\0${at}`).digest().toString('latin1', 0, keyBytes);
+  return createHash('sha256')
+    .update(identityOf(name, origin ?? place))
+    .digest()
+    .toString('latin1', 0, keyBytes);
+}
+
+function identityOf(name: string, place: PicturePlace): string {
+  const shortPath = join(basename(dirname(place.path)), basename(place.path));
+  switch (place.kind) {
+    case 'file':
+      return `${shortPath}\0${statSync(place.path, { throwIfNoEntry: false })?.size}`;
+    case 'part':
+      // Members are called by their name in the archive and the folder of that.
+      return `${name.replaceAll(dirname(place.path), '')}\0${place.length}`;
+    case 'tile':
+      return `${shortPath}\0${place.tile}`;
+    case 'square':
+      // A tile that was packed, "SHEET#TILE in FOLDER".
+      return name.slice(0, name.lastIndexOf(' in '));
+  }
 }
 
 /**
