@@ -17,6 +17,7 @@ interface Contradiction {
 export function refuseContradictions(config: TrainingConfig, context: z.RefinementCtx): void {
   const found = [
     ...ofBatch(config),
+    ...ofBeginning(config),
     ...ofLoss(config),
     ...ofImageTower(config),
     ...ofTeacher(config),
@@ -30,6 +31,26 @@ export function refuseContradictions(config: TrainingConfig, context: z.Refineme
 function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
   if (chunk === undefined || batch % chunk === 0) return [];
   return [{ path: ['chunk'], message: `is ${chunk}, but "batch" ${batch} must be a multiple of it` }];
+}
+
+function ofBeginning({ initialise }: TrainingConfig): Contradiction[] {
+  if (initialise === undefined) return [];
+  const { from, only, image } = initialise;
+  if (from === undefined && image === undefined) {
+    return [{ path: ['initialise'], message: 'names nothing to begin with: give "from", "image" or both' }];
+  }
+  if (only !== undefined && from === undefined) {
+    return [{ path: ['initialise', 'only'], message: 'is about towers of "from", which is missing' }];
+  }
+  if (only?.includes('image') === true && image !== undefined) {
+    return [
+      {
+        path: ['initialise', 'only'],
+        message: 'has "image", which "initialise.image" begins with other weights',
+      },
+    ];
+  }
+  return [];
 }
 
 /** A training step can do more than the data of a training give it. */
