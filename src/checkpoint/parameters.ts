@@ -27,7 +27,7 @@ export function parameterCount(architecture: ClipArchitecture): number {
 
 /** Positions of the text tower: one more than tokens where a class token follows them. */
 export function textPositions(text: TextArchitecture): number {
-  return text.contextLength + (text.pool.kind === 'class' ? 1 : 0);
+  return text.contextLength + (text.kind !== 'averaging' && text.pool.kind === 'class' ? 1 : 0);
 }
 
 /** Tokens of a Vision Transformer: its whole patches, and the class token if it has one. */

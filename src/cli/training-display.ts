@@ -3,6 +3,7 @@ import {
   duration,
   type MeasuringResult,
   measurementName,
+  speeds,
   type TrainingEvent,
   type TrainingResult,
 } from '../train/index.ts';
@@ -87,12 +88,12 @@ function paceWords({
 }
 
 function stepWords(event: Extract<TrainingEvent, { kind: 'step' }>): string {
-  const { step, loss, temperature, picturesPerSecond, waiting, minutesLeft } = event;
+  const { step, loss, temperature, waiting, minutesLeft } = event;
   return [
     `step ${step}`,
     `loss ${loss.toFixed(3)}`,
     ...(temperature === undefined ? [] : [`temperature ${temperature.toFixed(4)}`]),
-    `${picturesPerSecond.toFixed(picturesPerSecond < 10 ? 1 : 0)} pictures/s`,
+    speeds(event, (speed) => speed.toFixed(speed < 10 ? 1 : 0)),
     `${(100 * waiting).toFixed(0)} % waiting`,
     `${duration(minutesLeft)} left`,
   ].join('  ');

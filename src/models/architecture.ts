@@ -133,7 +133,9 @@ export interface InvertedResidualStage {
 export type ProjectionHead = { kind: 'linear' } | { kind: 'perceptron'; hidden: number };
 
 /** A text Transformer. */
-export interface TextArchitecture extends TransformerArchitecture {
+export interface TransformerTextArchitecture extends TransformerArchitecture {
+  /** May be left out: models made before there were other text towers do not say it. */
+  kind?: 'transformer' | undefined;
   contextLength: number;
   vocabularySize: number;
   causal: boolean;
@@ -154,6 +156,32 @@ export type TextPool =
   | { kind: 'last' }
   | { kind: 'class'; padToken: number }
   | { kind: 'attention'; heads: number; padToken: number };
+
+/**
+ * A deep averaging network (Iyyer et al. 2015) over pieces of words and their n-grams, as the fast form of the Universal
+ * Sentence Encoder (Cer et al. 2018) has it: sums over the sentence, then a perceptron. A fraction of a Transformer's work.
+ */
+export interface AveragingTextArchitecture {
+  kind: 'averaging';
+  contextLength: number;
+  vocabularySize: number;
+  /** Numbers that stand for a piece of a word. */
+  width: number;
+  /** Convolutions over neighbouring pieces (Kim 2014): over how many, each size once, and into how many numbers. */
+  ngrams: readonly { size: number; width: number }[];
+  /** Width of the perceptron. */
+  hidden: number;
+  /** Layers of the perceptron, of which all but the first are residual. */
+  layers: number;
+  /** The first end-of-text token ends a sentence; its id, or `highest` for the highest id of the sentence. */
+  endToken: number | 'highest';
+  activation: Activation;
+  normEpsilon: number;
+  projection: Projection;
+}
+
+/** The text towers. */
+export type TextArchitecture = TransformerTextArchitecture | AveragingTextArchitecture;
 
 /** The image towers. */
 export type ImageArchitecture =

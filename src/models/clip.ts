@@ -3,6 +3,7 @@ import type { Initialiser } from '../graph/initialise.ts';
 import { exp, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from './architecture.ts';
+import { averagingText } from './averaging-text.ts';
 import { textTransformer } from './text.ts';
 import type { TowerHooks } from './transformer.ts';
 
@@ -14,7 +15,9 @@ export function textEncoder(
   ids: Value,
   hooks: TowerHooks = {},
 ): Value {
-  return textTransformer(text, embeddingSize, ids, hooks);
+  return text.kind === 'averaging'
+    ? averagingText(text, embeddingSize, ids, hooks)
+    : textTransformer(text, embeddingSize, ids, hooks);
 }
 
 /** ln(1/0.07), CLIP's first temperature (Wu et al. 2018). */

@@ -14,6 +14,6 @@ export type { TrainingEvent } from './run/events.ts';
 export { type FolderTraining, folderConfig } from './run/folder-config.ts';
 export type { EnergyLine, EvaluationLine, LogLine, StepLine } from './run/metrics-log.ts';
 export { readMetricsLog } from './run/metrics-log.ts';
-export { duration, measurementName } from './run/report.ts';
+export { duration, measurementName, speeds } from './run/report.ts';
 export { type TrainingResult, type TrainOptions, train } from './train.ts';
 export { type TrainTokenizerOptions, trainTokenizer } from './train-tokenizer.ts';

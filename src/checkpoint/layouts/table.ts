@@ -5,6 +5,7 @@ import type {
   ImageArchitecture,
   ImageClassifierArchitecture,
   Projection,
+  TextArchitecture,
 } from '../../models/architecture.ts';
 import { limits } from '../limits.ts';
 import { efficientNetLite } from './efficientnet-lite.ts';
@@ -108,7 +109,7 @@ function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
     ['text positions', text.contextLength, limits.contextLength],
     ['words', text.vocabularySize, limits.vocabularySize],
   ]);
-  checkImageSizes(image, [text.width, text.mlpWidth, embeddingSize]);
+  checkImageSizes(image, [...textWidths(text), embeddingSize]);
 }
 
 /** @param others widths besides those of the image tower */
@@ -152,13 +153,21 @@ function imageWidths(image: ImageArchitecture): readonly number[] {
   }
 }
 
+/** The widths of a text tower's layers. */
+function textWidths(text: TextArchitecture): readonly number[] {
+  if (text.kind !== 'averaging') return [text.width, text.mlpWidth];
+  const { width, ngrams, hidden } = text;
+  const unfolded = ngrams.map(({ size }) => size * width);
+  return [...unfolded, ngrams.reduce((sum, ngram) => sum + ngram.width, width), hidden];
+}
+
 /** Towers without a projection must give vectors of the embedding's length by themselves. */
 function checkEmbeddings({ image, text, embeddingSize }: ClipArchitecture): void {
   const pooled =
     image.kind !== 'vit' ? embeddingSize : image.pool.kind === 'queries' ? image.pool.width : image.width;
   const ends: [tower: string, projection: Projection, width: number][] = [
     ['image', image.kind === 'vit' ? image.projection : 'linear', pooled],
-    ['text', text.projection, text.width],
+    ['text', text.projection, text.kind === 'averaging' ? text.hidden : text.width],
   ];
   for (const [tower, projection, width] of ends) {
     if (projection !== 'none' || width === embeddingSize) continue;

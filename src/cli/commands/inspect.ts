@@ -118,6 +118,11 @@ function describeImage(image: ImageArchitecture): string {
 }
 
 function describeText(text: TextArchitecture): string {
+  if (text.kind === 'averaging') {
+    const ngrams = text.ngrams.map(({ size, width }) => `${size} (width ${width})`);
+    const and = ngrams.length === 0 ? '' : ` and n-grams of ${ngrams.join(', ')}`;
+    return `averages of pieces (width ${text.width})${and}, ${text.layers} layers, width ${text.hidden}, ${text.contextLength} of ${text.vocabularySize} tokens, ${text.activation}`;
+  }
   const sight = text.causal ? 'causal' : 'both ways';
   return `Transformer, ${text.layers} layers, width ${text.width}, ${text.heads} heads, ${text.contextLength} of ${text.vocabularySize} tokens, ${text.activation}, ${sight}, pooled by ${text.pool.kind}`;
 }

@@ -9,6 +9,7 @@ import type { ImageFeatures } from './features/measure.ts';
 import type { BrokenSample } from './forms/form.ts';
 import { identityOf, packSource } from './packed.ts';
 import { createSquareReader } from './pixels.ts';
+import { identityOfSentences, openSentences, type SentenceSource } from './sentences/open-sentences.ts';
 import { openSource, type Source } from './source.ts';
 import { type Lessons, openLessons } from './teacher/lessons.ts';
 
@@ -25,6 +26,8 @@ export interface TrainingData {
   lessons?: Lessons;
   /** What a locked image tower has said of all pictures, where there is one. */
   imageFeatures?: ImageFeatures;
+  /** Files of sentences without pictures. */
+  sentences: SentenceSource[];
   /** What was found but cannot be trained on. */
   broken: BrokenSample[];
 }
@@ -36,6 +39,8 @@ export interface OpenDataOptions {
   kinds?: boolean;
   /** Whether pictures are kept in the cache; where they are looked at once, tiles alone are. @default true */
   packs?: boolean;
+  /** Whether a text teacher's vectors are wanted. @default false */
+  textVectors?: boolean;
   /** Ends packing and asking with an error; what the teacher has said is kept. */
   signal?: AbortSignal | undefined;
   onProgress?: (progress: DataProgress) => void;
@@ -56,7 +61,7 @@ export interface DataProgress {
  */
 export async function openData(
   config: DataConfig,
-  { imageSize, kinds = false, packs = true, signal, onProgress }: OpenDataOptions,
+  { imageSize, kinds = false, packs = true, textVectors = false, signal, onProgress }: OpenDataOptions,
 ): Promise<TrainingData> {
   const languages = Object.keys(config.captions.languages);
   const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
@@ -95,10 +100,18 @@ export async function openData(
   } finally {
     await reader.close();
   }
+  const sentences = await openSentences(config, {
+    vectors: textVectors,
+    signal,
+    onProgress: (source, done, total) => onProgress?.({ stage: 'teaching', source, done, total }),
+  });
+  for (const { broken, line } of sentences) {
+    requireFewBroken(broken, new Set(line).size + broken.length, config.maxBrokenShare);
+  }
   const broken = sources.flatMap((source) => source.broken);
   const size = sources.reduce((sum, { pictures }) => sum + pictures.length, 0);
-  requireFewBroken(broken, size + broken.length, config.maxBrokenShare);
-  if (sources.every(({ weight }) => weight === 0)) {
+  if (size > 0) requireFewBroken(broken, size + broken.length, config.maxBrokenShare);
+  if (size > 0 && sources.every(({ weight }) => weight === 0)) {
     throw new EidosError('invalid_option', 'Every source has the weight 0: one must be drawn from.');
   }
   return {
@@ -111,13 +124,15 @@ export async function openData(
       kinds,
     ),
     ...(lessons === undefined ? {} : { lessons }),
+    sentences,
     broken,
   };
 }
 
 /** What all pictures are called and in which order they lie, as a short text that other data do not have. */
-export function identityOfData({ sources }: Pick<TrainingData, 'sources'>): string {
+export function identityOfData({ sources, sentences }: Pick<TrainingData, 'sources' | 'sentences'>): string {
   const own = sources.map(({ name, pictures }) => `${name} ${identityOf(pictures)}`);
+  if (sentences.length > 0) own.push(identityOfSentences(sentences));
   return createHash('sha256').update(own.join('\n')).digest('hex').slice(0, 12);
 }
 

@@ -1,7 +1,11 @@
 /** `architecture` and `preprocessing` of a training's configuration: a model from scratch, with defaults of CLIP's kind. */
 import { z } from 'zod';
 import { EidosError } from '../../errors.ts';
-import type { ClipArchitecture, TextArchitecture } from '../../models/architecture.ts';
+import type {
+  AveragingTextArchitecture,
+  ClipArchitecture,
+  TextArchitecture,
+} from '../../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 
@@ -94,7 +98,8 @@ const efficientnet = z.strictObject({
     .default({ kind: 'linear' }),
 });
 
-const text = z.strictObject({
+const textTransformer = z.strictObject({
+  kind: z.literal('transformer').optional(),
   ...transformer,
   causal: z.boolean().default(true),
   positions: z.enum(['learned', 'sinusoidal']).default('learned'),
@@ -104,11 +109,34 @@ const text = z.strictObject({
   projection,
 });
 
+/** A size of n-grams with its width: `{ "size": 2, "width": 256 }`, or `[2, 256]` for short. */
+const ngram = z.preprocess(
+  (value) => (Array.isArray(value) && value.length === 2 ? { size: value[0], width: value[1] } : value),
+  z.strictObject({ size: count.max(16), width: count }),
+);
+
+const averaging = z.strictObject({
+  kind: z.literal('averaging'),
+  width: count,
+  ngrams: z
+    .array(ngram)
+    .max(8)
+    .default([
+      { size: 2, width: 256 },
+      { size: 3, width: 256 },
+    ]),
+  hidden: count.default(512),
+  layers: count.default(2),
+  activation: transformer.activation,
+  normEpsilon: transformer.normEpsilon,
+  projection,
+});
+
 /** Two towers. Length and vocabulary of the text tower follow from the tokenizer. */
 export const architectureSchema = z.strictObject({
   embeddingSize: count,
   image: z.discriminatedUnion('kind', [vit, resnet, basicResnet, convnext, efficientnet]),
-  text,
+  text: z.discriminatedUnion('kind', [textTransformer, averaging]),
 });
 export type ArchitectureConfig = z.infer<typeof architectureSchema>;
 
@@ -136,21 +164,42 @@ export function architectureOf(
   const { image } = config;
   requireWholePatches(image);
   requireEmbeddings(config);
-  const { heads, mlpWidth, pool, ...tower } = config.text;
-  const textTower: TextArchitecture = {
-    ...tower,
-    ...filled('architecture.text', { width: tower.width, heads, mlpWidth }),
-    contextLength: tokenizer.contextLength,
-    vocabularySize: tokenizer.vocabularySize,
-    pool: pool.kind === 'end' ? { kind: 'end', endToken: 'highest' } : pool,
-  };
   return {
     embeddingSize: config.embeddingSize,
     image: image.kind === 'vit' ? { ...image, ...filled('architecture.image', image) } : image,
-    text: textTower,
+    text: textTower(config.text, tokenizer),
     probability,
     logitBias: probability === 'sigmoid',
   };
+}
+
+/** The text tower for a tokenizer's ids, of which the end token is the highest. */
+function textTower(
+  text: ArchitectureConfig['text'],
+  { contextLength, vocabularySize }: Pick<Tokenizer, 'contextLength' | 'vocabularySize'>,
+): TextArchitecture {
+  if (text.kind === 'averaging') {
+    requireDifferentSizes(text);
+    return { ...text, contextLength, vocabularySize, endToken: 'highest' as const };
+  }
+  const { heads, mlpWidth, pool, kind: _, ...tower } = text;
+  return {
+    ...tower,
+    ...filled('architecture.text', { width: tower.width, heads, mlpWidth }),
+    contextLength,
+    vocabularySize,
+    pool: pool.kind === 'end' ? { kind: 'end', endToken: 'highest' } : pool,
+  };
+}
+
+function requireDifferentSizes({ ngrams }: Pick<AveragingTextArchitecture, 'ngrams'>): void {
+  const sizes = ngrams.map(({ size }) => size);
+  const twice = sizes.find((size, i) => sizes.indexOf(size) < i);
+  if (twice === undefined) return;
+  throw new EidosError(
+    'invalid_option',
+    `"architecture.text.ngrams" has the size ${twice} twice: give each size once, with one width.`,
+  );
 }
 
 function requireWholePatches(image: ArchitectureConfig['image']): void {
@@ -180,10 +229,12 @@ function requireMultiple(imageSize: number, covered: number): void {
 /** Towers whose last vector is no embedding, or none that a picture has made. */
 function requireEmbeddings({ image, text, embeddingSize }: ArchitectureConfig): void {
   for (const [name, tower] of Object.entries({ image, text })) {
-    if (!('projection' in tower) || tower.projection !== 'none' || tower.width === embeddingSize) continue;
+    if (!('projection' in tower) || tower.projection !== 'none') continue;
+    const [field, width] = 'hidden' in tower ? ['"hidden"', tower.hidden] : ['width', tower.width];
+    if (width === embeddingSize) continue;
     throw new EidosError(
       'invalid_option',
-      `"architecture.${name}" has no projection, so its width ${tower.width} must be the "embeddingSize" ${embeddingSize}.`,
+      `"architecture.${name}" has no projection, so its ${field} ${width} must be the "embeddingSize" ${embeddingSize}.`,
     );
   }
   if (image.kind === 'vit' && image.pool.kind === 'class' && !image.classToken) {

@@ -15,6 +15,7 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import { usualVocabulary } from '../../text/train-vocabulary.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TokenizerConfig } from '../data/config.ts';
+import { readsPairs } from '../step/text-groups.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { folderOfCheckpoint } from './places.ts';
@@ -93,17 +94,18 @@ export async function beginTraining(
 }
 
 /**
- * Where a teacher's features stand for pictures no step sees the image tower, which is part of the model all the same: a new one is
- * as random as any.
+ * Where a teacher's features stand for pictures, or all that is learned is text, no step sees the image tower, which is
+ * part of the model all the same: a new one is as random as any. Text alone has no temperature either.
  */
 function withUnseenTower(
   values: ReadonlyMap<string, FloatTensor>,
   architecture: ClipArchitecture,
-  { imageTower, seed }: TrainingConfig,
+  { imageTower, loss, seed }: TrainingConfig,
 ): Map<string, FloatTensor> {
-  const unseen = imageTower.kind === 'teacher' ? parametersOfClip(architecture) : [];
+  const isUnseen = imageTower.kind === 'teacher' || !readsPairs(loss);
+  const unseen = isUnseen ? parametersOfClip(architecture) : [];
   const random = unseen
-    .filter(({ name }) => name.startsWith('image.') && !values.has(name))
+    .filter(({ name }) => !name.startsWith('text.') && !values.has(name))
     .map((parameter): [string, FloatTensor] => [
       parameter.name,
       { data: initialValues(parameter, seed), shape: [...parameter.shape] },

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { EidosError } from '../../errors.ts';
 import { resolveTemplates } from '../../text/templates.ts';
 import type { TrainingConfig } from '../config.ts';
+import { sentencesOf } from '../step/text-groups.ts';
 
 interface Contradiction {
   path: (string | number)[];
@@ -19,6 +20,8 @@ export function refuseContradictions(config: TrainingConfig, context: z.Refineme
     ...ofLoss(config),
     ...ofImageTower(config),
     ...ofTeacher(config),
+    ...ofTextAlone(config),
+    ...ofSentences(config),
     ...ofTemplates(config),
   ];
   for (const issue of found) context.addIssue({ code: 'custom', ...issue });
@@ -80,6 +83,62 @@ function ofTeacher({ data, loss, imageTower }: TrainingConfig): Contradiction[] 
     path,
     message: 'is about a teacher\'s features: give "data.teacher" a model or, for features on disk, a width',
   }));
+}
+
+/** What is about pictures, where there are none. */
+function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: TrainingConfig): Contradiction[] {
+  if (data.sources.length > 0) return [];
+  const { sentences: _, ...ofPairs } = loss;
+  const noSources = 'there are no pictures ("data.sources")';
+  const asking = Object.entries(ofPairs).flatMap(([part, own]) =>
+    (own?.weight ?? 0) > 0
+      ? [{ path: ['loss', part, 'weight'], message: `must be 0 where ${noSources}` }]
+      : [],
+  );
+  if (data.sentences.length === 0) {
+    return [
+      { path: ['data', 'sources'], message: 'is empty, and so is "sentences": name what to learn from' },
+    ];
+  }
+  const idle: [boolean, string[]][] = [
+    [chunk !== undefined, ['chunk']],
+    [imageTower.kind === 'features', ['imageTower']],
+    [regularisation.patchDropout > 0, ['regularisation', 'patchDropout']],
+    [regularisation.stochasticDepth.image > 0, ['regularisation', 'stochasticDepth', 'image']],
+    [data.teacher !== undefined, ['data', 'teacher']],
+  ];
+  return [
+    ...asking,
+    ...idle.flatMap(([isGiven, path]) =>
+      isGiven ? [{ path, message: `does nothing where ${noSources}: leave it away` }] : [],
+    ),
+  ];
+}
+
+function ofSentences({ data: { sentences, textTeacher }, loss }: TrainingConfig): Contradiction[] {
+  const found: Contradiction[] = [];
+  if (textTeacher?.command !== undefined && textTeacher.width === undefined) {
+    found.push({
+      path: ['data', 'textTeacher', 'width'],
+      message: 'is missing: it says how many numbers the command gives a sentence',
+    });
+  }
+  if (sentencesOf(loss) === 0) return found;
+  if (sentences.every(({ vectors }) => vectors === false)) {
+    found.push({
+      path: ['loss', 'sentences'],
+      message: 'is about a text teacher\'s vectors: name sentences as "data.sentences", and vectors of them',
+    });
+  }
+  for (const [at, { vectors }] of sentences.entries()) {
+    if (vectors !== undefined || textTeacher?.command !== undefined) continue;
+    found.push({
+      path: ['data', 'sentences', at, 'vectors'],
+      message:
+        'is missing: name a file of a text teacher\'s vectors, a "data.textTeacher.command" that makes them, or say false',
+    });
+  }
+  return found;
 }
 
 function ofTemplates({ data, evaluation }: TrainingConfig): Contradiction[] {

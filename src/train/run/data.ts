@@ -6,10 +6,13 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { Concept } from '../data/captions.ts';
 import { openBatches } from '../data/loader.ts';
+import { widthOfVectors } from '../data/sentences/open-sentences.ts';
+import { openTextBatches } from '../data/sentences/text-batches.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
 import { namingLoss } from '../step/objective.ts';
 import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
+import { readsPairs, sentencesOf } from '../step/text-groups.ts';
 import { type CachedClasses, sentencesOfClasses } from './cached-classes.ts';
 import type { TrainingEvent } from './events.ts';
 import type { BatchSource } from './loop.ts';
@@ -31,6 +34,7 @@ export async function openTrainingData(
     imageSize,
     kinds: (namingLoss(config.loss)?.kinds ?? 0) > 0,
     packs: config.imageTower.kind === 'model',
+    textVectors: sentencesOf(config.loss) > 0,
     signal,
     onProgress: ({ stage, source, done, total }) => {
       const what =
@@ -38,7 +42,7 @@ export async function openTrainingData(
       onEvent({ kind: 'preparing', what, done, total });
     },
   });
-  if (config.batch > data.size) {
+  if (data.size > 0 && config.batch > data.size) {
     const message = `"batch" is ${config.batch}, but the data have ${data.size} pictures: every step sees some more than once. Make "batch" ${data.size} or less, or add pictures.`;
     onEvent({ kind: 'warning', message });
   }
@@ -68,6 +72,9 @@ function isAllTheSame({ sources }: TrainingData): boolean {
   return first !== undefined && others.length > 0 && others.every((key) => key === first);
 }
 
+/** Of broken samples. */
+const mostExamples = 5;
+
 export interface OpenedBatches extends BatchSource {
   /** Samples that turned out broken so far. */
   broken(): { count: number; examples: readonly string[] };
@@ -81,25 +88,44 @@ export async function openTrainingBatches(
   { preprocessing, tokenizer }: { preprocessing: ImagePreprocessing; tokenizer: Tokenizer },
   firstStep: number,
 ): Promise<OpenedBatches> {
-  const loader = await openBatches(data, {
-    preprocessing,
-    tokenizer,
-    batch: config.batch,
-    seed: config.seed,
-    firstStep,
-    threads: config.threads.data,
-    pixels: config.imageTower.kind === 'model',
-    classTargets: namingLoss(config.loss),
-  });
+  const { loss, seed } = config;
+  const texts = await openTextBatches(data.sentences, { sentences: sentencesOf(loss), tokenizer, seed });
+  const loader = readsPairs(loss)
+    ? await openBatches(data, {
+        preprocessing,
+        tokenizer,
+        batch: config.batch,
+        seed,
+        firstStep,
+        threads: config.threads.data,
+        pixels: config.imageTower.kind === 'model',
+        classTargets: namingLoss(loss),
+      })
+    : undefined;
+  const brokenLines = data.sentences.flatMap(({ broken }) => broken);
   let step = firstStep;
   return {
     async next() {
       const number = step++;
-      const tensors = { ...(await loader.next()) } as Tensors;
-      return { tensors, samples: () => loader.namesOf(number) };
+      const [pairs, beside] = await Promise.all([loader?.next(), texts.make(number)]);
+      const tensors = { ...pairs, ...beside } as Tensors;
+      return {
+        tensors,
+        samples: () => [...(loader?.namesOf(number) ?? []), ...texts.textsOf(number)],
+      };
     },
-    broken: () => loader.broken,
-    close: () => loader.close(),
+    broken() {
+      const ofPictures = loader?.broken ?? { count: 0, examples: [] };
+      const examples = brokenLines.map(({ name, reason }) => `${name}: ${reason}`);
+      return {
+        count: ofPictures.count + brokenLines.length,
+        examples: [...ofPictures.examples, ...examples].slice(0, mostExamples),
+      };
+    },
+    async close() {
+      await loader?.close();
+      texts.close();
+    },
   };
 }
 
@@ -108,16 +134,22 @@ export interface DataSizes {
   classCount: number;
   /** Of a teacher, where there is one. */
   featureWidth: number | undefined;
+  /** Of a text teacher, where there is one. */
+  sentenceWidth: number | undefined;
 }
 
-export function sizesOf({ classes, lessons }: TrainingData): DataSizes {
-  return { classCount: classes.length, featureWidth: lessons?.width };
+export function sizesOf({ classes, lessons, sentences }: TrainingData): DataSizes {
+  return {
+    classCount: classes.length,
+    featureWidth: lessons?.width,
+    sentenceWidth: widthOfVectors(sentences),
+  };
 }
 
 /** What a training's step is, given what its data turned out to be. */
 export function stepOptions(
   config: TrainingConfig,
-  { classCount, featureWidth }: DataSizes,
+  { classCount, featureWidth, sentenceWidth }: DataSizes,
 ): OpenStepOptions {
   const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
   return {
@@ -126,6 +158,7 @@ export function stepOptions(
     targets: true,
     classes: classCount === 0 ? undefined : classCount,
     features: featureWidth,
+    sentenceWidth,
     loss,
     optimizer,
     regularisation,

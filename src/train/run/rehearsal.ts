@@ -20,6 +20,7 @@ export function requireTrainable(config: TrainingConfig, first: FirstModel | und
   const { chunk, ...options } = stepOptions(config, {
     classCount: namingLoss(config.loss) === undefined ? 0 : unknownSize,
     featureWidth: config.data.teacher === undefined ? undefined : unknownSize,
+    sentenceWidth: config.data.textTeacher?.width ?? architecture.embeddingSize,
   });
   if (chunk === undefined || chunk === config.batch) trainingStep(architecture, options);
   else accumulatedStep(architecture, options, chunk);

@@ -67,6 +67,29 @@ export const lossSchema = z.strictObject({
     })
     .optional()
     .describe('Cross-entropy of classes against `class_targets` [batch, classes].'),
+  sentences: z
+    .strictObject({
+      weight: weight.default(1),
+      batch: z.int().min(2).max(32_768).default(1024).describe('Sentences in a step.'),
+      map: z
+        .boolean()
+        .optional()
+        .describe(
+          'Whether embeddings go through a linear map, which is thrown away with the trainer. Without it where widths differ.',
+        ),
+      relations: z
+        .strictObject({
+          weight: weight.default(1),
+          temperature: z.number().positive().default(0.05).describe('By what cosines are divided.'),
+        })
+        .optional()
+        .describe('What is near what among the sentences: see `similarities`.'),
+    })
+    .optional()
+    .describe(
+      'Sentences without pictures, `sentence_tokens` [sentences, length], against a text teacher’s ' +
+        '`sentence_vectors` [sentences, W], by cosine.',
+    ),
 });
 
 const warmupSteps = z.int().min(0).default(100).describe('Steps in which the rate rises from zero.');

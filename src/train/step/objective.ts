@@ -31,9 +31,12 @@ import type { Inputs } from './inputs.ts';
 /** What the towers made of a batch, all rows of unit length. */
 export interface Embeddings {
   images: Value; // [batch, embeddingSize]
-  texts: Value; // [batch, embeddingSize]
+  /** Captions, [batch, embeddingSize], where the loss reads pairs. */
+  texts?: Value | undefined;
   /** Words of classes, [classes, embeddingSize], where the loss wants them embedded. */
   classes?: Value | undefined;
+  /** Sentences without pictures, [sentences, embeddingSize], where the loss reads them. */
+  sentences?: Value | undefined;
 }
 
 export interface ObjectiveOptions {
@@ -46,11 +49,13 @@ export interface ObjectiveOptions {
   features?: number | undefined;
   /** Classes, where the loss has a part about them. */
   classes?: number | undefined;
+  /** Numbers of a text teacher's vector, where the loss has a part about them. */
+  sentenceWidth?: number | undefined;
 }
 
 export interface Objective {
   loss: Value;
-  /** Each part by its name in the configuration, before it is weighted. */
+  /** Each part by its name in the configuration, before it is weighted, and what some are made of. */
   parts: Record<string, Value>;
 }
 
@@ -58,14 +63,18 @@ export interface Objective {
 export function objective(
   architecture: ClipArchitecture,
   input: Inputs,
-  { images, texts, classes }: Embeddings,
+  { images, classes, ...beside }: Embeddings,
   options: ObjectiveOptions,
 ): Objective {
   const { loss, batch } = options;
+  const texts = beside.texts!;
   const logit = logitParameters(architecture);
   const embeddingSize = architecture.embeddingSize;
   const features = (part: string): Value =>
     input('features', [batch, needed(options.features, 'features', part)]);
+
+  /** What a part is made of, where it tells it apart. */
+  const details: Record<string, Value> = {};
 
   const makers: { readonly [P in keyof LossConfig]-?: () => Value } = {
     contrastive: () => {
@@ -114,6 +123,33 @@ export function objective(
       const targets = smoothed(input('class_targets', [batch, count]), smoothing);
       return partialCrossEntropy(similarityLogits(images, rows, scale), targets);
     },
+    sentences: () => {
+      const { batch: count, map, relations } = loss.sentences!;
+      const width = needed(options.sentenceWidth, 'vectors of sentences', 'sentences');
+      const wanted = input('sentence_vectors', [count, width]);
+      const embedded = beside.sentences!;
+      if (map === false && width !== embeddingSize) {
+        throw new EidosError(
+          'invalid_option',
+          `loss.sentences.map is false, but the text teacher's vectors have ${width} numbers and the model's embeddings ${embeddingSize}: leave it out, and a map is learned between them.`,
+        );
+      }
+      const mapped = (): Value => {
+        const head = parameter('sentences.head', [width, embeddingSize], normal(embeddingSize ** -0.5));
+        return normalize(linear(embedded, head));
+      };
+      const isMapped = map ?? width !== embeddingSize;
+      const cosine = featureLoss(isMapped ? mapped() : embedded, wanted);
+      if (relations === undefined || relations.weight === 0) return cosine;
+      const self = hideDiagonal(count);
+      const among = (rows: Value): Value =>
+        add(gemm(rows, rows, undefined, { transposeB: true, scale: 1 / relations.temperature }), self);
+      // Of the embeddings themselves: what is near what shall hold without the map.
+      const distance = divergenceWhereKnown(among(embedded), among(wanted), wanted, wanted);
+      details.sentences = cosine;
+      details['sentences.relations'] = distance;
+      return add(cosine, multiply(distance, relations.weight));
+    },
   };
 
   const names = (Object.keys(makers) as (keyof LossConfig)[]).filter((name) => (loss[name]?.weight ?? 0) > 0);
@@ -125,7 +161,7 @@ export function objective(
     const { weight } = loss[name]!;
     return weight === 1 ? parts[name]! : multiply(parts[name]!, weight);
   });
-  return { loss: total(weighted), parts };
+  return { loss: total(weighted), parts: { ...parts, ...details } };
 }
 
 /** The state with what the text tower made of the words of classes, [classes, embeddingSize], rows of unit length. */

@@ -21,6 +21,8 @@ export interface TrainingStepOptions {
   features?: number | undefined;
   /** Classes, where a part of the loss is about them. */
   classes?: number | undefined;
+  /** Numbers of a text teacher's vector, where a part of the loss reads them. */
+  sentenceWidth?: number | undefined;
   /** @default the contrastive loss alone */
   loss?: LossConfig;
   /** @default AdamW with the defaults of its schema */
@@ -35,7 +37,7 @@ export interface TrainingStepOptions {
 
 /** The options with nothing left open. */
 export type StepSettings = Required<{
-  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes'
+  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes' | 'sentenceWidth'
     ? number | undefined
     : NonNullable<TrainingStepOptions[K]>;
 }>;
@@ -49,6 +51,7 @@ export function stepSettings(architecture: ClipArchitecture, options: TrainingSt
     targets: options.targets ?? false,
     features: imageTower.kind === 'teacher' ? imageTower.size : options.features,
     classes: options.classes,
+    sentenceWidth: options.sentenceWidth,
     loss: options.loss ?? lossSchema.parse({}),
     optimizer: options.optimizer ?? optimizerSchema.parse({}),
     regularisation: options.regularisation ?? regularisationSchema.parse({}),

@@ -9,6 +9,7 @@ import { embedsClasses, objective } from './objective.ts';
 import { stepScalars } from './optimizer.ts';
 import { chooseTrained, frozenNorms, type StepParameter } from './parameters.ts';
 import { stepSettings, type TrainingStepOptions } from './settings.ts';
+import { readsPairs, rowsBeside } from './text-groups.ts';
 import { trainedTowers } from './towers.ts';
 import { averagingDecay, temperatureOf, updateParameters } from './update.ts';
 
@@ -31,8 +32,8 @@ export interface TrainingStep {
    * `temperature` (1 / e^logit_scale after the step) where the loss has one, and `next:NAME` for running statistics.
    *
    * Inputs by name: `pixels` [batch, 3, side, side], `tokens` [batch, length] int64, `targets`, `features`,
-   * `text_features`, `class_targets`, `class_tokens` as the options ask, what inputs() gives, and
-   * the state NAME, `mean:NAME`, `square:NAME`, `ema:NAME`.
+   * `text_features`, `class_targets`, `class_tokens`, `sentence_tokens`, `sentence_vectors` as the options ask, what
+   * inputs() gives, and the state NAME, `mean:NAME`, `square:NAME`, `ema:NAME`.
    */
   results: Record<string, Value>;
   /** In the order in which they are declared. */
@@ -55,7 +56,8 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   const input = declareInputs();
   const towers = trainedTowers(architecture, input, {
     ...settings,
-    embeddedClasses: embedsClasses(loss) ? (settings.classes ?? 0) : 0,
+    beside: rowsBeside(loss, embedsClasses(loss) ? (settings.classes ?? 0) : 0),
+    pairs: readsPairs(loss),
     keepsStatistics: frozenNorms(architecture, freeze),
   });
   const wanted = objective(architecture, input, towers, settings);

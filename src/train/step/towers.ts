@@ -1,15 +1,16 @@
 /** The towers as a step trains them: with noise, and above or beside features in the image tower's place if wanted. */
 import { linear, normalize } from '../../graph/derived.ts';
 import { normal } from '../../graph/initialise.ts';
-import { concat, parameter, slice } from '../../graph/operations.ts';
+import { parameter } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { imageEncoder, textEncoder } from '../../models/clip.ts';
+import { imageEncoder } from '../../models/clip.ts';
 import { imageFeatureWidth, projectImage } from '../../models/image-encoder.ts';
 import type { ImageTowerConfig, RegularisationConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
 import { type Noise, noise } from './noise.ts';
 import type { Embeddings } from './objective.ts';
+import { embedTexts, type TextRows, totalRows } from './text-groups.ts';
 
 export interface TowersOptions {
   /** Pictures, and sentences, at once. */
@@ -18,8 +19,10 @@ export interface TowersOptions {
   textLength: number;
   regularisation: RegularisationConfig;
   imageTower: ImageTowerConfig;
-  /** Classes whose words are embedded with the sentences; 0 for none. */
-  embeddedClasses: number;
+  /** Sentences that are embedded with the captions. */
+  beside: Omit<TextRows, 'texts'>;
+  /** Whether the loss reads pictures and captions. Without it nothing that it reads is made of them. @default true */
+  pairs?: boolean;
   /** Whether a batch norm uses its running statistics as they are; others take those of the batch and let them run. */
   keepsStatistics(norm: string): boolean;
 }
@@ -32,7 +35,7 @@ export interface TrainedTowers extends Embeddings {
 
 /**
  * Embeds the inputs `pixels` [batch, 3, side, side] (or, in their place, `image_features` [batch, width of the tower's
- * features] or `features` [batch, size]), `tokens` [batch, length] and `class_tokens` [classes, length].
+ * features] or `features` [batch, size]), `tokens` [batch, length] and those of embedTexts.
  * @throws EidosError `invalid_option` for noise that the towers cannot have
  */
 export function trainedTowers(
@@ -40,9 +43,12 @@ export function trainedTowers(
   input: Inputs,
   options: TowersOptions,
 ): TrainedTowers {
-  const { batch, textLength, imageTower, embeddedClasses } = options;
-  const texts = batch + embeddedClasses;
-  const random = noise(architecture, input, options.regularisation, { images: batch, texts });
+  const { batch, textLength, imageTower, beside, pairs = true } = options;
+  const rows = { texts: pairs ? batch : 0, ...beside };
+  const random = noise(architecture, input, options.regularisation, {
+    images: batch,
+    texts: totalRows(rows),
+  });
   const statistics = new Map<string, Value>();
   const embedImages = (): Value => {
     switch (imageTower.kind) {
@@ -52,7 +58,7 @@ export function trainedTowers(
           keptPatches: random.keptPatches,
           branch: random.branch.image,
           onStatistics: (norm) =>
-            options.keepsStatistics(norm) ? undefined : (name, next) => statistics.set(name, next),
+            options.keepsStatistics(norm) || !pairs ? undefined : (name, next) => statistics.set(name, next),
         });
       }
       case 'features': {
@@ -65,16 +71,9 @@ export function trainedTowers(
   };
   const images = embedImages();
 
-  const tokens = input('tokens', [batch, textLength], 'int64');
-  const sentences =
-    embeddedClasses === 0
-      ? tokens
-      : concat([tokens, input('class_tokens', [embeddedClasses, textLength], 'int64')], 0);
-  const embedded = normalize(textEncoder(architecture, sentences, { branch: random.branch.text }));
   return {
     images: normalize(images),
-    texts: embeddedClasses === 0 ? embedded : slice(embedded, 0, 0, batch),
-    classes: embeddedClasses === 0 ? undefined : slice(embedded, 0, batch, texts),
+    ...embedTexts(architecture, input, rows, { textLength, branch: random.branch.text }),
     noise: random,
     statistics,
   };

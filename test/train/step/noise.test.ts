@@ -7,6 +7,7 @@ import { regularisationSchema } from '../../../src/train/step/config.ts';
 import { declareInputs } from '../../../src/train/step/inputs.ts';
 import { type Noise, noise } from '../../../src/train/step/noise.ts';
 import { trainingStep } from '../../../src/train/step/step.ts';
+import { noneBeside } from '../../../src/train/step/text-groups.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
 import { number, toy, trainToy } from './toy.ts';
 
@@ -87,7 +88,7 @@ describe('branches', () => {
       textLength: 4,
       regularisation: regularisationSchema.parse({ stochasticDepth: { image: 0.5 } }),
       imageTower: { kind: 'model' },
-      embeddedClasses: 0,
+      beside: noneBeside,
       keepsStatistics: () => false,
     });
     const drawn = noise.draw({ seed: 5, step: 1 }, { images: 4000, texts: 4 });

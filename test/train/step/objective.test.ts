@@ -6,6 +6,7 @@ import { declareInputs } from '../../../src/train/step/inputs.ts';
 import { cachedClasses } from '../../../src/train/step/objective.ts';
 import { openStep } from '../../../src/train/step/open-step.ts';
 import { openProgram, pick, type Tensors } from '../../../src/train/step/program.ts';
+import { noneBeside } from '../../../src/train/step/text-groups.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
 import { firstState, number, sizes, toy, toyBatch } from './toy.ts';
 
@@ -38,10 +39,10 @@ beforeAll(async () => {
     textLength: 4,
     regularisation: regularisationSchema.parse({}),
     imageTower: { kind: 'model' },
-    embeddedClasses: sizes.classes,
+    beside: { ...noneBeside, classes: sizes.classes },
     keepsStatistics: () => true,
   });
-  const towers = await openProgram(engine, { images, texts, classes: classes! });
+  const towers = await openProgram(engine, { images, texts: texts!, classes: classes! });
   const feeds = pick({ ...state, ...batch }, (name) => towers.inputs.has(name));
   const outputs = await towers.session.run(feeds, { fetches: towers.outputs });
   for (const name of ['images', 'texts', 'classes'] as const) embedded[name] = rowsOf(outputs, name);
