@@ -58,7 +58,7 @@ export function trainedTowers(
           keptPatches: random.keptPatches,
           branch: random.branch.image,
           onStatistics: (norm) =>
-            !pairs || options.keepsStatistics(norm) ? undefined : (name, next) => statistics.set(name, next),
+            options.keepsStatistics(norm) || !pairs ? undefined : (name, next) => statistics.set(name, next),
         });
       }
       case 'features': {
