@@ -10,11 +10,7 @@ import { type Node, nodesOf, type Value } from './value.ts';
  * A value that the loss does not depend on has a gradient of zeros.
  * @param fixed values that count as constants, whatever they depend on
  */
-export function differentiate(
-  loss: Value,
-  values: readonly Value[],
-  fixed: readonly Value[] = [],
-): Value[] {
+export function differentiate(loss: Value, values: readonly Value[], fixed: readonly Value[] = []): Value[] {
   if (loss.shape.length !== 0) {
     throw new EidosError('invalid_graph', `A loss is one number, not ${formatShape(loss.shape)}`);
   }
@@ -62,11 +58,7 @@ function inputGradients(node: Node, query: GradientQuery): InputGradients {
 }
 
 /** The nodes that depend on the values, but for those that count as constants. */
-function reachedFrom(
-  values: readonly Value[],
-  order: readonly Node[],
-  fixed: ReadonlySet<Node>,
-): Set<Node> {
+function reachedFrom(values: readonly Value[], order: readonly Node[], fixed: ReadonlySet<Node>): Set<Node> {
   const reached = new Set<Node>(values.map((value) => value.node));
   for (const node of order) {
     if (!fixed.has(node) && node.inputs.some((input) => reached.has(input.node))) reached.add(node);

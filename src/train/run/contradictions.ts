@@ -17,6 +17,7 @@ interface Contradiction {
 export function refuseContradictions(config: TrainingConfig, context: z.RefinementCtx): void {
   const found = [
     ...ofBatch(config),
+    ...ofBeginning(config),
     ...ofLoss(config),
     ...ofImageTower(config),
     ...ofTeacher(config),
@@ -32,13 +33,40 @@ function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
   return [{ path: ['chunk'], message: `is ${chunk}, but "batch" ${batch} must be a multiple of it` }];
 }
 
+function ofBeginning({ initialise }: TrainingConfig): Contradiction[] {
+  if (initialise === undefined) return [];
+  const { from, only, image } = initialise;
+  if (from === undefined && image === undefined) {
+    return [{ path: ['initialise'], message: 'names nothing to begin with: give "from", "image" or both' }];
+  }
+  if (only !== undefined && from === undefined) {
+    return [{ path: ['initialise', 'only'], message: 'is about towers of "from", which is missing' }];
+  }
+  if (only?.includes('image') === true && image !== undefined) {
+    return [
+      {
+        path: ['initialise', 'only'],
+        message: 'has "image", which "initialise.image" begins with other weights',
+      },
+    ];
+  }
+  return [];
+}
+
 /** A training step can do more than the data of a training give it. */
-function ofLoss({ loss }: TrainingConfig): Contradiction[] {
+function ofLoss({ loss, imageTower }: TrainingConfig): Contradiction[] {
   const found: Contradiction[] = [];
   if (loss.similarities?.between === 'pairs') {
     found.push({
       path: ['loss', 'similarities', 'between'],
       message: 'must be "images": teachers see pictures only',
+    });
+  }
+  if ((loss.distillation?.weight ?? 0) > 0 && imageTower.kind === 'teacher') {
+    found.push({
+      path: ['loss', 'distillation'],
+      message:
+        'is about the features of the image tower, and "imageTower" of kind "teacher" has others in its place',
     });
   }
   if (Object.values(loss).every((part) => part === undefined || part.weight === 0)) {

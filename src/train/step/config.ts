@@ -94,7 +94,9 @@ export const lossSchema = z.strictObject({
         .describe('The image net with its classifier. Without it that of `initialise.image`.'),
     })
     .optional()
-    .describe('What the image net’s own classifier says of a picture, foretold from the names of its classes.'),
+    .describe(
+      'What the image net’s own classifier says of a picture, foretold from the names of its classes.',
+    ),
   sentences: z
     .strictObject({
       weight: weight.default(1),

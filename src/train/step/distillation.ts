@@ -52,8 +52,7 @@ export function distillationLoss(parts: DistillationParts): { loss: Value; targe
   const logits = classifyFeatures(mean, classes);
   const target = softmax(multiply(logits, 1 / temperature), 1);
   const rows =
-    names ??
-    parameter(cachedNames, [classes, Number(images.shape[1])], zeros, { trainable: false });
+    names ?? parameter(cachedNames, [classes, Number(images.shape[1])], zeros, { trainable: false });
   return { loss: partialCrossEntropy(similarityLogits(images, rows, scale), target), target };
 }
 
