@@ -16,6 +16,7 @@ import {
   freezeSchema,
   type ImageTowerConfig,
   imageTowerSchema,
+  type LossConfig,
   lossSchema,
   optimizerSchema,
   regularisationSchema,
@@ -151,6 +152,7 @@ function completeConfig(value: unknown, origin: string, folder: string): Trainin
     output: resolve(folder, config.output),
     data: resolveDataPaths(config.data, folder),
     imageTower: resolveImageTowerPaths(config.imageTower, folder),
+    loss: resolveLossPaths(config.loss, folder),
     ...(initialise === undefined ? {} : { initialise: resolveModelPaths(initialise, folder) }),
     ...(tokenizer === undefined ? {} : { tokenizer: resolveTokenizerPaths(tokenizer, folder) }),
     ...(evaluation === undefined ? {} : { evaluation: resolveEvaluationPaths(evaluation, folder) }),
@@ -160,6 +162,19 @@ function completeConfig(value: unknown, origin: string, folder: string): Trainin
 function resolveImageTowerPaths(tower: ImageTowerConfig, folder: string): ImageTowerConfig {
   if (tower.kind !== 'features' || tower.cache === undefined) return tower;
   return { ...tower, cache: resolve(folder, tower.cache) };
+}
+
+function resolveLossPaths({ distillation, ...rest }: LossConfig, folder: string): LossConfig {
+  if (distillation === undefined) return rest;
+  const { names, from } = distillation;
+  return {
+    ...rest,
+    distillation: {
+      ...distillation,
+      names: resolve(folder, names),
+      ...(from === undefined ? {} : { from: modelPath(from, folder) }),
+    },
+  };
 }
 
 function resolveModelPaths(

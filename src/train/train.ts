@@ -6,6 +6,7 @@ import { identityOfData, type TrainingData } from './data/training-data.ts';
 import { aloneInFolder } from './run/alone.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
+import { withClassifier } from './run/classifier.ts';
 import {
   learnTokenizer,
   type OpenedBatches,
@@ -95,9 +96,10 @@ async function trainAlone(
   const firstModel = await findFirstModel(full);
   requireTrainable(full, firstModel);
   const found = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
-  const model = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
+  const begun = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
     learnTokenizer(found, wanted),
   );
+  const model = await withClassifier(begun, full, found.names?.length ?? 0);
   const data = await withImageFeatures(found, full, model, { threads, signal, onEvent });
   noteData(progress, data, onEvent);
 

@@ -54,12 +54,19 @@ function ofBeginning({ initialise }: TrainingConfig): Contradiction[] {
 }
 
 /** A training step can do more than the data of a training give it. */
-function ofLoss({ loss }: TrainingConfig): Contradiction[] {
+function ofLoss({ loss, imageTower }: TrainingConfig): Contradiction[] {
   const found: Contradiction[] = [];
   if (loss.similarities?.between === 'pairs') {
     found.push({
       path: ['loss', 'similarities', 'between'],
       message: 'must be "images": teachers see pictures only',
+    });
+  }
+  if ((loss.distillation?.weight ?? 0) > 0 && imageTower.kind === 'teacher') {
+    found.push({
+      path: ['loss', 'distillation'],
+      message:
+        'is about the features of the image tower, and "imageTower" of kind "teacher" has others in its place',
     });
   }
   if (Object.values(loss).every((part) => part === undefined || part.weight === 0)) {

@@ -21,6 +21,7 @@ export function requireTrainable(config: TrainingConfig, first: FirstModel): voi
   if (first.image !== undefined) requireFittingTower(first.image, architecture.image);
   const { chunk, ...options } = stepOptions(config, {
     classCount: namingLoss(config.loss) === undefined ? 0 : unknownSize,
+    nameCount: unknownSize,
     featureWidth: config.data.teacher === undefined ? undefined : unknownSize,
     sentenceWidth: config.data.textTeacher?.width ?? architecture.embeddingSize,
   });

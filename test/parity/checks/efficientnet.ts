@@ -89,7 +89,7 @@ const passOf = (batchStatistics: boolean) =>
         },
         ...(batchStatistics
           ? {
-              onStatistics: (name: string, next: Value) => {
+              onStatistics: () => (name: string, next: Value) => {
                 results[`statistics:${name}`] = next;
               },
             }
