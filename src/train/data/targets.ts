@@ -26,11 +26,34 @@ export function matchingTargets(
     }
   }
   // The identity is balanced already, and most batches of captioned pictures are that.
-  for (let round = 0; several && round < 8; round++) {
+  if (several) balance(targets, n);
+  return targets;
+}
+
+/**
+ * Which pairs of sentences say the same, [n, n]: those that share a key. Rows and columns sum to one, as in
+ * matchingTargets.
+ * @param keys of each pair
+ */
+export function sharingTargets(keys: readonly (readonly string[])[]): Float32Array<ArrayBuffer> {
+  const n = keys.length;
+  const targets = new Float32Array(n * n);
+  const pairsOf = new Map<string, number[]>();
+  for (const [pair, own] of keys.entries()) {
+    for (const key of own) pairsOf.set(key, [...(pairsOf.get(key) ?? []), pair]);
+  }
+  for (const sharing of pairsOf.values()) {
+    for (const row of sharing) for (const column of sharing) targets[row * n + column] = 1;
+  }
+  balance(targets, n);
+  return targets;
+}
+
+function balance(targets: Float32Array, n: number): void {
+  for (let round = 0; round < 8; round++) {
     scaleLines(targets, n, 1, n);
     scaleLines(targets, n, n, 1);
   }
-  return targets;
 }
 
 /** Makes each line sum to one; a line's elements lie `step` apart and lines begin `stride` apart. */
