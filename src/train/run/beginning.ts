@@ -15,7 +15,7 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import { usualVocabulary } from '../../text/train-vocabulary.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TokenizerConfig } from '../data/config.ts';
-import { readsPairs } from '../step/text-groups.ts';
+import { readsPictures } from '../step/text-groups.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { type FirstImageTower, imageTowerValues, openFirstImageTower } from './image-beginning.ts';
@@ -105,7 +105,7 @@ function withUnseenTower(
   architecture: ClipArchitecture,
   { imageTower, loss, seed }: TrainingConfig,
 ): Map<string, FloatTensor> {
-  const isUnseen = imageTower.kind === 'teacher' || !readsPairs(loss);
+  const isUnseen = imageTower.kind === 'teacher' || !readsPictures(loss);
   const unseen = isUnseen ? parametersOfClip(architecture) : [];
   const random = unseen
     .filter(({ name }) => !name.startsWith('text.') && !values.has(name))
