@@ -54,6 +54,7 @@ beforeAll(async () => {
     imageTower: { kind: 'model' },
     beside: {
       classes: sizes.classes,
+      names: 0,
       sentences: sentenceCount,
       translations: 2 * translationCount,
     },
