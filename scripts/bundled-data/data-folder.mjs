@@ -1,8 +1,9 @@
 /** Writes what the trainer reads as an index file: `index.jsonl` and one archive, `train.tar`. */
+
+import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { once } from 'node:events';
 
 const block = 512;
 

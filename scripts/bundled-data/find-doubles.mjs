@@ -32,7 +32,9 @@ const { positionals: folders, values } = parseArgs({
   },
 });
 if (folders.length === 0) {
-  console.error('node scripts/bundled-data/find-doubles.mjs FOLDER … [--data FOLDER] [--examples FOLDER] [--pairs FILE]');
+  console.error(
+    'node scripts/bundled-data/find-doubles.mjs FOLDER … [--data FOLDER] [--examples FOLDER] [--pairs FILE]',
+  );
   process.exit(2);
 }
 
@@ -56,7 +58,10 @@ for (const folder of folders) {
     for (const pair of near(await fingerprints(picture, { mirrored: true }))) {
       if (isDouble(pair)) doubles.set(file, pair.of);
       if (values.pairs !== undefined) {
-        await appendFile(values.pairs, `${JSON.stringify({ folder, file, ...pair, double: isDouble(pair) })}\n`);
+        await appendFile(
+          values.pairs,
+          `${JSON.stringify({ folder, file, ...pair, double: isDouble(pair) })}\n`,
+        );
       }
     }
   }
@@ -91,7 +96,8 @@ function placesNear([a = 0, b = 0, c = 0, d = 0]) {
   for (let at = 0; at < hashes.length; at += 4) {
     const half = ones(a ^ (hashes[at] ?? 0)) + ones(b ^ (hashes[at + 1] ?? 0));
     if (half > mostBits) continue;
-    if (half + ones(c ^ (hashes[at + 2] ?? 0)) + ones(d ^ (hashes[at + 3] ?? 0)) <= mostBits) places.push(at / 4);
+    if (half + ones(c ^ (hashes[at + 2] ?? 0)) + ones(d ^ (hashes[at + 3] ?? 0)) <= mostBits)
+      places.push(at / 4);
   }
   return places;
 }

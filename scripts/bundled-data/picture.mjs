@@ -52,7 +52,11 @@ export async function photograph(bytes, cut) {
 export async function drawing(bytes, name) {
   const background = grounds[hashOf(name) % grounds.length] ?? '#ffffff';
   const inner = mostSide - 16;
-  const { format, width = inner, height = inner } = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const {
+    format,
+    width = inner,
+    height = inner,
+  } = await sharp(bytes, { limitInputPixels: false }).metadata();
   // Vectors are drawn at the size that is kept. 72 dots an inch are one for each of their units.
   const density = Math.min(2400, Math.max(1, (72 * inner) / Math.max(width, height)));
   const drawn = sharp(bytes, format === 'svg' ? { density, unlimited: true } : {});

@@ -6,11 +6,9 @@ import { existsSync } from 'node:fs';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { build } from '../build.mjs';
+import { loadBuilt } from './built.mjs';
 
-build();
-/** @type {typeof import('../../src/train/data/tar-index.ts')} */
-const { readTarIndex } = await import(new URL('../../dist/train/data/tar-index.js', import.meta.url).href);
+const { readTarIndex } = await loadBuilt('train/data/tar-index');
 
 /** Sets of which no part is trained on. */
 const reserved = ['cifar10', 'caltech101', 'pacs', 'clothing', 'coco-mini'];
@@ -81,7 +79,9 @@ async function* tiled(folder, wants) {
   for (const part of Object.keys(index.columns).filter(wants)) {
     for (const one of index.classes) {
       const key = one.wnid ?? one;
-      const file = [`${part}-${key}.jpg`, `${part}/${key}.webp`].find((path) => existsSync(join(folder, path)));
+      const file = [`${part}-${key}.jpg`, `${part}/${key}.webp`].find((path) =>
+        existsSync(join(folder, path)),
+      );
       if (file === undefined) throw new Error(`${folder} has no sheet of ${key} for ${part}.`);
       const { data, info } = await sharp(join(folder, file)).raw().toBuffer({ resolveWithObject: true });
       const raw = { width: info.width, height: info.height, channels: info.channels };

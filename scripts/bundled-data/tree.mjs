@@ -16,15 +16,14 @@ import { promisify } from 'node:util';
 
 /**
  * @param {string} place a git directory or a folder
- * @param {string | undefined} commit which one, where the place is a git directory
+ * @param {string} [version] the commit, where the place is a git directory
  * @returns {Promise<Tree>}
  */
-export async function openTree(place, commit) {
+export async function openTree(place, version = 'HEAD') {
   const git = [place, join(place, '.git'), join(place, 'repo')].find((folder) =>
     existsSync(join(folder, 'objects')),
   );
-  const { paths, read } =
-    git === undefined ? await openFolder(place) : await openCommit(git, commit ?? 'HEAD');
+  const { paths, read } = git === undefined ? await openFolder(place) : await openCommit(git, version);
   return {
     paths,
     read,
@@ -56,9 +55,13 @@ async function openFolder(folder) {
  * @param {string} commit
  */
 async function openCommit(directory, commit) {
-  const { stdout } = await promisify(execFile)('git', ['--git-dir', directory, 'ls-tree', '-r', '-z', commit], {
-    maxBuffer: 256 * 1024 * 1024,
-  });
+  const { stdout } = await promisify(execFile)(
+    'git',
+    ['--git-dir', directory, 'ls-tree', '-r', '-z', commit],
+    {
+      maxBuffer: 256 * 1024 * 1024,
+    },
+  );
   /** @type {Map<string, string>} */
   const ids = new Map();
   for (const line of stdout.split('\0')) {

@@ -4,7 +4,8 @@ import { hashOf, photograph } from '../picture.mjs';
 /**
  * @param {RegExp} pattern of paths, with the folder's name as a group
  * @param {number} most pictures of a class
- * @param {(folder: string) => Record<string, string> | undefined} wordsOf `label` or `wnid`; undefined leaves it out
+ * @param {(folder: string) => Record<string, string | string[]> | undefined} wordsOf `label` or `wnid`, captions; undefined
+ *   leaves the folder out
  * @returns {import('../sources.mjs').Reading}
  */
 export function classFolders(pattern, most, wordsOf) {
@@ -27,7 +28,11 @@ export function classFolders(pattern, most, wordsOf) {
     let number = 0;
     for await (const { path, bytes } of tree.read([...words.keys()])) {
       number++;
-      yield { name: `${number}`, picture: () => photograph(bytes), words: JSON.parse(words.get(path) ?? '{}') };
+      yield {
+        name: `${number}`,
+        picture: () => photograph(bytes),
+        words: JSON.parse(words.get(path) ?? '{}'),
+      };
     }
   };
 }

@@ -35,7 +35,11 @@ function captionsOf(table, labelled) {
     if (number === undefined || rest === undefined) continue;
     const [, caption = ''] = (labelled ? /^[\d ]*,(.*)$/s : /^(.*)$/s).exec(rest) ?? [];
     // Quotes around it; those inside are not doubled.
-    const words = caption.trim().replace(/^"(.*)"$/s, '$1').replace(/\s+/g, ' ').trim();
+    const words = caption
+      .trim()
+      .replace(/^"(.*)"$/s, '$1')
+      .replace(/\s+/g, ' ')
+      .trim();
     if (words !== '') captions.set(number, words);
   }
   return captions;

@@ -7,7 +7,10 @@ const styles = {
     en: ['a drawing of {}', 'a cartoon of {}', 'clip art of {}'],
     de: ['eine Zeichnung: {}', 'ein Cartoon: {}'],
   },
-  lines: { en: ['a sketch of {}', 'a line drawing of {}'], de: ['eine Skizze: {}', 'eine Strichzeichnung: {}'] },
+  lines: {
+    en: ['a sketch of {}', 'a line drawing of {}'],
+    de: ['eine Skizze: {}', 'eine Strichzeichnung: {}'],
+  },
   render: { en: ['a 3D rendering of {}', 'a toy {}'], de: ['eine 3D-Grafik: {}', 'ein Spielzeug: {}'] },
 };
 
@@ -15,7 +18,7 @@ const styles = {
  * @param {{ en: string, de?: string | undefined, tags?: readonly string[] }} names
  * @param {keyof typeof styles} style
  */
-function captions({ en, de, tags = [] }, style) {
+export function captions({ en, de, tags = [] }, style) {
   const article = /^[aeiou]/i.test(en) ? `an ${en}` : `a ${en}`;
   const say = (/** @type {string} */ template, /** @type {string} */ name) => template.replace('{}', name);
   return {
@@ -29,9 +32,13 @@ function captions({ en, de, tags = [] }, style) {
 }
 
 /** What is no picture of a thing: signs to be read, parts of bodies, maps. */
-const leftOut = /lower_case|upper_case|letter|^\d|_map|flag|penis|vagina|breast|testicle|buttock|nude|naked|sex/i;
+const leftOut =
+  /lower_case|upper_case|letter|^\d|_map|flag|penis|vagina|breast|testicle|buttock|nude|naked|sex/i;
 
-/** Mulberry's symbols in cboard: names stand in its tables of translations by the symbol's id. @type {import('../sources.mjs').Reading} */
+/**
+ * Mulberry's symbols in cboard: names stand in its tables of translations by the symbol's id.
+ * @type {import('../sources.mjs').Reading}
+ */
 export async function* mulberry(tree) {
   const symbols = JSON.parse(await tree.text('src/api/mulberry-symbols.json'));
   const english = JSON.parse(await tree.text('src/translations/en-US.json'));
@@ -39,7 +46,10 @@ export async function* mulberry(tree) {
   /** @type {Map<string, string>} */
   const ids = new Map(
     symbols
-      .filter((/** @type {{ id: string, src: string }} */ { id, src }) => !leftOut.test(src) && !/alphabet|maps|flags|bodyParts|number/i.test(id))
+      .filter(
+        (/** @type {{ id: string, src: string }} */ { id, src }) =>
+          !leftOut.test(src) && !/alphabet|maps|flags|bodyParts|number/i.test(id),
+      )
       .map((/** @type {{ id: string, src: string }} */ { id, src }) => [`public${src}`, id]),
   );
   for await (const { path, bytes } of tree.read([...ids.keys()].filter((one) => tree.paths.includes(one)))) {
@@ -55,13 +65,12 @@ export async function* mulberry(tree) {
 const groupsLeftOut = new Set([2, 9]);
 
 /**
- * @param {string} emoji the folder of emojibase-data
+ * @param {import('../tree.mjs').Tree} emoji emojibase-data
  * @returns {Promise<Map<string, { en: string, de: string | undefined, tags: string[] }>>} by code points, `1F436`
  */
 async function namesOfEmoji(emoji) {
-  const { readFile } = await import('node:fs/promises');
   const read = async (/** @type {string} */ language) =>
-    JSON.parse(await readFile(`${emoji}/${language}/data.json`, 'utf8'));
+    JSON.parse(await emoji.text(`package/${language}/data.json`));
   const german = new Map((await read('de')).map((/** @type {any} */ one) => [one.hexcode, one.label]));
   const names = new Map();
   for (const { hexcode, label, tags, group, subgroup } of await read('en')) {
@@ -74,15 +83,16 @@ async function namesOfEmoji(emoji) {
 }
 
 /**
- * @param {string} emoji
+ * The second tree is that of emojibase-data, which names them.
  * @param {RegExp} folder the pictures' paths, with the code points as a group
  * @param {(path: string) => keyof typeof styles} styleOf
  * @returns {import('../sources.mjs').Reading}
  */
-export function emojiDrawings(emoji, folder, styleOf) {
-  return async function* (tree) {
+export function emojiDrawings(folder, styleOf) {
+  return async function* (tree, emoji) {
     const names = await namesOfEmoji(emoji);
-    const codeOf = (/** @type {string} */ path) => (folder.exec(path)?.[1] ?? '').toUpperCase().replaceAll('-FE0F', '');
+    const codeOf = (/** @type {string} */ path) =>
+      (folder.exec(path)?.[1] ?? '').toUpperCase().replaceAll('-FE0F', '');
     for await (const { path, bytes } of tree.read(tree.paths.filter((path) => names.has(codeOf(path))))) {
       const style = styleOf(path);
       const name = `${style}-${codeOf(path)}`;
