@@ -2,9 +2,10 @@
 import { classFolders } from './readings/class-folders.mjs';
 import * as clipArt from './readings/clip-art.mjs';
 import * as cocoCaptions from './readings/coco-captions.mjs';
-import { emojiDrawings, mulberry } from './readings/drawings.mjs';
+import { emoji } from './readings/emoji.mjs';
 import * as furniture from './readings/furniture.mjs';
 import * as garments from './readings/garments.mjs';
+import * as mulberry from './readings/mulberry.mjs';
 import * as webPictures from './readings/web-pictures.mjs';
 import * as wordCartoons from './readings/word-cartoons.mjs';
 
@@ -151,16 +152,16 @@ export const sources = {
     from: [github('heon01px2020/csci1470-prismer-final-project', 'e059e1606aef')],
     read: webPictures.read,
   },
-  mulberry: { from: [github('cboard-org/cboard', 'a48ef1c81ea4')], read: mulberry },
+  mulberry: { from: [github('cboard-org/cboard', 'a48ef1c81ea4')], read: mulberry.read },
   openmoji: {
     from: [npm('openmoji', '17.0.0'), emojiNames],
-    read: emojiDrawings(/^package\/(?:color|black)\/svg\/([0-9A-F-]+)\.svg$/, (path) =>
+    read: emoji(/^package\/(?:color|black)\/svg\/([0-9A-F-]+)\.svg$/, (path) =>
       path.includes('/black/') ? 'lines' : 'colour',
     ),
   },
   'fluent-emoji': {
     from: [npm('@lobehub/fluent-emoji-3d', '1.1.0'), emojiNames],
-    read: emojiDrawings(/assets\/([0-9a-f-]+)\.webp$/, () => 'render'),
+    read: emoji(/assets\/([0-9a-f-]+)\.webp$/, () => 'render'),
   },
   'word-cartoons': {
     from: [
@@ -190,9 +191,18 @@ export const sources = {
     from: [github('Deo0330/split_minidataset', '557ebcae0db2')],
     read: classFolders(/^train\/(n\d+)\//, 60, wnid),
   },
+  // The first 250 pictures of a class stand in ../shared/data.
+  'tiny-imagenet': {
+    from: [github('seshuad/IMagenet', '153dbc161ab7')],
+    read: classFolders(
+      /^tiny-imagenet-200\/train\/(n\d+)\/images\/n\d+_(?:2[5-9]\d|[34]\d\d)\.JPEG$/,
+      100,
+      wnid,
+    ),
+  },
   instruments: {
     from: [github('aizadaaskar/dl-homework', 'e1f4d1754dd7')],
-    read: classFolders(/^train\/([^/]+)\//, 70, (folder) => (folder === '' ? undefined : { label: folder })),
+    read: classFolders(/^train\/([^/]+)\//, 70, (folder) => (folder === '' ? undefined : { label: folder.replaceAll(' ', '_') })),
   },
   furniture: { from: [github('IvonaTau/ikea', '6f316e3fecf8')], read: furniture.read },
   'from-above': {

@@ -1,7 +1,7 @@
 /** Clip art whose title, file name or keywords name a plain thing of a list of nouns. */
 import { readFile } from 'node:fs/promises';
+import { drawingWords } from '../drawing-words.mjs';
 import { drawing } from '../picture.mjs';
-import { captions } from './drawings.mjs';
 
 /** What is to be read or is no thing: signs, maps, buttons, patterns, parts of bodies, weapons. */
 const leftOut =
@@ -25,7 +25,7 @@ export async function* read(tree) {
     if (noun === undefined) continue;
     const name = path.replace(/^.*\/svg\/|\.svg$/g, '').slice(0, 80);
     const lines = /[_ (]b_?(and )?w\b|bw_|outline|contour/i.test(path);
-    yield { name, picture: () => drawing(bytes, name), words: captions(noun, lines ? 'lines' : 'colour') };
+    yield { name, picture: () => drawing(bytes, name), words: drawingWords(noun, lines ? 'lines' : 'colour') };
   }
 }
 

@@ -1,7 +1,7 @@
 /** Cartoons of a children's program that teaches words; their names lie in a Qt resource file of a later edition. */
+import { drawingWords } from '../drawing-words.mjs';
 import { drawing } from '../picture.mjs';
 import { readQtResources } from '../qt-resources.mjs';
-import { captions } from './drawings.mjs';
 
 const resources = 'usr/share/gcompris-qt/rcc/lang.rcc';
 const names = '/gcompris/src/activities/lang/resource/content-';
@@ -50,7 +50,7 @@ export async function* read(tree, later) {
   }
   for await (const { path, bytes } of tree.read([...words.keys()])) {
     const name = path.replace(/^.*\/|\.png$/g, '');
-    yield { name, picture: () => drawing(bytes, name), words: captions(words.get(path), 'colour') };
+    yield { name, picture: () => drawing(bytes, name), words: drawingWords(words.get(path), 'colour') };
   }
 }
 
