@@ -8,6 +8,7 @@ import type { ClipArchitecture, ImageClassifierArchitecture } from '../models/ar
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
 import { type FoundConfigurations, findConfigurations, readConfigurations } from './configuration/find.ts';
 import { huggingFacePreprocessing, openClipPreprocessing } from './configuration/preprocessing.ts';
+import { withRestoredRows } from './eight-bits.ts';
 import type { Weights } from './formats/format.ts';
 import { bindImageClassifier, bindParameters } from './layouts/bind.ts';
 import type { ImageClassifierLayoutName, LayoutName, LayoutOptions } from './layouts/layout.ts';
@@ -88,6 +89,7 @@ export async function openAnyCheckpoint(
   options: LayoutOptions = {},
 ): Promise<Checkpoint | ImageClassifier> {
   const { path, folder, weights, found } = await openSource(source);
+  weights.tensors = await withRestoredRows(weights.tensors);
   const shapes = new Map([...weights.tensors].map(([name, tensor]) => [name, tensor.shape]));
   const common = { files: weights.files, folder, metadata: weights.metadata };
   const net = inFile(path, () => imageClassifierFromShapes(shapes));

@@ -7,6 +7,7 @@ import type { ClipArchitecture } from '../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../models/preprocessing.ts';
 import { eidosConfig } from './configuration/eidos.ts';
 import { huggingFaceConfig, preprocessorConfig } from './configuration/write-hugging-face-config.ts';
+import { inEightBits } from './eight-bits.ts';
 import { type ParameterValue, publishParameters } from './layouts/bind.ts';
 import type { LayoutName } from './layouts/layout.ts';
 import { type TensorEntry, writeSafetensors } from './write-safetensors.ts';
@@ -14,6 +15,8 @@ import { type TensorEntry, writeSafetensors } from './write-safetensors.ts';
 export interface WriteModelOptions {
   /** Number type in the file. @default 'float32' */
   type?: 'float32' | 'float16';
+  /** Whether a tensor is kept in eight bits, a factor a row (eight-bits.ts); only eidos reads that. @default none is */
+  eightBits?: (name: string, shape: readonly number[]) => boolean;
   /** How the model's pictures are prepared. @default CLIP's way */
   preprocessing?: ImagePreprocessing;
   metadata?: Record<string, string>;
@@ -59,12 +62,13 @@ async function writeFolder(
   layout: LayoutName,
   architecture: ClipArchitecture,
   parameters: ReadonlyMap<string, ParameterValue>,
-  { type = 'float32', metadata }: WriteModelOptions,
+  { type = 'float32', eightBits = () => false, metadata }: WriteModelOptions,
   { config, preprocessor }: { config: Record<string, unknown>; preprocessor: Record<string, unknown> },
 ): Promise<void> {
   const entries: TensorEntry[] = [];
   for (const [name, { shape, data }] of publishParameters(layout, architecture, parameters)) {
-    entries.push({ name, type, shape, data });
+    if (eightBits(name, shape)) entries.push(...inEightBits(name, shape, data));
+    else entries.push({ name, type, shape, data });
   }
   await mkdir(folder, { recursive: true });
   await writeSafetensors(join(folder, 'model.safetensors'), entries, { format: 'pt', ...metadata });
