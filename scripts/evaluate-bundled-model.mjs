@@ -23,6 +23,7 @@ const sets = [
   { name: 'cifar10', templates: 'cifar' },
   { name: 'cifar10', templates: 'paper', each: true },
   { name: 'caltech101', templates: 'imagenet' },
+  { name: 'caltech101', language: 'de' },
   { name: 'caltech101', probe: true },
   { name: 'clothing', templates: 'imagenet' },
   ...['photo', 'art_painting', 'cartoon', 'sketch'].map((domain) => ({
@@ -30,8 +31,10 @@ const sets = [
     where: { domain },
     templates: /** @type {const} */ ('imagenet'),
   })),
+  { name: 'coco-mini' },
   { name: 'flickr8k' },
   { name: 'flickr8k', language: 'de' },
+  { name: 'imagenet-samples', split: 'all', templates: 'imagenet' },
   { name: 'tiny-imagenet-64', split: 'val', templates: 'imagenet' },
   ...['intel-scenes', 'weather', 'house-rooms', 'flowers', 'sports', 'groceries', 'voc-traffic'].map(
     (name) => ({ name }),

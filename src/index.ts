@@ -19,9 +19,11 @@ export type { BatchItem } from './image/pipeline.ts';
 export type { ImageSource, ImageSources, RawPixels } from './image/source.ts';
 export type {
   Activation,
+  AveragingTextArchitecture,
   ClipArchitecture,
   ResNetArchitecture,
   TextArchitecture,
+  TransformerTextArchitecture,
   VitArchitecture,
 } from './models/architecture.ts';
 export type { ImagePreprocessing } from './models/preprocessing.ts';

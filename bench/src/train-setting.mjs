@@ -54,7 +54,7 @@ export const trainings = {
   },
 };
 
-/** @type {import('../../src/models/architecture.ts').TextArchitecture} */
+/** @type {import('../../src/models/architecture.ts').TransformerTextArchitecture} */
 export const trainedText = {
   width: 256,
   layers: 4,

@@ -406,7 +406,7 @@ describe('a training step in PyTorch', { skip }, () => {
           sources: [{ path: join(pictures, 'captions.csv'), features: 'words.u8' }],
           teacher: { width: 4 },
         },
-        imageTower: { kind: 'features', size: 4 },
+        imageTower: { kind: 'teacher', size: 4 },
         batch: 4,
         until: { steps: 2 },
       }),

@@ -29,6 +29,10 @@ def where(condition, then, otherwise):
     return torch.where(condition, then, otherwise)
 
 
+def clip(x, lowest, highest):
+    return torch.clamp(x, lowest, highest)
+
+
 def relu_gradient(gradient, x):
     return torch.ops.aten.threshold_backward(gradient.to(x.dtype), x, 0)
 
@@ -49,6 +53,10 @@ def reduce_sum(x, axes, keepdims=1):
 
 def reduce_mean(x, axes, keepdims=1):
     return x.mean(axes, keepdim=bool(keepdims))
+
+
+def reduce_max(x, axes, keepdims=1):
+    return torch.amax(x, axes, keepdim=bool(keepdims))
 
 
 def arg_max(x, axis=0, keepdims=1):
@@ -195,6 +203,7 @@ operators = {
     "Abs": Operator(torch.abs),
     "Add": Operator(torch.add),
     "Cast": Operator(cast),
+    "Clip": Operator(clip),
     "Div": Operator(torch.div),
     "Equal": Operator(torch.eq),
     "Erf": Operator(torch.erf),
@@ -217,6 +226,7 @@ operators = {
     # Over axes
     "ArgMax": Operator(arg_max),
     "LogSoftmax": Operator(log_softmax),
+    "ReduceMax": Operator(reduce_max, lists=(1,)),
     "ReduceMean": Operator(reduce_mean, lists=(1,)),
     "ReduceSum": Operator(reduce_sum, lists=(1,)),
     "Softmax": Operator(softmax),

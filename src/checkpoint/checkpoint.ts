@@ -4,21 +4,37 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EidosError } from '../errors.ts';
 import type { BoundTensor, StoredTensor } from '../graph/tensor.ts';
-import type { ClipArchitecture } from '../models/architecture.ts';
+import type { ClipArchitecture, ImageClassifierArchitecture } from '../models/architecture.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
 import { type FoundConfigurations, findConfigurations, readConfigurations } from './configuration/find.ts';
 import { huggingFacePreprocessing, openClipPreprocessing } from './configuration/preprocessing.ts';
 import type { Weights } from './formats/format.ts';
-import { bindParameters } from './layouts/bind.ts';
-import type { LayoutName, LayoutOptions } from './layouts/layout.ts';
-import { architectureFromShapes, layouts, withoutPrefix } from './layouts/table.ts';
+import { bindImageClassifier, bindParameters } from './layouts/bind.ts';
+import type { ImageClassifierLayoutName, LayoutName, LayoutOptions } from './layouts/layout.ts';
+import {
+  architectureFromShapes,
+  imageClassifierFromShapes,
+  imageClassifierLayouts,
+  layouts,
+  withoutPrefix,
+} from './layouts/table.ts';
 import { readSamples, type Sample } from './tensors.ts';
 import { chooseWeights, weightNames } from './weight-names.ts';
 import { openWeights } from './weights.ts';
 
-export interface Checkpoint {
+/** A published CLIP. */
+export interface Checkpoint extends Opened {
   layout: LayoutName;
   architecture: ClipArchitecture;
+}
+
+/** A published image net without words, whose parameters are those of its image tower and of its classifier. */
+export interface ImageClassifier extends Opened {
+  layout: ImageClassifierLayoutName;
+  architecture: ImageClassifierArchitecture;
+}
+
+interface Opened {
   /** Canonical name → where the parameter lies; complete for the architecture. */
   parameters: Map<string, BoundTensor>;
   /** Tensors of the file that the towers do not need, under the file's names. */
@@ -49,24 +65,68 @@ export async function openCheckpoint(
   source: string | readonly string[],
   options: LayoutOptions = {},
 ): Promise<Checkpoint> {
+  const opened = await openAnyCheckpoint(source, options);
+  if (isClip(opened)) return opened;
+  throw new EidosError(
+    'unsupported_checkpoint',
+    `'${opened.files[0]}' is an image net (${opened.layout}) without a text tower: it names ${opened.architecture.classes} classes and compares with no words. A training can begin its image tower with it: "initialise": { "image": { "from": … } }.`,
+  );
+}
+
+/** Whether a checkpoint has both towers. */
+export function isClip(opened: Checkpoint | ImageClassifier): opened is Checkpoint {
+  return 'text' in opened.architecture;
+}
+
+/**
+ * A CLIP, or an image net that is published without words.
+ * @param source as for `openCheckpoint`
+ * @throws EidosError as `openCheckpoint` does
+ */
+export async function openAnyCheckpoint(
+  source: string | readonly string[],
+  options: LayoutOptions = {},
+): Promise<Checkpoint | ImageClassifier> {
   const { path, folder, weights, found } = await openSource(source);
   const shapes = new Map([...weights.tensors].map(([name, tensor]) => [name, tensor.shape]));
+  const common = { files: weights.files, folder, metadata: weights.metadata };
+  const net = inFile(path, () => imageClassifierFromShapes(shapes));
+  if (net !== undefined) {
+    const { layout, prefix, architecture } = net;
+    const bound = inFile(path, () =>
+      bindImageClassifier(layout, architecture, withoutPrefix(weights.tensors, prefix)),
+    );
+    return {
+      ...common,
+      layout,
+      architecture,
+      parameters: bound.parameters,
+      unused: unusedIn(weights, prefix, bound.unused),
+      configurationFiles: [],
+      preprocessing: imageClassifierLayouts[layout].preprocessing(architecture),
+      fingerprint: await fingerprint(architecture, bound.parameters),
+    };
+  }
   const { layout, prefix, architecture } = inFile(path, () => architectureFromShapes(shapes, found, options));
-  const own = withoutPrefix(weights.tensors, prefix);
-  const { parameters, unused } = inFile(path, () => bindParameters(layout, architecture, own));
-  const outside = [...weights.tensors.keys()].filter((name) => !name.startsWith(prefix));
+  const { parameters, unused } = inFile(path, () =>
+    bindParameters(layout, architecture, withoutPrefix(weights.tensors, prefix)),
+  );
   return {
+    ...common,
     layout,
     architecture,
     parameters,
-    unused: [...unused.map((name) => prefix + name), ...outside],
-    files: weights.files,
-    folder,
+    unused: unusedIn(weights, prefix, unused),
     configurationFiles: found.files,
     preprocessing: preprocessingOf(layout, architecture, found),
-    metadata: weights.metadata,
     fingerprint: await fingerprint(architecture, parameters),
   };
+}
+
+/** The names of a file that nothing reads: those that a layout leaves out, and those before which its prefix is missing. */
+function unusedIn({ tensors }: Weights, prefix: string, unused: readonly string[]): string[] {
+  const outside = [...tensors.keys()].filter((name) => !name.startsWith(prefix));
+  return [...unused.map((name) => prefix + name), ...outside];
 }
 
 /** What the settings beside the weights say, where they are of the layout's own tools; else the layout's defaults. */
@@ -155,7 +215,7 @@ function inFile<T>(path: string, action: () => T): T {
 const sampleLength = 64;
 
 async function fingerprint(
-  architecture: ClipArchitecture,
+  architecture: ClipArchitecture | ImageClassifierArchitecture,
   parameters: Map<string, BoundTensor>,
 ): Promise<string> {
   const names = [...parameters.keys()].sort();

@@ -1,5 +1,11 @@
 /** Weights in and out: what the other rooms use of this one. */
-export { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+export {
+  type Checkpoint,
+  type ImageClassifier,
+  isClip,
+  openAnyCheckpoint,
+  openCheckpoint,
+} from './checkpoint.ts';
 export { huggingFaceConfig, preprocessorConfig } from './configuration/write-hugging-face-config.ts';
 export { resolveModel } from './hub/resolve.ts';
 export type { DownloadProgress, HubOptions } from './hub/settings.ts';

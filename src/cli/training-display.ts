@@ -1,5 +1,12 @@
 /** A training as people watch it: a bar where there is a terminal, a line now and then where there is none. */
-import { duration, measurementName, type TrainingEvent, type TrainingResult } from '../train/index.ts';
+import {
+  duration,
+  type MeasuringResult,
+  measurementName,
+  speeds,
+  type TrainingEvent,
+  type TrainingResult,
+} from '../train/index.ts';
 
 export interface TrainingDisplay {
   show(event: TrainingEvent): void;
@@ -40,8 +47,9 @@ export async function trainingDisplay({
           return print(JSON.stringify(event.config, undefined, 2));
         case 'preparing': {
           const { what, done = 0, total = 0 } = event;
-          if (bar !== undefined) bar.show(what, done, total);
-          else if (done === total || isDue()) print(`${what}: ${done} of ${total}`);
+          const pace = paceWords(event);
+          if (bar !== undefined) bar.show(`${what}${pace}`, done, total);
+          else if (done === total || isDue()) print(`${what}: ${done} of ${total}${pace}`);
           return;
         }
         case 'begun':
@@ -68,16 +76,40 @@ export async function trainingDisplay({
   };
 }
 
+function paceWords({
+  picturesPerSecond: pace = 0,
+  minutesLeft,
+}: {
+  picturesPerSecond?: number;
+  minutesLeft?: number;
+}): string {
+  if (minutesLeft === undefined || !Number.isFinite(minutesLeft)) return '';
+  return `  ${pace.toFixed(pace < 10 ? 1 : 0)} pictures/s  ${duration(minutesLeft)} left`;
+}
+
 function stepWords(event: Extract<TrainingEvent, { kind: 'step' }>): string {
-  const { step, loss, temperature, picturesPerSecond, waiting, minutesLeft } = event;
+  const { step, loss, temperature, waiting, minutesLeft } = event;
   return [
     `step ${step}`,
     `loss ${loss.toFixed(3)}`,
     ...(temperature === undefined ? [] : [`temperature ${temperature.toFixed(4)}`]),
-    `${picturesPerSecond.toFixed(picturesPerSecond < 10 ? 1 : 0)} pictures/s`,
+    speeds(event, (speed) => speed.toFixed(speed < 10 ? 1 : 0)),
     `${(100 * waiting).toFixed(0)} % waiting`,
     `${duration(minutesLeft)} left`,
   ].join('  ');
+}
+
+/** What is said once features alone have been measured. */
+export function measuringWords({ pictures, views, width, folder, broken }: MeasuringResult): string {
+  return [
+    `Features of ${pictures.toLocaleString('en')} pictures are there, ${views} views of each, ${width} numbers a view.`,
+    `Kept in ${folder}`,
+    ...brokenWords(broken),
+  ].join('\n');
+}
+
+function brokenWords({ count, examples }: TrainingResult['broken']): string[] {
+  return count === 0 ? [] : [`${count} broken samples left out: ${examples.join('; ')}`];
 }
 
 /** What is said at the end. */
@@ -99,7 +131,7 @@ export function closingWords({
     `Model: ${model}${bestStep === undefined ? '' : ` (of step ${bestStep}, the best)`}`,
     `Report: ${report}`,
     `Energy: ${kilowattHours.toPrecision(3)} kWh, ${gramsCarbonDioxide.toPrecision(3)} g CO₂e (${basis})`,
-    ...(broken.count === 0 ? [] : [`${broken.count} broken samples left out: ${broken.examples.join('; ')}`]),
+    ...brokenWords(broken),
   ].join('\n');
 }
 

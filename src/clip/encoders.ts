@@ -7,6 +7,7 @@ import { input } from '../graph/operations.ts';
 import { type BoundTensor, elementCount, type FloatTensor } from '../graph/tensor.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../models/clip.ts';
+import { lastTokenRead } from '../models/sentence-end.ts';
 
 export interface Encoders {
   /** Begins to open the image program, so that this happens while the first pictures are decoded. */
@@ -99,13 +100,10 @@ export function createEncoders(
   };
 }
 
-/**
- * A causal model that reads its answer at the end-of-text token never looks at what follows: rows may be cut
- * after the last of these tokens.
- */
+/** Rows of a model that never looks at what follows the end-of-text token may be cut after the last of these tokens. */
 function neededLength({ text }: ClipArchitecture, data: BigInt64Array, length: number): number {
-  if (!text.causal || text.pool.kind !== 'end') return length;
-  const { endToken } = text.pool;
+  const endToken = lastTokenRead(text);
+  if (endToken === undefined) return length;
   let last = 0;
   for (let start = 0; start < data.length; start += length) {
     const row = data.subarray(start, start + length);

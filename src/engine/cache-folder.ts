@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /** What is kept, each in a folder of its own. */
-export type CacheName = 'programs' | 'classes' | 'pictures';
+export type CacheName = 'programs' | 'classes' | 'pictures' | 'features' | 'sentences';
 
 /** `$XDG_CACHE_HOME/eidos/…`, by default in ~/.cache. */
 export function defaultCacheFolder(name: CacheName): string {

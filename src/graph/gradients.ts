@@ -82,6 +82,10 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
   ], // 2/√π·e^−x²
   abs: ({ inputs: [x] }, dy) => [where(greater(x!, 0), dy, negate(dy))],
   relu: ({ inputs: [x] }, dy) => [where(greater(x!, 0), dy, 0)],
+  // PyTorch's hardtanh: nothing passes at the bounds themselves
+  clamp: ({ inputs: [x], attributes: { lowest, highest } }, dy) => [
+    where(greater(x!, lowest), where(greater(highest, x!), dy, 0), 0),
+  ],
   silu: (node, dy, { outputs }) => {
     if (outputs[1] !== undefined) {
       throw new EidosError('invalid_graph', 'silu has no gradient through its second output');
@@ -132,6 +136,12 @@ export const gradientRules: { readonly [K in OperatorName]: GradientRule<K> } = 
       return [divide(spread, count)];
     }
     return [multiply(spread, 1 / (sizes as number[]).reduce((product, next) => product * next, 1))];
+  },
+  reduceMax: (node, dy) => {
+    const { axes } = node.attributes;
+    const x = node.inputs[0]!;
+    const largest = cast(equal(x, broadcastLike(withAxes(y(node), x, axes), x)), 'float32');
+    return [multiply(largest, divide(withAxes(dy, x, axes), reduceSum(largest, axes, true)))];
   },
   argMax: none,
   softmax: (node, dy) => {

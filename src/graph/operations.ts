@@ -84,6 +84,9 @@ export const sigmoid = (x: Value): Value => one('sigmoid', [x], {});
 export const erf = (x: Value): Value => one('erf', [x], {});
 export const abs = (x: Value): Value => one('abs', [x], {});
 export const relu = (x: Value): Value => one('relu', [x], {});
+/** min(max(x, lowest), highest); between 0 and 6 it is the rectified unit of MobileNets. */
+export const clamp = (x: Value, lowest: number, highest: number): Value =>
+  one('clamp', [x], { lowest, highest });
 /** x·σ(x) (Elfwing et al. 2017). */
 export const silu = (x: Value): Value => one('silu', [x], {});
 /** log(1 + eˣ), without overflow. */
@@ -110,6 +113,11 @@ export function reduceMean(x: Value, axes: readonly number[], keep = false): Val
   return axes.length === 0
     ? x
     : one('reduceMean', [x], { axes: axes.map((axis) => positive(axis, x)), keep });
+}
+
+/** The largest element over the axes; equal ones share its gradient alike. */
+export function reduceMax(x: Value, axes: readonly number[], keep = false): Value {
+  return axes.length === 0 ? x : one('reduceMax', [x], { axes: axes.map((axis) => positive(axis, x)), keep });
 }
 
 /** Index of the first largest element along an axis, which disappears. */

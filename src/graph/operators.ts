@@ -47,6 +47,7 @@ export interface Operators {
   erf: None;
   abs: None;
   relu: None;
+  clamp: { readonly lowest: number; readonly highest: number }; // min(max(x, lowest), highest)
   silu: None; // x·σ(x) → y, σ(x)
   softplus: None; // log(1 + eˣ)
   cast: { readonly to: ValueType };
@@ -63,6 +64,7 @@ export interface Operators {
   // Over axes
   reduceSum: { readonly axes: readonly number[]; readonly keep: boolean };
   reduceMean: { readonly axes: readonly number[]; readonly keep: boolean };
+  reduceMax: { readonly axes: readonly number[]; readonly keep: boolean };
   argMax: { readonly axis: number }; // first index of the largest → int64, axis removed
   softmax: { readonly axis: number };
   logSoftmax: { readonly axis: number };

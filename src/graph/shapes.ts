@@ -42,6 +42,10 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
   erf: sameAsFloat,
   abs: sameAsFloat,
   relu: sameAsFloat,
+  clamp: ([x], { lowest, highest }) => {
+    require(lowest <= highest, `no number lies between ${lowest} and ${highest}`);
+    return sameAsFloat([x!]);
+  },
   silu: ([x]) => [...sameAsFloat([x!]), ...sameAsFloat([x!])],
   softplus: sameAsFloat,
   cast: ([x], { to }) => [{ shape: x!.shape, type: to }],
@@ -61,6 +65,10 @@ export const shapeRules: { readonly [K in OperatorName]: ShapeRule<K> } = {
 
   reduceSum: reduce,
   reduceMean: ([x], attributes) => {
+    requireFloat(x!);
+    return reduce([x!], attributes);
+  },
+  reduceMax: ([x], attributes) => {
     requireFloat(x!);
     return reduce([x!], attributes);
   },

@@ -1,7 +1,7 @@
 /** One picture from its source to a normalised tensor: read, decode, resize, convert, normalise. */
 import { EidosError } from '../errors.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
-import { type DecodeOptions, decodeImage } from './decode.ts';
+import { type DecodedPicture, type DecodeOptions, decodeImage } from './decode.ts';
 import { resizeFast } from './fast.ts';
 import { type ChannelTables, channelTables, writeNormalised } from './normalise.ts';
 import { resizeExact, type Square } from './resize.ts';
@@ -59,15 +59,34 @@ export async function imageSquare(
   options: PreprocessOptions = {},
   label: string = imageLabel(source),
 ): Promise<Square> {
+  const [square] = await imageSquares(source, [preprocessing], options, label);
+  return square!;
+}
+
+/** The same picture prepared in several ways, read once and, but for fast ways, decoded once. */
+export async function imageSquares(
+  source: ImageSource,
+  preprocessings: readonly ImagePreprocessing[],
+  options: PreprocessOptions = {},
+  label: string = imageLabel(source),
+): Promise<Square[]> {
   const input = await readSource(source, options, label);
-  if (options.resize === 'fast' && !isRawPixels(input)) {
-    const square = await resizeFast(input, preprocessing, options, label);
+  const squares: Square[] = [];
+  let picture: DecodedPicture | undefined;
+  for (const preprocessing of preprocessings) {
+    if (options.resize === 'fast' && !isRawPixels(input)) {
+      const square = await resizeFast(input, preprocessing, options, label);
+      throwIfAborted(options.signal, label);
+      if (square) {
+        squares.push(square);
+        continue;
+      }
+    }
+    picture ??= await decodeImage(input, options, label);
     throwIfAborted(options.signal, label);
-    if (square) return square;
+    squares.push(resizeExact(picture, preprocessing));
   }
-  const picture = await decodeImage(input, options, label);
-  throwIfAborted(options.signal, label);
-  return resizeExact(picture, preprocessing);
+  return squares;
 }
 
 const cachedTables = new WeakMap<ImagePreprocessing, ChannelTables>();

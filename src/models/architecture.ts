@@ -92,8 +92,50 @@ export interface ConvNextArchitecture {
   normEpsilon: number;
 }
 
+/**
+ * An EfficientNet (Tan and Le 2019) of the Lite family: inverted residuals without squeeze and excitation, rectified
+ * units that end at six. Zeros are put around maps as TensorFlow's "SAME" does, so that any side is read.
+ */
+export interface EfficientNetArchitecture {
+  kind: 'efficientnet';
+  /** Side of the square input in pixels. */
+  imageSize: number;
+  /** Channels after the first convolution, which halves the sides. */
+  stemWidth: number;
+  stages: readonly InvertedResidualStage[];
+  /** Channels of the last map, which a pointwise convolution makes of the last stage's. */
+  headWidth: number;
+  activation: 'relu6';
+  normEpsilon: number;
+  /** How the last map becomes one vector: its mean, or mean and maximum one after the other. */
+  pool: 'average' | 'average_max';
+  projection: ProjectionHead;
+}
+
+/** Blocks that widen each place, look around in each channel, and narrow again (Sandler et al. 2018, MobileNetV2). */
+export interface InvertedResidualStage {
+  /** Side of the depthwise kernels; odd. */
+  kernelSize: number;
+  /** By what the first block divides the sides of the maps. */
+  stride: number;
+  /** How many times wider a block is inside than what comes into it; 1 for no widening. */
+  expansion: number;
+  /** Channels of the stage's maps. */
+  width: number;
+  blocks: number;
+}
+
+/**
+ * What makes an embedding of pooled features x.
+ * - `linear`: W·x.
+ * - `perceptron`: W·n + V·gelu(U·n + b) of n = layer norm(x), so many numbers inside.
+ */
+export type ProjectionHead = { kind: 'linear' } | { kind: 'perceptron'; hidden: number };
+
 /** A text Transformer. */
-export interface TextArchitecture extends TransformerArchitecture {
+export interface TransformerTextArchitecture extends TransformerArchitecture {
+  /** May be left out: models made before there were other text towers do not say it. */
+  kind?: 'transformer' | undefined;
   contextLength: number;
   vocabularySize: number;
   causal: boolean;
@@ -115,12 +157,46 @@ export type TextPool =
   | { kind: 'class'; padToken: number }
   | { kind: 'attention'; heads: number; padToken: number };
 
+/**
+ * A deep averaging network (Iyyer et al. 2015) over pieces of words and their n-grams, as the fast form of the Universal
+ * Sentence Encoder (Cer et al. 2018) has it: sums over the sentence, then a perceptron. A fraction of a Transformer's work.
+ */
+export interface AveragingTextArchitecture {
+  kind: 'averaging';
+  contextLength: number;
+  vocabularySize: number;
+  /** Numbers that stand for a piece of a word. */
+  width: number;
+  /** Convolutions over neighbouring pieces (Kim 2014): over how many, each size once, and into how many numbers. */
+  ngrams: readonly { size: number; width: number }[];
+  /** Width of the perceptron. */
+  hidden: number;
+  /** Layers of the perceptron, of which all but the first are residual. */
+  layers: number;
+  /** The first end-of-text token ends a sentence; its id, or `highest` for the highest id of the sentence. */
+  endToken: number | 'highest';
+  activation: Activation;
+  normEpsilon: number;
+  projection: Projection;
+}
+
+/** The text towers. */
+export type TextArchitecture = TransformerTextArchitecture | AveragingTextArchitecture;
+
 /** The image towers. */
 export type ImageArchitecture =
   | VitArchitecture
   | ResNetArchitecture
   | BasicResNetArchitecture
-  | ConvNextArchitecture;
+  | ConvNextArchitecture
+  | EfficientNetArchitecture;
+
+/** A net that names pictures by a list of classes, without words: an image tower and a classifier of its features. */
+export interface ImageClassifierArchitecture {
+  /** Its projection is not the net's: it is what a CLIP's tower that begins with the net has where nothing is said. */
+  image: ImageArchitecture;
+  classes: number;
+}
 
 /** Two towers and what compares them. */
 export interface ClipArchitecture {

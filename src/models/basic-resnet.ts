@@ -4,13 +4,11 @@ import { add, reduceMean, relu, reshape, transpose } from '../graph/operations.t
 import type { Value } from '../graph/value.ts';
 import type { BasicResNetArchitecture } from './architecture.ts';
 import { batchNormLayer, convolution } from './convolution.ts';
-import { linearLayer } from './layers.ts';
 import type { ResNetOptions } from './resnet.ts';
 
-/** Pixels [n, 3, side, side] → embeddings [n, embeddingSize], not normalised. */
+/** Pixels [n, 3, side, side] → the mean of the last map, [n, last width]. */
 export function basicResNet(
   { patchSize, widths, blocks }: BasicResNetArchitecture,
-  embeddingSize: number,
   pixels: Value,
   { watch = (_, value) => value, branch = (_, value) => value, onStatistics }: ResNetOptions = {},
 ): Value {
@@ -27,8 +25,7 @@ export function basicResNet(
     for (let block = 0; block < blocks[stage]!; block++) x = basicBlock(`${name}.${block}`, x);
     x = watch(`image.stage.${stage}`, x);
   });
-  const pooled = watch('image.pool', reduceMean(x, [2, 3])); // [n, last width]
-  return linearLayer('image.projection', pooled, embeddingSize, { bias: false });
+  return watch('image.pool', reduceMean(x, [2, 3]));
 
   /** The second norm's gain begins at zero, so that a block begins as the identity (Goyal et al. 2017, section 5.1). */
   function basicBlock(name: string, whole: Value): Value {

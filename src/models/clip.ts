@@ -3,33 +3,11 @@ import type { Initialiser } from '../graph/initialise.ts';
 import { exp, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from './architecture.ts';
-import { basicResNet } from './basic-resnet.ts';
-import { convNext } from './convnext.ts';
-import { modifiedResNet, type ResNetOptions } from './resnet.ts';
+import { averagingText } from './averaging-text.ts';
 import { textTransformer } from './text.ts';
 import type { TowerHooks } from './transformer.ts';
-import { type VitOptions, visionTransformer } from './vit.ts';
 
-/** What training asks of a tower; each kind of tower takes what concerns it. */
-export interface ImageEncoderOptions extends ResNetOptions, VitOptions {}
-
-/** Pixels [n, 3, side, side], normalised as the model wants them → embeddings [n, embeddingSize], not normalised. */
-export function imageEncoder(
-  { image, embeddingSize }: ClipArchitecture,
-  pixels: Value,
-  options: ImageEncoderOptions = {},
-): Value {
-  switch (image.kind) {
-    case 'vit':
-      return visionTransformer(image, embeddingSize, pixels, options);
-    case 'resnet':
-      return modifiedResNet(image, embeddingSize, pixels, options);
-    case 'basic_resnet':
-      return basicResNet(image, embeddingSize, pixels, options);
-    case 'convnext':
-      return convNext(image, embeddingSize, pixels, options);
-  }
-}
+export { type ImageEncoderOptions, imageEncoder } from './image-encoder.ts';
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. */
 export function textEncoder(
@@ -37,7 +15,9 @@ export function textEncoder(
   ids: Value,
   hooks: TowerHooks = {},
 ): Value {
-  return textTransformer(text, embeddingSize, ids, hooks);
+  return text.kind === 'averaging'
+    ? averagingText(text, embeddingSize, ids, hooks)
+    : textTransformer(text, embeddingSize, ids, hooks);
 }
 
 /** ln(1/0.07), CLIP's first temperature (Wu et al. 2018). */

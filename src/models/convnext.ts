@@ -10,10 +10,9 @@ import { mlp, type TowerHooks } from './transformer.ts';
 /** Where the first branch weights of a block begin (section A.1). */
 const firstScale = { kind: 'constant', value: 1e-2 } as const;
 
-/** Pixels [n, 3, side, side] → embeddings [n, embeddingSize], not normalised. */
+/** Pixels [n, 3, side, side] → the mean of the last map, normed, [n, last width]. */
 export function convNext(
   architecture: ConvNextArchitecture,
-  embeddingSize: number,
   pixels: Value,
   { watch = (_, value) => value, branch = (_, value) => value }: TowerHooks = {},
 ): Value {
@@ -42,8 +41,7 @@ export function convNext(
   });
   const last = widths[widths.length - 1]!;
   const pooled = reduceMean(reshape(x, [n, side * side, last]), [1]);
-  const normed = norm('image.norm_after', watch('image.pool', pooled)); // [n, last width]
-  return linearLayer('image.projection', normed, embeddingSize, { bias: false });
+  return norm('image.norm_after', watch('image.pool', pooled));
 
   /** What a block adds: a look around in each channel, then an MLP on each place, then a weight for each channel. */
   function inner(name: string, rows: Value, width: number): Value {

@@ -3,35 +3,75 @@ import { type Initialiser, normal, ones, zeros } from '../graph/initialise.ts';
 import { add, batchNorm, batchNormTraining, conv, multiply, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 
-const epsilon = 1e-5;
-const momentum = 0.1;
+/** Told the next running statistics of a batch norm by the parameter's name. */
+export type StatisticsReport = (parameter: string, next: Value) => void;
 
 /** How batch norms get their statistics. */
 export interface BatchNormOptions {
   /**
-   * Given: the norms use the statistics of the batch, and each reports its next running statistics
-   * by the parameter's name. Missing: they use the running statistics.
+   * Asked about each norm by its name. Where it gives a function, the norm uses the statistics of the batch and reports
+   * its next running ones to it, by the parameter's name. Where it gives none or is missing, the running ones are used.
    */
-  onStatistics?: ((name: string, next: Value) => void) | undefined;
+  onStatistics?: ((norm: string) => StatisticsReport | undefined) | undefined;
 }
 
-/** A square kernel in the middle of its window, without bias; begun as He et al. 2015 for rectified units. */
-export function convolution(name: string, x: Value, channels: number, kernel: number, stride = 1): Value {
-  const from = Number(x.shape[1]);
+/** Zeros before and after the numbers along an axis of such a length. */
+type Padding = (length: number, kernel: number, stride: number) => readonly [before: number, after: number];
+
+export interface ConvolutionLayerOptions {
+  /** @default 1 */
+  stride?: number;
+  /** Groups of channels that see only each other. @default 1 */
+  groups?: number;
+  /** @default as many on both sides as leave the kernel's middle inside */
+  padding?: Padding;
+}
+
+/** A square kernel without bias; begun as He et al. 2015 for rectified units. */
+export function convolution(
+  name: string,
+  x: Value,
+  channels: number,
+  kernel: number,
+  { stride = 1, groups = 1, padding = middle }: ConvolutionLayerOptions = {},
+): Value {
+  const from = Number(x.shape[1]) / groups;
   const weight = parameter(
     `${name}.weight`,
     [channels, from, kernel, kernel],
     normal((2 / (from * kernel ** 2)) ** 0.5),
   );
-  const margin = (kernel - 1) / 2;
-  return conv(x, weight, undefined, { strides: [stride, stride], padding: [margin, margin, margin, margin] });
+  const [top, bottom] = padding(Number(x.shape[2]), kernel, stride);
+  const [left, right] = padding(Number(x.shape[3]), kernel, stride);
+  return conv(x, weight, undefined, {
+    strides: [stride, stride],
+    padding: [top, left, bottom, right],
+    groups,
+  });
+}
+
+const middle: Padding = (_, kernel) => [(kernel - 1) / 2, (kernel - 1) / 2];
+
+/** TensorFlow's "SAME": ⌈length / stride⌉ windows, and where the zeros are odd in number, one more at the end. */
+export const samePadding: Padding = (length, kernel, stride) => {
+  const windows = Math.ceil(length / stride);
+  const missing = Math.max(0, (windows - 1) * stride + kernel - length);
+  return [Math.floor(missing / 2), Math.ceil(missing / 2)];
+};
+
+export interface BatchNormLayerOptions extends BatchNormOptions {
+  firstGain?: Initialiser | undefined;
+  /** Added to the variance. @default 1e-5 */
+  epsilon?: number;
+  /** The share of the batch's statistics in the next running ones. @default 0.1 */
+  momentum?: number;
 }
 
 /** Batch norm over the channels of [n, channels, h, w] with a learned gain and bias (Ioffe and Szegedy 2015). */
 export function batchNormLayer(
   name: string,
   x: Value,
-  { onStatistics, firstGain = ones }: BatchNormOptions & { firstGain?: Initialiser } = {},
+  { onStatistics, firstGain = ones, epsilon = 1e-5, momentum = 0.1 }: BatchNormLayerOptions = {},
 ): Value {
   const channels = Number(x.shape[1]);
   const gain = parameter(`${name}.weight`, [channels], firstGain);
@@ -40,14 +80,15 @@ export function batchNormLayer(
     mean: parameter(`${name}.running_mean`, [channels], zeros, { trainable: false }),
     variance: parameter(`${name}.running_variance`, [channels], ones, { trainable: false }),
   };
-  if (onStatistics === undefined) return batchNorm(x, { gain, bias, ...running }, epsilon);
+  const report = onStatistics?.(name);
+  if (report === undefined) return batchNorm(x, { gain, bias, ...running }, epsilon);
   const { y, mean, variance } = batchNormTraining(x, { gain, bias }, epsilon);
   const [n, , height, width] = x.shape.map(Number);
   const count = n! * height! * width!;
   // The running variance is the unbiased one, as PyTorch keeps it.
   const unbiased = multiply(variance, count / (count - 1));
   const mix = (old: Value, now: Value): Value => add(multiply(old, 1 - momentum), multiply(now, momentum));
-  onStatistics(`${name}.running_mean`, mix(running.mean, mean));
-  onStatistics(`${name}.running_variance`, mix(running.variance, unbiased));
+  report(`${name}.running_mean`, mix(running.mean, mean));
+  report(`${name}.running_variance`, mix(running.variance, unbiased));
   return y;
 }

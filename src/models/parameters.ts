@@ -2,8 +2,9 @@
 import { symbolic } from '../graph/dimension.ts';
 import { input } from '../graph/operations.ts';
 import { type NodeOf, parametersOf } from '../graph/value.ts';
-import type { ClipArchitecture } from './architecture.ts';
+import type { ClipArchitecture, ImageClassifierArchitecture } from './architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from './clip.ts';
+import { imageClassifier } from './image-encoder.ts';
 
 /** Every parameter of both towers and of the logits, in the order in which they are declared. */
 export function parametersOfClip(architecture: ClipArchitecture): NodeOf<'parameter'>['attributes'][] {
@@ -16,4 +17,13 @@ export function parametersOfClip(architecture: ClipArchitecture): NodeOf<'parame
     ...(bias === undefined ? [] : [bias]),
   ];
   return parametersOf(results).map((node) => node.attributes);
+}
+
+/** Every parameter of tower and classifier, in the order in which they are declared. */
+export function parametersOfImageClassifier(
+  architecture: ImageClassifierArchitecture,
+): NodeOf<'parameter'>['attributes'][] {
+  const side = architecture.image.imageSize;
+  const logits = imageClassifier(architecture, input('pixels', [symbolic('n'), 3, side, side]));
+  return parametersOf([logits]).map((node) => node.attributes);
 }

@@ -35,7 +35,7 @@ export function modifiedResNet(
     [2, width / 2, 1],
     [3, width, 1],
   ] as const) {
-    x = convolution(`image.stem.conv_${i}`, x, channels, 3, stride);
+    x = convolution(`image.stem.conv_${i}`, x, channels, 3, { stride });
     x = relu(norm(`image.stem.norm_${i}`, x));
     if (i === 1) x = watch('image.stem.1', x);
   }

@@ -16,15 +16,15 @@ import {
   where,
 } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
-import type { TextArchitecture } from './architecture.ts';
+import type { TransformerTextArchitecture } from './architecture.ts';
 import { attention, type Tokens } from './attention.ts';
 import { normLayer } from './layers.ts';
+import { project } from './projection.ts';
 import { type TowerHooks, transformerBlocks } from './transformer.ts';
-import { project } from './vit.ts';
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's. */
 export function textTransformer(
-  architecture: TextArchitecture,
+  architecture: TransformerTextArchitecture,
   embeddingSize: number,
   ids: Value,
   { watch = (_, value) => value, branch }: TowerHooks = {},
@@ -53,7 +53,7 @@ export function textTransformer(
   return project('text', architecture.projection, pooled, embeddingSize);
 
   /** The final norm works on each token for itself, so it comes after the choice of a token where there is one. */
-  function poolTokens(text: TextArchitecture, all: Tokens, tokenIds: Value): Value {
+  function poolTokens(text: TransformerTextArchitecture, all: Tokens, tokenIds: Value): Value {
     const norm = (value: Value): Value => normLayer('text.norm_after', value, normEpsilon);
     const cube = (): Value => reshape(all.value, [batch!, length, width]);
     switch (text.pool.kind) {
@@ -80,7 +80,11 @@ export function textTransformer(
 }
 
 /** The first `length` rows of the position table. */
-function positions({ positions: kind, width }: TextArchitecture, rows: number, length: number): Value {
+function positions(
+  { positions: kind, width }: TransformerTextArchitecture,
+  rows: number,
+  length: number,
+): Value {
   if (kind === 'sinusoidal') return constant(sinusoidalPositions(length, width), [length, width]);
   const table = parameter('text.position_embedding', [rows, width], normal(0.01));
   return length === rows ? table : slice(table, 0, 0, length);
@@ -99,7 +103,7 @@ export function sinusoidalPositions(length: number, width: number): Float32Array
 /** What the scores are lowered by: −∞ where a token must not look. */
 function attentionMask(
   causal: boolean,
-  pool: TextArchitecture['pool'],
+  pool: TransformerTextArchitecture['pool'],
   ids: Value,
   length: number,
 ): Value | undefined {

@@ -14,6 +14,8 @@ export interface TowerHooks {
   watch?: Watch | undefined;
   /** Receives every residual branch by name before it is added, as stochastic depth wants it; the picture's axis is the first. */
   branch?: Watch | undefined;
+  /** Receives by name what dropout may set to zero here and there. */
+  dropout?: Watch | undefined;
 }
 
 export interface BlocksOptions extends TowerHooks {

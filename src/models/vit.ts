@@ -17,7 +17,7 @@ import {
 import type { Value } from '../graph/value.ts';
 import type { VitArchitecture } from './architecture.ts';
 import { attention, type Tokens } from './attention.ts';
-import { linearLayer, normLayer } from './layers.ts';
+import { normLayer } from './layers.ts';
 import { mlp, type TowerHooks, transformerBlocks, type Watch } from './transformer.ts';
 
 export interface VitOptions extends TowerHooks {
@@ -25,10 +25,9 @@ export interface VitOptions extends TowerHooks {
   keptPatches?: Value | undefined;
 }
 
-/** Pixels [n, 3, side, side] → embeddings [n, embeddingSize], not normalised. */
+/** Pixels [n, 3, side, side] → one vector a picture, normed where the tower norms it: [n, width], or that of the queries. */
 export function visionTransformer(
   architecture: VitArchitecture,
-  embeddingSize: number,
   pixels: Value,
   { watch = (_, value) => value, branch, keptPatches }: VitOptions = {},
 ): Value {
@@ -48,18 +47,7 @@ export function visionTransformer(
   if (normAfter === 'pooled' || (normAfter === 'tokens' && architecture.pool.kind === 'class')) {
     pooled = watch('image.norm_after', normLayer('image.norm_after', pooled, normEpsilon));
   }
-  return project('image', architecture.projection, pooled, embeddingSize);
-}
-
-/** The end of both towers. */
-export function project(
-  tower: 'image' | 'text',
-  projection: VitArchitecture['projection'],
-  pooled: Value,
-  embeddingSize: number,
-): Value {
-  if (projection === 'none') return pooled;
-  return linearLayer(`${tower}.projection`, pooled, embeddingSize, { bias: projection === 'linear_bias' });
+  return pooled;
 }
 
 /** Patches become tokens by one matrix product; the class token stands before them. */

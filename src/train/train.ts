@@ -6,6 +6,7 @@ import { identityOfData, type TrainingData } from './data/training-data.ts';
 import { aloneInFolder } from './run/alone.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
+import { withClassifier } from './run/classifier.ts';
 import {
   learnTokenizer,
   type OpenedBatches,
@@ -21,6 +22,7 @@ import type { TrainingEvent } from './run/events.ts';
 import { factsOf } from './run/facts.ts';
 import { createKeeper } from './run/keeper.ts';
 import { type LoopEnd, runLoop } from './run/loop.ts';
+import { withImageFeatures } from './run/measuring.ts';
 import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metrics-log.ts';
 import { type Network, openNetwork } from './run/network.ts';
 import { type TrainingPlaces, trainingPlaces } from './run/places.ts';
@@ -93,11 +95,13 @@ async function trainAlone(
 
   const firstModel = await findFirstModel(full);
   requireTrainable(full, firstModel);
-  const data = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
-  noteData(progress, data, onEvent);
-  const model = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
-    learnTokenizer(data, wanted),
+  const found = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
+  const begun = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
+    learnTokenizer(found, wanted),
   );
+  const model = await withClassifier(begun, full, found.names?.length ?? 0);
+  const data = await withImageFeatures(found, full, model, { threads, signal, onEvent });
+  noteData(progress, data, onEvent);
 
   const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};
   try {

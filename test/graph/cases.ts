@@ -52,6 +52,13 @@ export const operatorCases: { readonly [K in OperatorName]: (draw: Draw) => Oper
   erf: unary('fine'),
   abs: unary('nonzero'),
   relu: unary('nonzero'),
+  clamp: (draw) => {
+    const lowest = whole(draw, -2, 0) - 1 / 128;
+    return {
+      attributes: { lowest, highest: lowest + whole(draw, 1, 3) },
+      operands: [numbers(draw, anyShape(draw), 'fine')],
+    };
+  },
   silu: unary('fine'),
   softplus: unary('fine'),
   cast: (draw) => {
@@ -82,6 +89,14 @@ export const operatorCases: { readonly [K in OperatorName]: (draw: Draw) => Oper
 
   reduceSum: reduction,
   reduceMean: reduction,
+  reduceMax: (draw) => {
+    const { attributes, operands } = reduction(draw);
+    const { shape, type } = operands[0]!;
+    // Numbers that all differ: at equal ones there is no slope to measure.
+    const order = [...Array(elementCount(shape)).keys()];
+    const data = Float64Array.from(draw(fc.shuffledSubarray<number>, order, { minLength: order.length }));
+    return { attributes, operands: [{ shape, type, data: data.map((place) => place / 8 - 2) }] };
+  },
   argMax: (draw) => {
     const shape = anyShape(draw, 1);
     const kind = pick<NumberKind>(draw, 'whole', 'int64');

@@ -7,12 +7,14 @@ import {
   add,
   batchNormTraining,
   cast,
+  clamp,
   constant,
   exp,
   gather,
   input,
   multiply,
   negate,
+  reduceMax,
   reduceSum,
   relu,
   reshape,
@@ -125,6 +127,10 @@ test('computes only what the wanted values need', () => {
 
 test('kinks have a gradient, too', async () => {
   await expectNumbers(differentiate(sum(relu(multiply(x, 0))), [x])[0]!, [0, 0, 0]);
+  // As in PyTorch: nothing at the bounds of hardtanh, equal shares of amax.
+  await expectNumbers(differentiate(sum(clamp(x, 0.5, 2)), [x])[0]!, [0, 0, 0]);
+  const level = multiply(x, 0);
+  await expectNumbers(differentiate(reduceMax(level, [0]), [level])[0]!, [1 / 3, 1 / 3, 1 / 3]);
 });
 
 test('says where a gradient does not exist', () => {

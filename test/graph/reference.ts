@@ -59,6 +59,10 @@ const references: { readonly [K in OperatorName]: Reference<K> } = {
   erf: elementwise((x) => errorFunction(x!)),
   abs: elementwise((x) => Math.abs(x!)),
   relu: elementwise((x) => Math.max(x!, 0)),
+  clamp: (node, inputs) => {
+    const { lowest, highest } = node.attributes;
+    return elementwise((x) => Math.min(Math.max(x!, lowest), highest))(node, inputs);
+  },
   silu: (node, inputs) => {
     const gate = elementwise((x) => 1 / (1 + Math.exp(-x!)))(node, inputs);
     return [...elementwise((x, share) => x! * share!)(node, [...inputs, ...gate]), ...gate];
@@ -80,6 +84,7 @@ const references: { readonly [K in OperatorName]: Reference<K> } = {
 
   reduceSum: ({ attributes }, [x]) => [reduce(x!, attributes, (values) => sum(values))],
   reduceMean: ({ attributes }, [x]) => [reduce(x!, attributes, mean)],
+  reduceMax: ({ attributes }, [x]) => [reduce(x!, attributes, (values) => Math.max(...values))],
   argMax: ({ attributes: { axis } }, [x]) => [
     reduce(x!, { axes: [axis], keep: false }, (values) => values.indexOf(Math.max(...values))),
   ],

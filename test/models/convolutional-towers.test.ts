@@ -5,7 +5,7 @@ import { input, multiply } from '../../src/graph/operations.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
 import type { BasicResNetArchitecture, ConvNextArchitecture } from '../../src/models/architecture.ts';
 import { basicResNet } from '../../src/models/basic-resnet.ts';
-import { convNext } from '../../src/models/convnext.ts';
+import { imageEncoder } from '../../src/models/image-encoder.ts';
 import { modifiedResNet } from '../../src/models/resnet.ts';
 import type { Watch } from '../../src/models/transformer.ts';
 import { type Doubles, evaluate } from '../graph/reference.ts';
@@ -38,8 +38,8 @@ function setUp(
   pictures: number,
 ): { embeddings: number[][]; weights: Map<string, Doubles>; pixels: number[] } {
   const pixels = input('pixels', [pictures, 3, side, side]);
-  const value =
-    kind === 'convnext' ? convNext(next, embeddingSize, pixels) : basicResNet(resNet, embeddingSize, pixels);
+  const image = kind === 'convnext' ? next : resNet;
+  const value = imageEncoder({ image, embeddingSize }, pixels);
   const random = randomNumbers(5);
   const weights = new Map<string, Doubles>();
   for (const node of parametersOf([value])) {
@@ -158,7 +158,7 @@ test('ConvNeXt follows the formula', () => {
 test('a net of basic blocks takes the statistics of its batch where it is asked to', () => {
   const pixels = input('pixels', [3, 3, side, side]);
   const reported: string[] = [];
-  const value = basicResNet(resNet, embeddingSize, pixels, { onStatistics: (name) => reported.push(name) });
+  const value = basicResNet(resNet, pixels, { onStatistics: () => (name) => reported.push(name) });
   const names = parametersOf([value]).map((node) => node.attributes.name);
   expect(names.filter((name) => name.includes('running'))).toEqual([]);
   expect(new Set(reported).size).toBe(2 * (1 + 1 + 2 * 3));
@@ -169,7 +169,7 @@ test.each<[string, (pixels: Value, blocks: 1 | 2, branch?: Watch) => Value]>([
   [
     'basic blocks',
     (pixels, blocks, branch) =>
-      basicResNet({ ...resNet, blocks: [1, blocks] }, embeddingSize, pixels, { branch }),
+      imageEncoder({ image: { ...resNet, blocks: [1, blocks] }, embeddingSize }, pixels, { branch }),
   ],
   [
     'CLIP’s bottlenecks',

@@ -4,10 +4,10 @@ import { lower } from '../../src/engine/onnx/lower.ts';
 import { initialValues } from '../../src/graph/initialise.ts';
 import { input } from '../../src/graph/operations.ts';
 import { parametersOf } from '../../src/graph/value.ts';
-import type { TextArchitecture } from '../../src/models/architecture.ts';
+import type { TransformerTextArchitecture } from '../../src/models/architecture.ts';
 import { sinusoidalPositions, textTransformer } from '../../src/models/text.ts';
 
-const base: TextArchitecture = {
+const base: TransformerTextArchitecture = {
   width: 32,
   layers: 2,
   heads: 2,
@@ -31,7 +31,10 @@ beforeAll(() => {
 afterAll(() => engine.close());
 
 /** Embeddings of rows of ids by a tower of random weights, the same for the same architecture. */
-async function embed(changes: Partial<TextArchitecture>, rows: number[][]): Promise<Float32Array[]> {
+async function embed(
+  changes: Partial<TransformerTextArchitecture>,
+  rows: number[][],
+): Promise<Float32Array[]> {
   const architecture = { ...base, ...changes };
   const length = rows[0]!.length;
   const tokens = input('tokens', [rows.length, length], 'int64');

@@ -6,7 +6,8 @@ import { initialValues, randomNumbers } from '../../src/graph/initialise.ts';
 import { input, multiply, reduceSum } from '../../src/graph/operations.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
 import type { VitArchitecture } from '../../src/models/architecture.ts';
-import { type VitOptions, visionTransformer } from '../../src/models/vit.ts';
+import { imageEncoder } from '../../src/models/image-encoder.ts';
+import type { VitOptions } from '../../src/models/vit.ts';
 import type { Operand } from '../graph/cases.ts';
 import type { Doubles } from '../graph/reference.ts';
 import { expectClose, run } from '../graph/run.ts';
@@ -69,7 +70,7 @@ function doubles({ shape, data }: RuntimeTensor): Doubles {
 }
 
 function embed(tower: VitArchitecture, options: VitOptions = {}): Value {
-  return visionTransformer(tower, 4, input('pixels', [2, 3, 8, 8]), options);
+  return imageEncoder({ image: tower, embeddingSize: 4 }, input('pixels', [2, 3, 8, 8]), options);
 }
 
 const choice = (count: number): VitOptions => ({ keptPatches: input('kept_patches', [2, count], 'int64') });

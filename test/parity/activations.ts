@@ -53,7 +53,7 @@ function pooledToken(name: string, i: number, { text }: ClipArchitecture, { toke
   if (name.startsWith('image.')) return 0;
   const length = tokens.shape[1]!;
   const ids = Array.from(tokens.data).slice(i * length, (i + 1) * length);
-  if (text.pool.kind !== 'end') return length - 1;
+  if (text.kind === 'averaging' || text.pool.kind !== 'end') return length - 1;
   return ids.indexOf(text.pool.endToken === 'highest' ? Math.max(...ids) : text.pool.endToken);
 }
 

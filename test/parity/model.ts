@@ -79,7 +79,7 @@ export async function trainingPass(
   };
   const images = imageEncoder(architecture, input('pixels', pixels.shape), {
     watch,
-    onStatistics: batchStatistics ? onStatistics : undefined,
+    onStatistics: batchStatistics ? () => onStatistics : undefined,
   });
   const texts = textEncoder(architecture, input('tokens', tokens.shape, 'int64'), { watch });
   const { scale, bias } = logitParameters(architecture);

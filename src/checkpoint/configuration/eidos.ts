@@ -14,6 +14,8 @@ const transformer = {
   normEpsilon: epsilon,
 };
 
+const kernelSide = size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd');
+
 const imagePool = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('class') }),
   z.object({ kind: z.literal('average') }),
@@ -54,19 +56,73 @@ const image = z.discriminatedUnion('kind', [
     patchSize: size,
     widths: z.array(size).min(1).max(8),
     blocks: z.array(size).min(1).max(8),
-    kernelSize: size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd'),
+    kernelSize: kernelSide,
     activation,
     normEpsilon: epsilon,
+  }),
+  z.object({
+    kind: z.literal('efficientnet'),
+    imageSize: size,
+    stemWidth: size,
+    stages: z
+      .array(
+        z.object({
+          kernelSize: kernelSide.max(31),
+          stride: size.max(8),
+          expansion: size.max(64),
+          width: size,
+          blocks: size.max(1024),
+        }),
+      )
+      .min(1)
+      .max(32),
+    headWidth: size,
+    activation: z.literal('relu6'),
+    normEpsilon: epsilon,
+    pool: z.enum(['average', 'average_max']),
+    projection: z.discriminatedUnion('kind', [
+      z.object({ kind: z.literal('linear') }),
+      z.object({ kind: z.literal('perceptron'), hidden: size }),
+    ]),
   }),
 ]);
 
 const token = z.int().nonnegative().max(1_000_000);
 
+const endToken = z.union([token, z.literal('highest')]);
+
 const textPool = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('end'), endToken: z.union([token, z.literal('highest')]) }),
+  z.object({ kind: z.literal('end'), endToken }),
   z.object({ kind: z.literal('last') }),
   z.object({ kind: z.literal('class'), padToken: token }),
   z.object({ kind: z.literal('attention'), heads: size, padToken: token }),
+]);
+
+const text = z.discriminatedUnion('kind', [
+  z.object({
+    // Models made before there were other text towers do not say what theirs is.
+    kind: z.literal('transformer').optional(),
+    ...transformer,
+    contextLength: size,
+    vocabularySize: size,
+    causal: z.boolean(),
+    positions: z.enum(['learned', 'sinusoidal']),
+    pool: textPool,
+    projection,
+  }),
+  z.object({
+    kind: z.literal('averaging'),
+    contextLength: size,
+    vocabularySize: size,
+    width: size,
+    ngrams: z.array(z.object({ size: size.max(16), width: size })).max(8),
+    hidden: size,
+    layers: size,
+    endToken,
+    activation,
+    normEpsilon: epsilon,
+    projection,
+  }),
 ]);
 
 const architecture = z
@@ -75,20 +131,16 @@ const architecture = z
     probability: z.enum(['softmax', 'sigmoid']),
     logitBias: z.boolean(),
     image,
-    text: z.object({
-      ...transformer,
-      contextLength: size,
-      vocabularySize: size,
-      causal: z.boolean(),
-      positions: z.enum(['learned', 'sinusoidal']),
-      pool: textPool,
-      projection,
-    }),
+    text,
   })
   .refine(({ image: tower }) => !('widths' in tower) || stagesAgree(tower), {
     path: ['image', 'blocks'],
     message:
       'widths and blocks need one number a stage, and imageSize a multiple of patchSize · 2^(stages − 1)',
+  })
+  .refine(({ text: tower }) => tower.kind !== 'averaging' || sizesDiffer(tower.ngrams), {
+    path: ['text', 'ngrams'],
+    message: 'a size stands there twice',
   });
 
 const configSchema = z.object({ model_type: z.literal('eidos'), architecture });
@@ -112,6 +164,10 @@ export function parseEidos(value: unknown, file: string): EidosConfig {
 /** Content of the `config.json` of an architecture. */
 export function eidosConfig(clip: ClipArchitecture): Record<string, unknown> {
   return { model_type: 'eidos', architecture: clip };
+}
+
+function sizesDiffer(ngrams: readonly { size: number }[]): boolean {
+  return new Set(ngrams.map(({ size: pieces }) => pieces)).size === ngrams.length;
 }
 
 function stagesAgree(tower: {

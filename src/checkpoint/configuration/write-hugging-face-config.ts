@@ -36,6 +36,7 @@ export function huggingFaceConfig(
   needs('image.normAfter', image.normAfter, 'pooled');
   needs('image.pool', image.pool.kind, 'class');
   needs('image.projection', image.projection, 'linear');
+  if (text.kind === 'averaging') return inexpressible('text.kind', text.kind, 'transformer');
   needs('text.causal', text.causal, true);
   needs('text.positions', text.positions, 'learned');
   needs('text.projection', text.projection, 'linear');

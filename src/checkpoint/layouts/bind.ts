@@ -1,12 +1,13 @@
 /** Gives the tensors of a checkpoint their canonical names, and the way back when one is written. */
 import { EidosError } from '../../errors.ts';
 import { type BoundTensor, type DataType, elementCount, type StoredTensor } from '../../graph/tensor.ts';
-import type { ClipArchitecture } from '../../models/architecture.ts';
-import { canonicalShapes } from '../parameters.ts';
+import type { ClipArchitecture, ImageClassifierArchitecture } from '../../models/architecture.ts';
+import { canonicalShapes, imageClassifierShapes } from '../parameters.ts';
 import { reshape, sliceRows, transpose } from '../tensors.ts';
-import type { LayoutName, Published } from './layout.ts';
+import type { ImageClassifierLayoutName, Layout, LayoutName, Published } from './layout.ts';
+import type { NameTable } from './names.ts';
 import { shapeTable } from './shape-table.ts';
-import { layouts } from './table.ts';
+import { imageClassifierLayouts, layouts } from './table.ts';
 
 /** Numbers of a parameter, [out, in] where it is a matrix. */
 export interface ParameterValue {
@@ -24,13 +25,44 @@ export function bindParameters(
   layout: LayoutName,
   architecture: ClipArchitecture,
   tensors: ReadonlyMap<string, StoredTensor>,
-): { parameters: Map<string, BoundTensor>; unused: string[] } {
-  const row = layouts[layout];
+): BoundParameters {
   const table = shapeTable(new Map([...tensors].map(([name, tensor]) => [name, tensor.shape])));
-  const published = row.published(architecture, table);
+  const { published, ignores } = layouts[layout];
+  return bindAll(canonicalShapes(architecture), tensors, {
+    layout,
+    published: published(architecture, table),
+    ignores,
+  });
+}
+
+/** The same for an image classifier. */
+export function bindImageClassifier(
+  layout: ImageClassifierLayoutName,
+  architecture: ImageClassifierArchitecture,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): BoundParameters {
+  const { published, ignores } = imageClassifierLayouts[layout];
+  return bindAll(imageClassifierShapes(architecture), tensors, {
+    layout,
+    published: published(architecture),
+    ignores,
+  });
+}
+
+interface BoundParameters {
+  parameters: Map<string, BoundTensor>;
+  /** Tensors that the parameters do not need. */
+  unused: string[];
+}
+
+function bindAll(
+  shapes: ReadonlyMap<string, number[]>,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  { layout, published, ignores }: Pick<Layout, 'ignores'> & { layout: string; published: NameTable },
+): BoundParameters {
   const parameters = new Map<string, BoundTensor>();
   const used = new Set<string>();
-  for (const [name, shape] of canonicalShapes(architecture)) {
+  for (const [name, shape] of shapes) {
     const place = published.get(name);
     if (place === undefined) {
       throw new EidosError('unsupported_checkpoint', `The layout '${layout}' has no place for '${name}'.`);
@@ -41,7 +73,7 @@ export function bindParameters(
   const unused: string[] = [];
   for (const name of tensors.keys()) {
     if (used.has(name)) continue;
-    if (!row.ignores(name)) {
+    if (!ignores(name)) {
       throw new EidosError(
         'unsupported_checkpoint',
         `The tensor '${name}' belongs to a variant that eidos does not have; without it the results would be wrong.`,

@@ -220,10 +220,10 @@ function transformer(
 
 /** What both models share. */
 function towerNames({ image, text }: ClipArchitecture): NameTable {
-  if (image.kind !== 'vit' || textPositions(text) !== text.contextLength) {
+  if (image.kind !== 'vit' || text.kind === 'averaging' || textPositions(text) !== text.contextLength) {
     throw new EidosError(
       'invalid_option',
-      "Hugging Face's CLIP and SigLIP have a Vision Transformer and no class token in the text.",
+      "Hugging Face's CLIP and SigLIP have a Vision Transformer, and a text Transformer without class token.",
     );
   }
   const names: NameTable = new Map();

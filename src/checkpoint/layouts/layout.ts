@@ -1,5 +1,5 @@
 /** What a published layout is: how to recognise it, what architecture its shapes mean, and where each parameter lies. */
-import type { Activation, ClipArchitecture } from '../../models/architecture.ts';
+import type { Activation, ClipArchitecture, ImageClassifierArchitecture } from '../../models/architecture.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import type { EidosConfig } from '../configuration/eidos.ts';
 import type { HuggingFaceConfig } from '../configuration/hugging-face.ts';
@@ -14,6 +14,9 @@ export type LayoutName =
   | 'hugging_face_clip'
   | 'hugging_face_siglip'
   | 'eidos';
+
+/** The layouts of image classifiers, which are published without words. */
+export type ImageClassifierLayoutName = 'efficientnet_lite';
 
 /** Configurations found beside the weights, already validated; a layout looks at its own kind only. */
 export interface Configurations {
@@ -60,4 +63,16 @@ export interface Layout {
   settings: 'hugging_face' | 'open_clip';
   /** What pictures this layout's models expect where no file says so. */
   preprocessing(architecture: ClipArchitecture): ImagePreprocessing;
+}
+
+/** The same of an image classifier, which needs no configuration: its classifier stands where a CLIP has its projection. */
+export interface ImageClassifierLayout {
+  /** A tensor at the root that every checkpoint of the layout has; what stands before it stands before all names. */
+  anchor: string;
+  recognise(shapes: ReadonlyMap<string, readonly number[]>): boolean;
+  /** @throws EidosError `invalid_checkpoint`, `unsupported_checkpoint` as those of a CLIP do */
+  architecture(table: ShapeTable): ImageClassifierArchitecture;
+  published(architecture: ImageClassifierArchitecture): Map<string, Published>;
+  ignores(name: string): boolean;
+  preprocessing(architecture: ImageClassifierArchitecture): ImagePreprocessing;
 }

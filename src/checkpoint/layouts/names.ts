@@ -9,6 +9,13 @@ export function addPair(table: NameTable, to: string, from: string): void {
   table.set(`${to}.bias`, { from: `${from}.bias` });
 }
 
+/** PyTorch's own `nn.BatchNorm2d` under `from`. */
+export function addBatchNorm(table: NameTable, to: string, from: string): void {
+  addPair(table, to, from);
+  table.set(`${to}.running_mean`, { from: `${from}.running_mean` });
+  table.set(`${to}.running_variance`, { from: `${from}.running_var` });
+}
+
 /** Query, key and value are the thirds of one matrix, whose weight and bias have these names. */
 export function addFusedAttention(
   table: NameTable,

@@ -2,7 +2,7 @@
 import { EidosError } from '../../errors.ts';
 import type { ResNetArchitecture } from '../../models/architecture.ts';
 import type { OpenClipConfig, OpenClipVision } from '../configuration/open-clip.ts';
-import { addPair, type NameTable } from './names.ts';
+import { addBatchNorm, addPair, type NameTable } from './names.ts';
 import { agree, gridSide, headsDividing, type ShapeTable } from './shape-table.ts';
 
 export function isOpenAiResNet(table: ShapeTable): boolean {
@@ -74,10 +74,4 @@ export function openAiResNetNames(resnet: ResNetArchitecture): NameTable {
     addPair(names, `image.pool.attention.${part}`, `visual.attnpool.${published}`);
   }
   return names;
-}
-
-function addBatchNorm(names: NameTable, to: string, from: string): void {
-  addPair(names, to, from);
-  names.set(`${to}.running_mean`, { from: `${from}.running_mean` });
-  names.set(`${to}.running_variance`, { from: `${from}.running_var` });
 }

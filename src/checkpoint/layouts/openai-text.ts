@@ -74,6 +74,12 @@ export function openAiTextTower(
 }
 
 export function openAiTextNames(text: TextArchitecture, prefix: '' | 'text.', table: ShapeTable): NameTable {
+  if (text.kind === 'averaging') {
+    throw new EidosError(
+      'unsupported_checkpoint',
+      `OpenAI's layout has no text tower of kind '${text.kind}'.`,
+    );
+  }
   const names: NameTable = new Map();
   names.set('text.token_embedding', { from: `${prefix}token_embedding.weight` });
   names.set('text.position_embedding', { from: `${prefix}positional_embedding` });

@@ -1,11 +1,25 @@
 /** All published layouts, and the way from the names and shapes of a checkpoint to its architecture. */
 import { EidosError } from '../../errors.ts';
-import type { ClipArchitecture, ImageArchitecture, Projection } from '../../models/architecture.ts';
+import type {
+  ClipArchitecture,
+  ImageArchitecture,
+  ImageClassifierArchitecture,
+  Projection,
+  TextArchitecture,
+} from '../../models/architecture.ts';
 import { limits } from '../limits.ts';
+import { efficientNetLite } from './efficientnet-lite.ts';
 import { eidos } from './eidos.ts';
 import { unsupportedFamily } from './families.ts';
 import { huggingFaceClip, huggingFaceSiglip } from './hugging-face.ts';
-import type { Configurations, Layout, LayoutName, LayoutOptions } from './layout.ts';
+import type {
+  Configurations,
+  ImageClassifierLayout,
+  ImageClassifierLayoutName,
+  Layout,
+  LayoutName,
+  LayoutOptions,
+} from './layout.ts';
 import { openClipTimmSiglip } from './open-clip-timm-siglip.ts';
 import { openAi, openClipCustomText } from './openai.ts';
 import { shapeTable } from './shape-table.ts';
@@ -20,12 +34,44 @@ export const layouts: { readonly [L in LayoutName]: Layout } = {
   eidos,
 };
 
+/** One row a layout of image classifiers. */
+export const imageClassifierLayouts: {
+  readonly [L in ImageClassifierLayoutName]: ImageClassifierLayout;
+} = { efficientnet_lite: efficientNetLite };
+
 /** A recognised checkpoint: its layout, the prefix before all its names, and what it is. */
 export interface Recognised {
   layout: LayoutName;
   /** What stands before the layout's names, such as `state_dict.module.` in training checkpoints. */
   prefix: string;
   architecture: ClipArchitecture;
+}
+
+/** The same for an image classifier. */
+export interface RecognisedImageClassifier {
+  layout: ImageClassifierLayoutName;
+  prefix: string;
+  architecture: ImageClassifierArchitecture;
+}
+
+/**
+ * What image classifier the names and shapes of a checkpoint's tensors are of; undefined where they are of none.
+ * @throws EidosError `unsupported_checkpoint` for variants that eidos does not have, `invalid_checkpoint` for tensors
+ * that are missing or of the wrong shape.
+ */
+export function imageClassifierFromShapes(
+  shapes: ReadonlyMap<string, readonly number[]>,
+): RecognisedImageClassifier | undefined {
+  for (const layout of Object.keys(imageClassifierLayouts) as ImageClassifierLayoutName[]) {
+    const row = imageClassifierLayouts[layout];
+    const prefix = prefixBefore(row.anchor, shapes.keys());
+    const own = withoutPrefix(shapes, prefix);
+    if (!row.recognise(own)) continue;
+    const architecture = row.architecture(shapeTable(own));
+    checkImageSizes(architecture.image, [architecture.classes]);
+    return { layout, prefix, architecture };
+  }
+  return undefined;
 }
 
 /**
@@ -38,7 +84,7 @@ export function architectureFromShapes(
   configurations: Configurations = {},
   options: LayoutOptions = {},
 ): Recognised {
-  const prefix = commonPrefix(shapes.keys());
+  const prefix = prefixBefore('logit_scale', shapes.keys());
   const own = withoutPrefix(shapes, prefix);
   for (const layout of Object.keys(layouts) as LayoutName[]) {
     const row = layouts[layout];
@@ -59,16 +105,22 @@ export function architectureFromShapes(
 
 /** Shapes are only claims until the numbers are read: sizes that no model has are refused before anything is built of them. */
 function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
-  const claims: [name: string, size: number, limit: number][] = [
+  checkClaims([
     ['text positions', text.contextLength, limits.contextLength],
     ['words', text.vocabularySize, limits.vocabularySize],
+  ]);
+  checkImageSizes(image, [...textWidths(text), embeddingSize]);
+}
+
+/** @param others widths besides those of the image tower */
+function checkImageSizes(image: ImageArchitecture, others: readonly number[]): void {
+  checkClaims([
     ['pixels a side', image.imageSize, limits.imageSize],
-    [
-      'numbers in its widest layer',
-      Math.max(...imageWidths(image), text.width, text.mlpWidth, embeddingSize),
-      limits.width,
-    ],
-  ];
+    ['numbers in its widest layer', Math.max(...imageWidths(image), ...others), limits.width],
+  ]);
+}
+
+function checkClaims(claims: readonly [name: string, size: number, limit: number][]): void {
   for (const [name, size, limit] of claims) {
     if (size < 1 || size > limit) {
       throw new EidosError(
@@ -90,7 +142,23 @@ function imageWidths(image: ImageArchitecture): readonly number[] {
       return image.widths;
     case 'convnext':
       return image.widths.map((width) => 4 * width);
+    case 'efficientnet': {
+      const { stemWidth, stages, headWidth, projection } = image;
+      const inside = stages.flatMap(({ width, expansion }, at) => {
+        const from = at === 0 ? stemWidth : stages[at - 1]!.width;
+        return [width, expansion * Math.max(from, width)];
+      });
+      return [stemWidth, ...inside, 2 * headWidth, projection.kind === 'linear' ? 1 : projection.hidden];
+    }
   }
+}
+
+/** The widths of a text tower's layers. */
+function textWidths(text: TextArchitecture): readonly number[] {
+  if (text.kind !== 'averaging') return [text.width, text.mlpWidth];
+  const { width, ngrams, hidden } = text;
+  const unfolded = ngrams.map(({ size }) => size * width);
+  return [...unfolded, ngrams.reduce((sum, ngram) => sum + ngram.width, width), hidden];
 }
 
 /** Towers without a projection must give vectors of the embedding's length by themselves. */
@@ -99,7 +167,7 @@ function checkEmbeddings({ image, text, embeddingSize }: ClipArchitecture): void
     image.kind !== 'vit' ? embeddingSize : image.pool.kind === 'queries' ? image.pool.width : image.width;
   const ends: [tower: string, projection: Projection, width: number][] = [
     ['image', image.kind === 'vit' ? image.projection : 'linear', pooled],
-    ['text', text.projection, text.width],
+    ['text', text.projection, text.kind === 'averaging' ? text.hidden : text.width],
   ];
   for (const [tower, projection, width] of ends) {
     if (projection !== 'none' || width === embeddingSize) continue;
@@ -119,11 +187,11 @@ export function withoutPrefix<T>(entries: ReadonlyMap<string, T>, prefix: string
 }
 
 /** Every CLIP has one `logit_scale` at its root: what stands before the shortest such name stands before all. */
-function commonPrefix(names: Iterable<string>): string {
+function prefixBefore(anchor: string, names: Iterable<string>): string {
   let prefix: string | undefined;
   for (const name of names) {
-    if (!/(^|\.)logit_scale$/.test(name)) continue;
-    const candidate = name.slice(0, -'logit_scale'.length);
+    if (name !== anchor && !name.endsWith(`.${anchor}`)) continue;
+    const candidate = name.slice(0, -anchor.length);
     if (prefix === undefined || candidate.length < prefix.length) prefix = candidate;
   }
   return prefix ?? '';

@@ -1,6 +1,7 @@
 /** `eidos inspect`: what a checkpoint is, without running it. */
 import { Command } from 'commander';
-import type { Inspection } from '../../tasks/inspect/inspect.ts';
+import type { ImageArchitecture, TextArchitecture } from '../../models/architecture.ts';
+import type { ImageClassifierInspection, Inspection } from '../../tasks/inspect/inspect.ts';
 import { acceptModelOptions, localModel } from '../model-options.ts';
 
 interface Options {
@@ -31,19 +32,17 @@ async function run(source: string | undefined, options: Options): Promise<void> 
   else process.stdout.write(describe(inspection, options.tensors ?? false));
 }
 
-function describe(inspection: Inspection, listTensors: boolean): string {
-  const { architecture, preprocessing, parameters, operations } = inspection;
-  const rows: [string, string][] = [
+type Row = [name: string, value: string];
+
+function describe(inspection: Inspection | ImageClassifierInspection, listTensors: boolean): string {
+  const { architecture, preprocessing } = inspection;
+  const [towers, work] = isOfClip(inspection) ? ofClip(inspection) : ofImageClassifier(inspection);
+  const rows: Row[] = [
     ['layout', inspection.layout],
     ['image encoder', describeImage(architecture.image)],
-    ['text encoder', describeText(architecture.text)],
-    ['embedding', `${architecture.embeddingSize} numbers, compared by ${architecture.probability}`],
+    ...towers,
     ['pictures', `${preprocessing.size} pixels, ${preprocessing.resize}, ${preprocessing.interpolation}`],
-    [
-      'parameters',
-      `${millions(parameters.total)} (image ${millions(parameters.image)}, text ${millions(parameters.text)})`,
-    ],
-    ['operations', `${billions(operations.image)} a picture, ${billions(operations.text)} a sentence`],
+    ...work,
     ['tensors', `${inspection.tensors.length} used, ${inspection.unused.length} unused`],
     ['files', inspection.files.join(', ')],
     ['fingerprint', inspection.fingerprint],
@@ -62,7 +61,44 @@ function describe(inspection: Inspection, listTensors: boolean): string {
   return `${lines.join('\n')}\n`;
 }
 
-function describeImage(image: Inspection['architecture']['image']): string {
+function isOfClip(inspection: Inspection | ImageClassifierInspection): inspection is Inspection {
+  return 'text' in inspection.architecture;
+}
+
+/** What comes before the line of the pictures, and what after it. */
+function ofClip({ architecture, parameters, operations }: Inspection): [Row[], Row[]] {
+  const { total, image, text } = parameters;
+  return [
+    [
+      ['text encoder', describeText(architecture.text)],
+      ['embedding', `${architecture.embeddingSize} numbers, compared by ${architecture.probability}`],
+    ],
+    [
+      ['parameters', `${millions(total)} (image ${millions(image)}, text ${millions(text)})`],
+      ['operations', `${billions(operations.image)} a picture, ${billions(operations.text)} a sentence`],
+    ],
+  ];
+}
+
+function ofImageClassifier({
+  architecture,
+  parameters,
+  operations,
+}: ImageClassifierInspection): [Row[], Row[]] {
+  const { total, image, classifier } = parameters;
+  return [
+    [
+      ['text encoder', 'none: an image tower can begin with this net ("initialise.image" of a training)'],
+      ['classifier', `${architecture.classes} classes`],
+    ],
+    [
+      ['parameters', `${millions(total)} (image ${millions(image)}, classifier ${millions(classifier)})`],
+      ['operations', `${billions(operations.image)} a picture`],
+    ],
+  ];
+}
+
+function describeImage(image: ImageArchitecture): string {
   if (image.kind === 'resnet') {
     return `ModifiedResNet, blocks ${image.layers.join('-')}, width ${image.width}, ${image.imageSize} pixels, attention pooling with ${image.heads} heads`;
   }
@@ -72,10 +108,21 @@ function describeImage(image: Inspection['architecture']['image']): string {
   if (image.kind === 'convnext') {
     return `ConvNeXt, blocks ${image.blocks.join('-')} of widths ${image.widths.join('-')}, kernels of ${image.kernelSize}, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}`;
   }
+  if (image.kind === 'efficientnet') {
+    const { stages, headWidth, imageSize, projection } = image;
+    const kernels = [...new Set(stages.map(({ kernelSize }) => kernelSize))].sort().join(' and ');
+    const head = projection.kind === 'linear' ? '' : `, a ${projection.kind} of ${projection.hidden}`;
+    return `EfficientNet, blocks ${stages.map(({ blocks }) => blocks).join('-')} of widths ${stages.map(({ width }) => width).join('-')}, kernels of ${kernels}, ${headWidth} features on ${imageSize} pixels, ${image.activation}, pooled by ${image.pool.replace('_', ' and ')}${head}`;
+  }
   return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
 }
 
-function describeText(text: Inspection['architecture']['text']): string {
+function describeText(text: TextArchitecture): string {
+  if (text.kind === 'averaging') {
+    const ngrams = text.ngrams.map(({ size, width }) => `${size} (width ${width})`);
+    const and = ngrams.length === 0 ? '' : ` and n-grams of ${ngrams.join(', ')}`;
+    return `averages of pieces (width ${text.width})${and}, ${text.layers} layers, width ${text.hidden}, ${text.contextLength} of ${text.vocabularySize} tokens, ${text.activation}`;
+  }
   const sight = text.causal ? 'causal' : 'both ways';
   return `Transformer, ${text.layers} layers, width ${text.width}, ${text.heads} heads, ${text.contextLength} of ${text.vocabularySize} tokens, ${text.activation}, ${sight}, pooled by ${text.pool.kind}`;
 }

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { Command } from 'commander';
 import { EidosError } from '../../errors.ts';
-import type { TrainingConfigInput } from '../../train/index.ts';
+import type { TrainingConfigInput, TrainingEvent } from '../../train/index.ts';
 import { acceptModelOptions, wholeNumber } from '../model-options.ts';
 
 interface Options {
@@ -15,6 +15,7 @@ interface Options {
   minutes?: number;
   init?: string;
   resume?: boolean;
+  measureOnly?: boolean;
   threads?: number;
   json?: boolean;
   quiet?: boolean;
@@ -35,6 +36,10 @@ export function trainCommand(): Command {
       .option('--minutes <m>', 'minutes of training, with --folder', minutes)
       .option('--init <file>', 'write the configuration for --folder and --out to a file, and do not train')
       .option('--resume', 'go on from the newest checkpoint')
+      .option(
+        '--measure-only',
+        'measure the features of a locked image tower ("imageTower" of kind "features"), and do not train',
+      )
       .option('--threads <n>', 'threads of the network (default: all processors)', wholeNumber('--threads'))
       .option('--json', 'what happens, one JSON object a line')
       .option('--quiet', 'no progress and no warnings'),
@@ -48,6 +53,7 @@ Examples:
   eidos classify new.jpg --labels "a,b" --model my-model/
   eidos train --folder photos/ --out my-model/ --init train.json && eidos train train.json
   eidos train train.json --resume
+  eidos train train.json --measure-only            features of all pictures, once; trainings find them afterwards
 
 The folder of the model gets below "training" the configuration in full, metrics.jsonl, report.html and checkpoints.
 Ctrl-C or SIGTERM let the step that runs end and save; a second one ends at once.
@@ -64,10 +70,11 @@ type StopSignal = keyof typeof stopStatus;
 
 async function run(path: string | undefined, options: Options): Promise<void> {
   const config = configOf(path, options);
-  const [{ train, folderConfig, savedConfig }, { closingWords, trainingDisplay }] = await Promise.all([
+  const [library, { closingWords, measuringWords, trainingDisplay }] = await Promise.all([
     import('../../train/index.ts'),
     import('../training-display.ts'),
   ]);
+  const { train, measureFeatures, folderConfig, savedConfig } = library;
   const source = typeof config === 'string' ? await savedConfig(config, options) : folderConfig(config);
   if (options.init !== undefined) return writeConfig(options.init, source);
 
@@ -82,12 +89,19 @@ async function run(path: string | undefined, options: Options): Promise<void> {
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
-    const result = await train(source, {
-      resume: options.resume ?? false,
+    const shared = {
       signal: controller.signal,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
-      onEvent: (event) => (options.json ? printLine(event) : display.show(event)),
-    });
+      onEvent: (event: TrainingEvent) => (options.json ? printLine(event) : display.show(event)),
+    };
+    if (options.measureOnly) {
+      const measured = await measureFeatures(source, shared);
+      display.stop();
+      if (options.json) printLine({ kind: 'result', ...measured });
+      else process.stdout.write(`${measuringWords(measured)}\n`);
+      return;
+    }
+    const result = await train(source, { resume: options.resume ?? false, ...shared });
     display.stop();
     if (options.json) printLine({ kind: 'result', ...result });
     else process.stdout.write(`${closingWords(result)}\n`);
@@ -95,7 +109,11 @@ async function run(path: string | undefined, options: Options): Promise<void> {
   } catch (error) {
     if (signal === undefined || !(error instanceof EidosError && error.code === 'aborted')) throw error;
     if (options.json) printLine({ error: { code: error.code, message: error.message } });
-    display.note('Stopped while preparing: nothing has changed.');
+    display.note(
+      options.measureOnly
+        ? 'Stopped: what has been measured is kept, and the same command goes on.'
+        : 'Stopped while preparing: nothing has changed.',
+    );
     process.exitCode = stopStatus[signal];
   } finally {
     display.stop();
@@ -113,7 +131,7 @@ interface FolderOptions {
 
 /** A configuration's path, or what is asked for in its place. */
 function configOf(path: string | undefined, options: Options): string | FolderOptions {
-  const { folder, out, model, steps, minutes, init, resume, threads } = options;
+  const { folder, out, model, steps, minutes, init, resume, threads, measureOnly } = options;
   if (path !== undefined) {
     const alien = Object.entries({ folder, out, model, steps, minutes }).find(
       ([, value]) => value !== undefined,
@@ -132,6 +150,12 @@ function configOf(path: string | undefined, options: Options): string | FolderOp
   }
   if (steps !== undefined && minutes !== undefined) {
     throw new EidosError('invalid_option', '--steps and --minutes exclude each other: give one of them.');
+  }
+  if (measureOnly) {
+    throw new EidosError(
+      'invalid_option',
+      '--measure-only wants a configuration with an "imageTower" of kind "features": --init writes one to begin with.',
+    );
   }
   if (init !== undefined && (resume || threads !== undefined)) {
     throw new EidosError(

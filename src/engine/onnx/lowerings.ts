@@ -47,6 +47,11 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
   erf: plain('Erf'),
   abs: plain('Abs'),
   relu: plain('Relu'),
+  clamp: (node, context) => {
+    const { lowest, highest } = node.attributes;
+    const bounds = [lowest, highest].map((bound) => context.constant(Float32Array.of(bound), []));
+    write(node, context, 'Clip', {}, bounds);
+  },
   silu: (node, context) => {
     const [x] = names(node, context);
     const [y, gate] = node.outputs.map((output) => context.nameOf(output));
@@ -70,6 +75,7 @@ export const lowerings: { readonly [K in OperatorName]: Lowering<K> } = {
 
   reduceSum: reduction('ReduceSum'),
   reduceMean: reduction('ReduceMean'),
+  reduceMax: reduction('ReduceMax'),
   argMax: (node, context) => write(node, context, 'ArgMax', { axis: node.attributes.axis, keepdims: 0 }),
   softmax: (node, context) => write(node, context, 'Softmax', { axis: node.attributes.axis }),
   logSoftmax: (node, context) => write(node, context, 'LogSoftmax', { axis: node.attributes.axis }),
@@ -177,7 +183,10 @@ function plain(operator: string): (node: NodeOf<OperatorName>, context: Lowering
 
 function reduction(
   operator: string,
-): (node: NodeOf<'reduceSum'> | NodeOf<'reduceMean'>, context: LoweringContext) => void {
+): (
+  node: NodeOf<'reduceSum'> | NodeOf<'reduceMean'> | NodeOf<'reduceMax'>,
+  context: LoweringContext,
+) => void {
   return (node, context) => {
     const { axes, keep } = node.attributes;
     write(node, context, operator, { keepdims: keep ? 1 : 0 }, [indices(context, axes)]);

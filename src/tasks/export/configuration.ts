@@ -47,7 +47,7 @@ function sizes(architecture: ClipArchitecture): Record<string, unknown> {
       model_type: `${family}_text_model`,
       hidden_size: text.width,
       num_hidden_layers: text.layers,
-      num_attention_heads: text.heads,
+      ...(text.kind === 'averaging' ? {} : { num_attention_heads: text.heads }),
       max_position_embeddings: text.contextLength,
       vocab_size: text.vocabularySize,
     },

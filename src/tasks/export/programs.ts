@@ -6,6 +6,7 @@ import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from '../../models/clip.ts';
 import { similarityLogits } from '../../models/losses.ts';
+import { lastTokenRead } from '../../models/sentence-end.ts';
 
 export interface ExportedProgram {
   /** The file's name without ending. */
@@ -50,8 +51,7 @@ export function exportPrograms(architecture: ClipArchitecture): ExportedProgram[
 
 /** Whether sentences may have any number of tokens, or must be filled up to the context length. */
 export function takesShortRows({ text }: ClipArchitecture): boolean {
-  // A causal tower that reads its answer at the end token never sees what stands behind it.
-  return text.causal && text.pool.kind === 'end';
+  return lastTokenRead(text) !== undefined;
 }
 
 function comparison(architecture: ClipArchitecture, images: Value, texts: Value): Record<string, Value> {

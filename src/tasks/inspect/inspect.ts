@@ -1,22 +1,39 @@
 /** What a checkpoint is: its architecture, where its numbers lie, and how much work it is. */
-import { openCheckpoint } from '../../checkpoint/index.ts';
+import { isClip, openAnyCheckpoint } from '../../checkpoint/index.ts';
 import { floatingPointOperations } from '../../graph/cost.ts';
 import { symbolic } from '../../graph/dimension.ts';
 import { input } from '../../graph/operations.ts';
 import { type DataType, elementCount } from '../../graph/tensor.ts';
-import type { ClipArchitecture } from '../../models/architecture.ts';
+import type { Value } from '../../graph/value.ts';
+import type {
+  ClipArchitecture,
+  ImageArchitecture,
+  ImageClassifierArchitecture,
+} from '../../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../../models/clip.ts';
-import { parametersOfClip } from '../../models/parameters.ts';
+import { imageClassifier } from '../../models/image-encoder.ts';
+import { parametersOfClip, parametersOfImageClassifier } from '../../models/parameters.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 
-export interface Inspection {
-  layout: string;
+export interface Inspection extends InspectedFiles {
   architecture: ClipArchitecture;
-  preprocessing: ImagePreprocessing;
   /** Numbers that training changes. */
   parameters: { image: number; text: number; total: number };
   /** Floating-point operations of one picture and of one sentence of full length; a product and a sum are two. */
   operations: { image: number; text: number };
+}
+
+/** An image net without words, with which an image tower can begin. */
+export interface ImageClassifierInspection extends InspectedFiles {
+  architecture: ImageClassifierArchitecture;
+  parameters: { image: number; classifier: number; total: number };
+  /** Floating-point operations of one picture, the classifier included. */
+  operations: { image: number };
+}
+
+interface InspectedFiles {
+  layout: string;
+  preprocessing: ImagePreprocessing;
   files: string[];
   fingerprint: string;
   tensors: { name: string; stored: string; type: DataType; shape: number[] }[];
@@ -25,15 +42,10 @@ export interface Inspection {
 }
 
 /** @param path a folder or a weight file */
-export async function inspectCheckpoint(path: string): Promise<Inspection> {
-  const checkpoint = await openCheckpoint(path);
-  const { architecture } = checkpoint;
-  return {
-    layout: checkpoint.layout,
-    architecture,
+export async function inspectCheckpoint(path: string): Promise<Inspection | ImageClassifierInspection> {
+  const checkpoint = await openAnyCheckpoint(path);
+  const opened = {
     preprocessing: checkpoint.preprocessing,
-    parameters: countParameters(architecture),
-    operations: countOperations(architecture),
     files: checkpoint.files,
     fingerprint: checkpoint.fingerprint,
     tensors: [...checkpoint.parameters].map(([name, { name: stored, type, shape }]) => ({
@@ -44,20 +56,48 @@ export async function inspectCheckpoint(path: string): Promise<Inspection> {
     })),
     unused: checkpoint.unused,
   };
+  if (isClip(checkpoint)) {
+    const { layout, architecture } = checkpoint;
+    const count = counter(parametersOfClip(architecture));
+    return {
+      layout,
+      architecture,
+      parameters: { image: count('image.'), text: count('text.'), total: count('') },
+      operations: countOperations(architecture),
+      ...opened,
+    };
+  }
+  const { layout, architecture } = checkpoint;
+  const count = counter(parametersOfImageClassifier(architecture));
+  const [total, classifier] = [count(''), count('image.classifier.')];
+  return {
+    layout,
+    architecture,
+    parameters: { image: total - classifier, classifier, total },
+    operations: {
+      image: floatingPointOperations([imageClassifier(architecture, pixelsOf(architecture.image))]),
+    },
+    ...opened,
+  };
 }
 
-function countParameters(architecture: ClipArchitecture): Inspection['parameters'] {
-  const trained = parametersOfClip(architecture).filter(({ trainable }) => trainable);
-  const count = (prefix: string): number =>
-    trained
-      .filter(({ name }) => name.startsWith(prefix))
+/** How many numbers training changes in parameters whose names begin so. */
+function counter(
+  parameters: readonly { name: string; shape: readonly number[]; trainable: boolean }[],
+): (prefix: string) => number {
+  return (prefix) =>
+    parameters
+      .filter(({ name, trainable }) => trainable && name.startsWith(prefix))
       .reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  return { image: count('image.'), text: count('text.'), total: count('') };
+}
+
+function pixelsOf({ imageSize }: ImageArchitecture): Value {
+  return input('pixels', [symbolic('n'), 3, imageSize, imageSize]);
 }
 
 function countOperations(architecture: ClipArchitecture): Inspection['operations'] {
   const { image, text } = architecture;
-  const pixels = input('pixels', [symbolic('n'), 3, image.imageSize, image.imageSize]);
+  const pixels = pixelsOf(image);
   const tokens = input('tokens', [symbolic('n'), text.contextLength], 'int64');
   return {
     image: floatingPointOperations([imageEncoder(architecture, pixels)]),

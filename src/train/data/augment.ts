@@ -1,6 +1,7 @@
-/** Random views of a picture: crop, mirror image, colours, now and then few pixels or a covered rectangle. */
+/** Random views of a picture: crop, mirror image, colours, now and then few pixels, lines alone or a covered rectangle. */
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import type { AugmentationConfig } from './config.ts';
+import { drawLines, randomStyle } from './drawing.ts';
 import { randomView, resizeView, type View, wholeView } from './views.ts';
 
 /** A square of RGB bytes, [side, side, 3]. */
@@ -27,13 +28,10 @@ export function writeRandomView(
   crop?: Omit<View, 'mirrored'>,
 ): void {
   const { size, mean, deviation } = preprocessing;
-  const { coarse, coarseSide, cutOut, cutOutArea } = augmentation;
+  const { cutOut, cutOutArea } = augmentation;
   const drawn = randomView(picture.side, random, augmentation);
   const view = crop === undefined ? drawn : { ...crop, mirrored: drawn.mirrored };
-  const pixels =
-    random() < coarse
-      ? resizeCoarsely(picture, view, size, coarseSide, random)
-      : resizeView(picture.data, picture.side, view, size);
+  const pixels = viewPixels(picture, view, size, augmentation, random);
   const { gain, shift, saturation } = drawColours(pixels, augmentation, random);
   const plane = size * size;
   for (let channel = 0; channel < 3; channel++) {
@@ -49,6 +47,56 @@ export function writeRandomView(
     }
   }
   if (random() < cutOut) coverRectangle(target, offset, size, cutOutArea, random);
+}
+
+/** The view before its colours change, [size, size, 3]. What is left out takes nothing from the chance of the rest. */
+function viewPixels(
+  picture: SquarePicture,
+  view: View,
+  size: number,
+  { coarse, coarseSide, shrink, shrinkSide, drawing }: AugmentationConfig,
+  random: () => number,
+): Float32Array {
+  const isCoarse = random() < coarse;
+  const isDrawing = drawing > 0 && random() < drawing;
+  const isSmall = shrink > 0 && random() < shrink;
+  const [least, most] = shrinkSide;
+  const inner = isSmall ? Math.max(1, Math.round(size * (least + (most - least) * random()))) : size;
+  // Lines of a picture of few pixels would be the edges of these.
+  const pixels =
+    isCoarse && !isDrawing
+      ? resizeCoarsely(picture, view, inner, coarseSide, random)
+      : resizeView(picture.data, picture.side, view, inner);
+  if (isDrawing) drawLines(pixels, inner, randomStyle(inner, random));
+  return isSmall ? placed(pixels, inner, size, isDrawing, random) : pixels;
+}
+
+/** A small picture anywhere on a larger ground: white paper under a drawing, else its own mean colour or any other. */
+function placed(
+  pixels: Float32Array,
+  inner: number,
+  size: number,
+  onPaper: boolean,
+  random: () => number,
+): Float32Array {
+  const left = Math.floor(random() * (size - inner + 1));
+  const top = Math.floor(random() * (size - inner + 1));
+  const ground = onPaper ? white : random() < 0.5 ? meanColour(pixels) : [0, 0, 0].map(() => 255 * random());
+  const whole = new Float32Array(size * size * 3);
+  for (let at = 0; at < whole.length; at++) whole[at] = ground[at % 3]!;
+  for (let row = 0; row < inner; row++) {
+    const line = pixels.subarray(row * inner * 3, (row + 1) * inner * 3);
+    whole.set(line, ((top + row) * size + left) * 3);
+  }
+  return whole;
+}
+
+const white: readonly number[] = [255, 255, 255];
+
+function meanColour(pixels: Float32Array): number[] {
+  const sums = [0, 0, 0];
+  for (let at = 0; at < pixels.length; at++) sums[at % 3]! += pixels[at]!;
+  return sums.map((sum) => sum / (pixels.length / 3));
 }
 
 /** First to few pixels, then to the size that is wanted. */

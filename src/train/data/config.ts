@@ -1,6 +1,7 @@
 /** The `data` and `tokenizer` parts of a training's configuration: sources, their words, views of pictures, a teacher. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { resolveSentencePaths, sentenceSourceSchema, textTeacherSchema } from './sentences/config.ts';
 
 /** How a source may lie on disk. */
 export const dataForms = [
@@ -132,6 +133,12 @@ export const augmentationSchema = z.strictObject({
     .tuple([z.int().min(2), z.int().min(2)])
     .refine(([from, to]) => from <= to, 'must give the smaller number first')
     .default([24, 64]),
+  /** Share of pictures that are shrunk and lie anywhere on a plain ground, as things smaller than the frame do. @default 0 */
+  shrink: share.default(0),
+  /** Shares of the view's side that such a picture has at least and at most. @default [0.3, 0.7] */
+  shrinkSide: range(0.05, 1).default([0.3, 0.7]),
+  /** Share of pictures that become line drawings, see drawing.ts. @default 0 */
+  drawing: share.default(0),
   /** Share of pictures in which a rectangle is covered. @default 0 */
   cutOut: share.default(0),
   /** Share of the view's area that is covered. @default [0.05, 0.25] */
@@ -172,7 +179,8 @@ export const teacherSchema = z.strictObject({
 
 /** Everything that training reads. */
 export const dataSchema = z.strictObject({
-  sources: z.array(sourceSchema).min(1),
+  /** Pictures with words. @default none; then all that is learned is text, from `sentences` */
+  sources: z.array(sourceSchema).default([]),
   captions: captionsSchema.prefault({}),
   augmentation: augmentationSchema.prefault({}),
   /**
@@ -185,6 +193,10 @@ export const dataSchema = z.strictObject({
   /** Share of pictures that may be broken before training stops. @default 0.01 */
   maxBrokenShare: share.default(0.01),
   teacher: teacherSchema.optional(),
+  /** Sentences without pictures, for the parts of a loss that are about text alone. @default none */
+  sentences: z.array(sentenceSourceSchema).default([]),
+  /** The net whose vectors of these sentences the text tower has to foretell. */
+  textTeacher: textTeacherSchema.optional(),
 });
 
 /** A vocabulary of its own, or that of a folder. */
@@ -221,6 +233,7 @@ export function resolveDataPaths(config: DataConfig, folder: string): DataConfig
     (value === undefined ? {} : { [key]: at(value) }) as Partial<Record<Key, string>>;
   return {
     ...config,
+    ...resolveSentencePaths(config, folder),
     ...defined('cache', config.cache),
     ...(config.teacher === undefined
       ? {}

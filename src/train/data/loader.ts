@@ -10,6 +10,7 @@ import { createCaptioner, keysOf } from './captions.ts';
 import { randomAt, seedAt } from './chance.ts';
 import { createClassTargets } from './class-targets.ts';
 import { createDraws, type Draw } from './draws.ts';
+import { openFeatureRows } from './features/rows.ts';
 import type { BrokenSample } from './forms/form.ts';
 import { type PixelThreads, startPixelThreads } from './pixel-threads.ts';
 import type { SourcePicture } from './source.ts';
@@ -27,6 +28,8 @@ export interface Batch {
   targets: RuntimeTensor;
   /** What a teacher sees in the view, [batch, width], rows of unit length. */
   features?: RuntimeTensor;
+  /** What a locked image tower says of the view, [batch, width]; in place of pixels. */
+  image_features?: RuntimeTensor;
   /** [batch, classes]: see createClassTargets. */
   class_targets?: RuntimeTensor;
 }
@@ -41,7 +44,7 @@ export interface BatchOptions {
   firstStep?: number;
   /** Threads that read and augment pictures; with 0 the caller's own does. @default 1 */
   threads?: number;
-  /** Whether pictures are read at all; a tower over a teacher's features needs none. @default true */
+  /** Whether pictures are read at all; where features stand for them none is needed. @default true */
   pixels?: boolean;
   /** For a loss that classifies: the share of a target that goes to what the class is a kind of. @default no targets */
   classTargets?: { kinds: number } | undefined;
@@ -85,6 +88,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
   const settings = { preprocessing, augmentation: config.augmentation, side: data.side };
   const { lessons } = data;
   const teacher = lessons === undefined ? undefined : createLessonReader(lessons, sources, seed);
+  const seen = data.imageFeatures === undefined ? undefined : openFeatureRows(data.imageFeatures, seed);
   const readers: PixelThreads | undefined = pixels ? startPixelThreads(settings, threads) : undefined;
 
   /** The picture for a place of a batch; those known to be broken are replaced by others of their source. */
@@ -109,27 +113,26 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       return {
         place,
         name,
-        seed: seedAt(seed, ofViews, numbers[row]!),
-        ...(crop === undefined ? {} : { crop }),
+        views: [{ seed: seedAt(seed, ofViews, numbers[row]!), ...(crop === undefined ? {} : { crop }) }],
       };
     };
     const { data: all, broken: failed } = await readers.read(numbers.map((_, row) => request(row)));
     const length = all.length / numbers.length;
     let rows = failed;
     while (rows.length > 0) {
-      for (const { row, reason } of rows) {
+      for (const { request: row, reason } of rows) {
         const { at, picture } = chosen[row]!;
         // Batches are made side by side: another one may have met the picture first, and this one ends all the same.
         if (!brokenKeys.has(keyOf(at))) broken.push({ name: picture.name, reason });
         brokenKeys.add(keyOf(at));
         requireFewBroken(broken, total, config.maxBrokenShare);
       }
-      for (const { row } of rows) chosen[row] = choose(numbers[row]!);
-      const again = await readers.read(rows.map(({ row }) => request(row)));
-      for (const [at, { row }] of rows.entries()) {
+      for (const { request: row } of rows) chosen[row] = choose(numbers[row]!);
+      const again = await readers.read(rows.map(({ request: row }) => request(row)));
+      for (const [at, { request: row }] of rows.entries()) {
         all.set(again.data.subarray(at * length, (at + 1) * length), row * length);
       }
-      rows = again.broken.map(({ row, reason }) => ({ row: rows[row]!.row, reason }));
+      rows = again.broken.map(({ request: at, reason }) => ({ request: rows[at]!.request, reason }));
     }
     return all;
   };
@@ -139,6 +142,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     const chosen = numbers.map(choose);
     const values = readers === undefined ? undefined : await readRows(readers, numbers, chosen);
     const lesson = await teacher?.read(chosen.map(({ at }, row) => ({ at, number: numbers[row]! })));
+    const features = seen?.read(chosen.map(({ at }, row) => ({ at, number: numbers[row]! })));
     const captions = chosen.map(({ at, picture }, row) =>
       captionOf(picture.description, keyOf(at), randomAt(seed, ofCaptions, numbers[row]!)),
     );
@@ -151,6 +155,9 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     const { size } = preprocessing;
     return {
       ...(values === undefined ? {} : { pixels: float32(values, [batch, 3, size, size]) }),
+      ...(features === undefined
+        ? {}
+        : { image_features: float32(features, [batch, features.length / batch]) }),
       tokens: { type: 'int64', data: tokens.data, shape: tokens.shape },
       targets: float32(targets, [batch, batch]),
       ...(lesson === undefined ? {} : { features: float32(lesson, [batch, lesson.length / batch]) }),
@@ -196,6 +203,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       await readers?.close();
       await Promise.allSettled(queue);
       await teacher?.close();
+      seen?.close();
     },
   };
 }

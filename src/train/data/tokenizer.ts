@@ -5,6 +5,7 @@ import { fillTemplate, promptTemplates, resolveTemplates } from '../../text/temp
 import { type TrainedVocabulary, trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
 import type { Concept, Description } from './captions.ts';
 import type { CaptionsConfig } from './config.ts';
+import { textsIn } from './sentences/text-list.ts';
 import { hasJsonLines, textLines } from './text-lines.ts';
 import type { TrainingData } from './training-data.ts';
 
@@ -14,15 +15,21 @@ const timesOfName = 3;
 const timesOfTemplate = 20;
 
 /**
- * Learns byte pairs from the data's captions, names and descriptions, and from more texts where they are named.
+ * Learns byte pairs from the data's captions, names and descriptions, from its sentences without pictures, and from more
+ * texts where they are named.
  * @throws EidosError `not_found`, `invalid_option`
  */
 export async function learnTokenizer(
   data: TrainingData,
   { size, contextLength, texts }: { size: number; contextLength: number; texts: readonly string[] },
 ): Promise<TrainedVocabulary> {
-  const sentences = [...wordsOf(data), ...(await readTexts(texts))];
-  return trainBytePairVocabulary(sentences, { size, contextLength });
+  const more = await readTexts(texts);
+  const all = function* (): Generator<string, void, undefined> {
+    yield* wordsOf(data);
+    for (const file of data.sentences) yield* textsIn(file.texts);
+    yield* more;
+  };
+  return trainBytePairVocabulary(all(), { size, contextLength });
 }
 
 /** Every sentence that may be said of a picture of the data, captions once, names and templates as often as they weigh. */

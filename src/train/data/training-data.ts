@@ -5,9 +5,11 @@ import { EidosError } from '../../errors.ts';
 import type { Concept } from './captions.ts';
 import { classesOf } from './class-targets.ts';
 import type { DataConfig } from './config.ts';
+import type { ImageFeatures } from './features/measure.ts';
 import type { BrokenSample } from './forms/form.ts';
 import { identityOf, packSource } from './packed.ts';
 import { createSquareReader } from './pixels.ts';
+import { identityOfSentences, openSentences, type SentenceSource } from './sentences/open-sentences.ts';
 import { openSource, type Source } from './source.ts';
 import { type Lessons, openLessons } from './teacher/lessons.ts';
 
@@ -22,6 +24,12 @@ export interface TrainingData {
   classes: Concept[];
   /** What a teacher says, where there is one. */
   lessons?: Lessons;
+  /** What a locked image tower has said of all pictures, where there is one. */
+  imageFeatures?: ImageFeatures;
+  /** Classes of an image net's own classifier, in its order, where a part of the loss is about them. */
+  names?: Concept[];
+  /** Files of sentences without pictures. */
+  sentences: SentenceSource[];
   /** What was found but cannot be trained on. */
   broken: BrokenSample[];
 }
@@ -31,6 +39,10 @@ export interface OpenDataOptions {
   imageSize: number;
   /** Whether what classes are kinds of are classes as well. @default false */
   kinds?: boolean;
+  /** Whether pictures are kept in the cache; where they are looked at once, tiles alone are. @default true */
+  packs?: boolean;
+  /** Whether a text teacher's vectors are wanted. @default false */
+  textVectors?: boolean;
   /** Ends packing and asking with an error; what the teacher has said is kept. */
   signal?: AbortSignal | undefined;
   onProgress?: (progress: DataProgress) => void;
@@ -51,7 +63,7 @@ export interface DataProgress {
  */
 export async function openData(
   config: DataConfig,
-  { imageSize, kinds = false, signal, onProgress }: OpenDataOptions,
+  { imageSize, kinds = false, packs = true, textVectors = false, signal, onProgress }: OpenDataOptions,
 ): Promise<TrainingData> {
   const languages = Object.keys(config.captions.languages);
   const side = config.cacheSide ?? Math.ceil((imageSize * 7) / 6);
@@ -64,7 +76,7 @@ export async function openData(
       requireOneName(opened.name, sources);
       // A tile alone costs as much as its sheet, so these are packed in any case.
       const isPacked =
-        config.cache !== undefined || opened.pictures.some(({ place }) => place.kind === 'tile');
+        (packs && config.cache !== undefined) || opened.pictures.some(({ place }) => place.kind === 'tile');
       const folder = config.cache ?? defaultCacheFolder('pictures');
       sources.push(
         isPacked
@@ -90,10 +102,18 @@ export async function openData(
   } finally {
     await reader.close();
   }
+  const sentences = await openSentences(config, {
+    vectors: textVectors,
+    signal,
+    onProgress: (source, done, total) => onProgress?.({ stage: 'teaching', source, done, total }),
+  });
+  for (const { broken, line } of sentences) {
+    requireFewBroken(broken, new Set(line).size + broken.length, config.maxBrokenShare);
+  }
   const broken = sources.flatMap((source) => source.broken);
   const size = sources.reduce((sum, { pictures }) => sum + pictures.length, 0);
-  requireFewBroken(broken, size + broken.length, config.maxBrokenShare);
-  if (sources.every(({ weight }) => weight === 0)) {
+  if (size > 0) requireFewBroken(broken, size + broken.length, config.maxBrokenShare);
+  if (size > 0 && sources.every(({ weight }) => weight === 0)) {
     throw new EidosError('invalid_option', 'Every source has the weight 0: one must be drawn from.');
   }
   return {
@@ -106,13 +126,15 @@ export async function openData(
       kinds,
     ),
     ...(lessons === undefined ? {} : { lessons }),
+    sentences,
     broken,
   };
 }
 
 /** What all pictures are called and in which order they lie, as a short text that other data do not have. */
-export function identityOfData({ sources }: Pick<TrainingData, 'sources'>): string {
+export function identityOfData({ sources, sentences }: Pick<TrainingData, 'sources' | 'sentences'>): string {
   const own = sources.map(({ name, pictures }) => `${name} ${identityOf(pictures)}`);
+  if (sentences.length > 0) own.push(identityOfSentences(sentences));
   return createHash('sha256').update(own.join('\n')).digest('hex').slice(0, 12);
 }
 

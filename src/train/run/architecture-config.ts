@@ -1,7 +1,11 @@
 /** `architecture` and `preprocessing` of a training's configuration: a model from scratch, with defaults of CLIP's kind. */
 import { z } from 'zod';
 import { EidosError } from '../../errors.ts';
-import type { ClipArchitecture, TextArchitecture } from '../../models/architecture.ts';
+import type {
+  AveragingTextArchitecture,
+  ClipArchitecture,
+  TextArchitecture,
+} from '../../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 
@@ -53,18 +57,49 @@ const basicResnet = z.strictObject({
   blocks: ofStages,
 });
 
+const kernelSide = count.refine((side) => side % 2 === 1, 'must be odd, so that a kernel has a middle');
+
 const convnext = z.strictObject({
   kind: z.literal('convnext'),
   imageSize: count,
   patchSize: count,
   widths: ofStages,
   blocks: ofStages,
-  kernelSize: count.refine((side) => side % 2 === 1, 'must be odd, so that a kernel has a middle').default(7),
+  kernelSize: kernelSide.default(7),
   activation: transformer.activation,
   normEpsilon: z.number().positive().default(1e-6),
 });
 
-const text = z.strictObject({
+const efficientnet = z.strictObject({
+  kind: z.literal('efficientnet'),
+  imageSize: count,
+  stemWidth: count.default(32),
+  stages: z
+    .array(
+      z.strictObject({
+        kernelSize: kernelSide.max(31),
+        stride: count.max(8),
+        expansion: count.max(64),
+        width: count,
+        blocks: count.max(1024),
+      }),
+    )
+    .min(1)
+    .max(32),
+  headWidth: count.default(1280),
+  activation: z.literal('relu6').default('relu6'),
+  normEpsilon: z.number().positive().default(1e-3),
+  pool: z.enum(['average', 'average_max']).default('average'),
+  projection: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('linear') }),
+      z.strictObject({ kind: z.literal('perceptron'), hidden: count.default(1024) }),
+    ])
+    .default({ kind: 'linear' }),
+});
+
+const textTransformer = z.strictObject({
+  kind: z.literal('transformer').optional(),
   ...transformer,
   causal: z.boolean().default(true),
   positions: z.enum(['learned', 'sinusoidal']).default('learned'),
@@ -74,11 +109,34 @@ const text = z.strictObject({
   projection,
 });
 
+/** A size of n-grams with its width: `{ "size": 2, "width": 256 }`, or `[2, 256]` for short. */
+const ngram = z.preprocess(
+  (value) => (Array.isArray(value) && value.length === 2 ? { size: value[0], width: value[1] } : value),
+  z.strictObject({ size: count.max(16), width: count }),
+);
+
+const averaging = z.strictObject({
+  kind: z.literal('averaging'),
+  width: count,
+  ngrams: z
+    .array(ngram)
+    .max(8)
+    .default([
+      { size: 2, width: 256 },
+      { size: 3, width: 256 },
+    ]),
+  hidden: count.default(512),
+  layers: count.default(2),
+  activation: transformer.activation,
+  normEpsilon: transformer.normEpsilon,
+  projection,
+});
+
 /** Two towers. Length and vocabulary of the text tower follow from the tokenizer. */
 export const architectureSchema = z.strictObject({
   embeddingSize: count,
-  image: z.discriminatedUnion('kind', [vit, resnet, basicResnet, convnext]),
-  text,
+  image: z.discriminatedUnion('kind', [vit, resnet, basicResnet, convnext, efficientnet]),
+  text: z.discriminatedUnion('kind', [textTransformer, averaging]),
 });
 export type ArchitectureConfig = z.infer<typeof architectureSchema>;
 
@@ -106,21 +164,42 @@ export function architectureOf(
   const { image } = config;
   requireWholePatches(image);
   requireEmbeddings(config);
-  const { heads, mlpWidth, pool, ...tower } = config.text;
-  const textTower: TextArchitecture = {
-    ...tower,
-    ...filled('architecture.text', { width: tower.width, heads, mlpWidth }),
-    contextLength: tokenizer.contextLength,
-    vocabularySize: tokenizer.vocabularySize,
-    pool: pool.kind === 'end' ? { kind: 'end', endToken: 'highest' } : pool,
-  };
   return {
     embeddingSize: config.embeddingSize,
     image: image.kind === 'vit' ? { ...image, ...filled('architecture.image', image) } : image,
-    text: textTower,
+    text: textTower(config.text, tokenizer),
     probability,
     logitBias: probability === 'sigmoid',
   };
+}
+
+/** The text tower for a tokenizer's ids, of which the end token is the highest. */
+function textTower(
+  text: ArchitectureConfig['text'],
+  { contextLength, vocabularySize }: Pick<Tokenizer, 'contextLength' | 'vocabularySize'>,
+): TextArchitecture {
+  if (text.kind === 'averaging') {
+    requireDifferentSizes(text);
+    return { ...text, contextLength, vocabularySize, endToken: 'highest' as const };
+  }
+  const { heads, mlpWidth, pool, kind: _, ...tower } = text;
+  return {
+    ...tower,
+    ...filled('architecture.text', { width: tower.width, heads, mlpWidth }),
+    contextLength,
+    vocabularySize,
+    pool: pool.kind === 'end' ? { kind: 'end', endToken: 'highest' } : pool,
+  };
+}
+
+function requireDifferentSizes({ ngrams }: Pick<AveragingTextArchitecture, 'ngrams'>): void {
+  const sizes = ngrams.map(({ size }) => size);
+  const twice = sizes.find((size, i) => sizes.indexOf(size) < i);
+  if (twice === undefined) return;
+  throw new EidosError(
+    'invalid_option',
+    `"architecture.text.ngrams" has the size ${twice} twice: give each size once, with one width.`,
+  );
 }
 
 function requireWholePatches(image: ArchitectureConfig['image']): void {
@@ -128,6 +207,7 @@ function requireWholePatches(image: ArchitectureConfig['image']): void {
     requireMultiple(image.imageSize, 32);
     return;
   }
+  if (image.kind === 'efficientnet') return;
   const stages = 'widths' in image ? image.widths.length : 1;
   if ('blocks' in image && image.blocks.length !== stages) {
     throw new EidosError(
@@ -149,10 +229,12 @@ function requireMultiple(imageSize: number, covered: number): void {
 /** Towers whose last vector is no embedding, or none that a picture has made. */
 function requireEmbeddings({ image, text, embeddingSize }: ArchitectureConfig): void {
   for (const [name, tower] of Object.entries({ image, text })) {
-    if (!('projection' in tower) || tower.projection !== 'none' || tower.width === embeddingSize) continue;
+    if (!('projection' in tower) || tower.projection !== 'none') continue;
+    const [field, width] = 'hidden' in tower ? ['"hidden"', tower.hidden] : ['width', tower.width];
+    if (width === embeddingSize) continue;
     throw new EidosError(
       'invalid_option',
-      `"architecture.${name}" has no projection, so its width ${tower.width} must be the "embeddingSize" ${embeddingSize}.`,
+      `"architecture.${name}" has no projection, so its ${field} ${width} must be the "embeddingSize" ${embeddingSize}.`,
     );
   }
   if (image.kind === 'vit' && image.pool.kind === 'class' && !image.classToken) {

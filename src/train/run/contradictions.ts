@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { EidosError } from '../../errors.ts';
 import { resolveTemplates } from '../../text/templates.ts';
 import type { TrainingConfig } from '../config.ts';
+import { sentencesOf, translationsOf } from '../step/text-groups.ts';
 
 interface Contradiction {
   path: (string | number)[];
@@ -16,9 +17,12 @@ interface Contradiction {
 export function refuseContradictions(config: TrainingConfig, context: z.RefinementCtx): void {
   const found = [
     ...ofBatch(config),
+    ...ofBeginning(config),
     ...ofLoss(config),
     ...ofImageTower(config),
     ...ofTeacher(config),
+    ...ofTextAlone(config),
+    ...ofSentences(config),
     ...ofTemplates(config),
   ];
   for (const issue of found) context.addIssue({ code: 'custom', ...issue });
@@ -29,13 +33,40 @@ function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
   return [{ path: ['chunk'], message: `is ${chunk}, but "batch" ${batch} must be a multiple of it` }];
 }
 
+function ofBeginning({ initialise }: TrainingConfig): Contradiction[] {
+  if (initialise === undefined) return [];
+  const { from, only, image } = initialise;
+  if (from === undefined && image === undefined) {
+    return [{ path: ['initialise'], message: 'names nothing to begin with: give "from", "image" or both' }];
+  }
+  if (only !== undefined && from === undefined) {
+    return [{ path: ['initialise', 'only'], message: 'is about towers of "from", which is missing' }];
+  }
+  if (only?.includes('image') === true && image !== undefined) {
+    return [
+      {
+        path: ['initialise', 'only'],
+        message: 'has "image", which "initialise.image" begins with other weights',
+      },
+    ];
+  }
+  return [];
+}
+
 /** A training step can do more than the data of a training give it. */
-function ofLoss({ loss }: TrainingConfig): Contradiction[] {
+function ofLoss({ loss, imageTower }: TrainingConfig): Contradiction[] {
   const found: Contradiction[] = [];
   if (loss.similarities?.between === 'pairs') {
     found.push({
       path: ['loss', 'similarities', 'between'],
       message: 'must be "images": teachers see pictures only',
+    });
+  }
+  if ((loss.distillation?.weight ?? 0) > 0 && imageTower.kind === 'teacher') {
+    found.push({
+      path: ['loss', 'distillation'],
+      message:
+        'is about the features of the image tower, and "imageTower" of kind "teacher" has others in its place',
     });
   }
   if (Object.values(loss).every((part) => part === undefined || part.weight === 0)) {
@@ -45,11 +76,19 @@ function ofLoss({ loss }: TrainingConfig): Contradiction[] {
 }
 
 /** Noise of the model's own image tower, which features would pass by. */
-function ofImageTower({ imageTower, regularisation }: TrainingConfig): Contradiction[] {
+function ofImageTower({ imageTower, regularisation, data }: TrainingConfig): Contradiction[] {
   if (imageTower.kind === 'model') return [];
-  const message =
-    'does nothing beside "imageTower" of kind "features", in whose place no tower sees pictures';
+  const message = `does nothing beside "imageTower" of kind "${imageTower.kind}", with which no tower sees pictures in a step`;
   return [
+    ...(imageTower.kind === 'features' && (data.teacher?.crops ?? 0) > 0
+      ? [
+          {
+            path: ['data', 'teacher', 'crops'],
+            message:
+              'are not the views that "imageTower" of kind "features" has: leave them away, or the latter',
+          },
+        ]
+      : []),
     ...(regularisation.patchDropout > 0 ? [{ path: ['regularisation', 'patchDropout'], message }] : []),
     ...(regularisation.stochasticDepth.image > 0
       ? [{ path: ['regularisation', 'stochasticDepth', 'image'], message }]
@@ -63,7 +102,7 @@ function ofTeacher({ data, loss, imageTower }: TrainingConfig): Contradiction[] 
     ...(['features', 'similarities'] as const)
       .filter((part) => (loss[part]?.weight ?? 0) > 0)
       .map((part) => ['loss', part]),
-    ...(imageTower.kind === 'features' ? [['imageTower']] : []),
+    ...(imageTower.kind === 'teacher' ? [['imageTower']] : []),
     ...data.sources.flatMap(({ features }, at) =>
       features === undefined ? [] : [['data', 'sources', at, 'features']],
     ),
@@ -72,6 +111,68 @@ function ofTeacher({ data, loss, imageTower }: TrainingConfig): Contradiction[] 
     path,
     message: 'is about a teacher\'s features: give "data.teacher" a model or, for features on disk, a width',
   }));
+}
+
+/** What is about pictures, where there are none. */
+function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: TrainingConfig): Contradiction[] {
+  if (data.sources.length > 0) return [];
+  const { sentences: _, pairs: __, ...ofPictures } = loss;
+  const noSources = 'there are no pictures ("data.sources")';
+  const asking = Object.entries(ofPictures).flatMap(([part, own]) =>
+    (own?.weight ?? 0) > 0
+      ? [{ path: ['loss', part, 'weight'], message: `must be 0 where ${noSources}` }]
+      : [],
+  );
+  if (data.sentences.length === 0) {
+    return [
+      { path: ['data', 'sources'], message: 'is empty, and so is "sentences": name what to learn from' },
+    ];
+  }
+  const idle: [boolean, string[]][] = [
+    [chunk !== undefined, ['chunk']],
+    [imageTower.kind !== 'model', ['imageTower']],
+    [regularisation.patchDropout > 0, ['regularisation', 'patchDropout']],
+    [regularisation.stochasticDepth.image > 0, ['regularisation', 'stochasticDepth', 'image']],
+    [data.teacher !== undefined, ['data', 'teacher']],
+  ];
+  return [
+    ...asking,
+    ...idle.flatMap(([isGiven, path]) =>
+      isGiven ? [{ path, message: `does nothing where ${noSources}: leave it away` }] : [],
+    ),
+  ];
+}
+
+function ofSentences({ data: { sentences, textTeacher }, loss }: TrainingConfig): Contradiction[] {
+  const found: Contradiction[] = [];
+  if (textTeacher?.command !== undefined && textTeacher.width === undefined) {
+    found.push({
+      path: ['data', 'textTeacher', 'width'],
+      message: 'is missing: it says how many numbers the command gives a sentence',
+    });
+  }
+  if (translationsOf(loss) > 0 && sentences.every(({ languages }) => languages.length < 2)) {
+    found.push({
+      path: ['loss', 'pairs'],
+      message: 'is about sentences in two languages: name a file of "data.sentences" with two "languages"',
+    });
+  }
+  if (sentencesOf(loss) === 0) return found;
+  if (sentences.every(({ vectors }) => vectors === false)) {
+    found.push({
+      path: ['loss', 'sentences'],
+      message: 'is about a text teacher\'s vectors: name sentences as "data.sentences", and vectors of them',
+    });
+  }
+  for (const [at, { vectors }] of sentences.entries()) {
+    if (vectors !== undefined || textTeacher?.command !== undefined) continue;
+    found.push({
+      path: ['data', 'sentences', at, 'vectors'],
+      message:
+        'is missing: name a file of a text teacher\'s vectors, a "data.textTeacher.command" that makes them, or say false',
+    });
+  }
+  return found;
 }
 
 function ofTemplates({ data, evaluation }: TrainingConfig): Contradiction[] {

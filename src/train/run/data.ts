@@ -5,11 +5,16 @@ import { fillTemplate, promptTemplates } from '../../text/templates.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { Concept } from '../data/captions.ts';
+import { createNameBatches, readClassNames } from '../data/class-names.ts';
 import { openBatches } from '../data/loader.ts';
+import { widthOfVectors } from '../data/sentences/open-sentences.ts';
+import { openTextBatches } from '../data/sentences/text-batches.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
-import { namingLoss } from '../step/objective.ts';
+import { cachedNames, distillingLoss, embeddedNames } from '../step/distillation.ts';
+import { cachedClasses, namingLoss } from '../step/objective.ts';
 import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
+import { readsPictures, sentencesOf, translationsOf } from '../step/text-groups.ts';
 import { type CachedClasses, sentencesOfClasses } from './cached-classes.ts';
 import type { TrainingEvent } from './events.ts';
 import type { BatchSource } from './loop.ts';
@@ -30,6 +35,8 @@ export async function openTrainingData(
   const data = await openData(config.data, {
     imageSize,
     kinds: (namingLoss(config.loss)?.kinds ?? 0) > 0,
+    packs: config.imageTower.kind === 'model',
+    textVectors: sentencesOf(config.loss) > 0,
     signal,
     onProgress: ({ stage, source, done, total }) => {
       const what =
@@ -37,7 +44,7 @@ export async function openTrainingData(
       onEvent({ kind: 'preparing', what, done, total });
     },
   });
-  if (config.batch > data.size) {
+  if (data.size > 0 && config.batch > data.size) {
     const message = `"batch" is ${config.batch}, but the data have ${data.size} pictures: every step sees some more than once. Make "batch" ${data.size} or less, or add pictures.`;
     onEvent({ kind: 'warning', message });
   }
@@ -48,13 +55,16 @@ export async function openTrainingData(
     onEvent({ kind: 'warning', message });
   }
   const { imageTower } = config;
-  if (imageTower.kind === 'features' && imageTower.size !== data.lessons?.width) {
+  if (imageTower.kind === 'teacher' && imageTower.size !== data.lessons?.width) {
     throw new EidosError(
       'config_mismatch',
       `"imageTower.size" is ${imageTower.size}, but the data have ${data.lessons?.width} features a picture.`,
     );
   }
-  return data;
+  const distilling = distillingLoss(config.loss);
+  if (distilling === undefined) return data;
+  const languages = Object.keys(config.data.captions.languages);
+  return { ...data, names: await readClassNames(distilling.names, languages) };
 }
 
 /** Whether all that is said of any picture is the name of one and the same class. */
@@ -66,6 +76,9 @@ function isAllTheSame({ sources }: TrainingData): boolean {
     );
   return first !== undefined && others.length > 0 && others.every((key) => key === first);
 }
+
+/** Of broken samples. */
+const mostExamples = 5;
 
 export interface OpenedBatches extends BatchSource {
   /** Samples that turned out broken so far. */
@@ -80,25 +93,57 @@ export async function openTrainingBatches(
   { preprocessing, tokenizer }: { preprocessing: ImagePreprocessing; tokenizer: Tokenizer },
   firstStep: number,
 ): Promise<OpenedBatches> {
-  const loader = await openBatches(data, {
-    preprocessing,
+  const { loss, seed } = config;
+  const texts = await openTextBatches(data.sentences, {
+    sentences: sentencesOf(loss),
+    translations: translationsOf(loss),
     tokenizer,
-    batch: config.batch,
-    seed: config.seed,
-    firstStep,
-    threads: config.threads.data,
-    pixels: config.imageTower.kind === 'model',
-    classTargets: namingLoss(config.loss),
+    seed,
   });
+  const loader = readsPictures(loss)
+    ? await openBatches(data, {
+        preprocessing,
+        tokenizer,
+        batch: config.batch,
+        seed,
+        firstStep,
+        threads: config.threads.data,
+        pixels: config.imageTower.kind === 'model',
+        classTargets: namingLoss(loss),
+      })
+    : undefined;
+  const names =
+    embeddedNames(loss, data.names?.length) === 0
+      ? undefined
+      : createNameBatches(data.names!, config.data.captions, tokenizer, seed);
+  const brokenLines = data.sentences.flatMap(({ broken }) => broken);
   let step = firstStep;
   return {
     async next() {
       const number = step++;
-      const tensors = { ...(await loader.next()) } as Tensors;
-      return { tensors, samples: () => loader.namesOf(number) };
+      const [pairs, beside] = await Promise.all([loader?.next(), texts.make(number)]);
+      const tensors = { ...pairs, ...beside } as Tensors;
+      if (names !== undefined) {
+        const shape = [data.names!.length, tokenizer.contextLength];
+        tensors.name_tokens = { type: 'int64', data: names(number), shape };
+      }
+      return {
+        tensors,
+        samples: () => [...(loader?.namesOf(number) ?? []), ...texts.textsOf(number)],
+      };
     },
-    broken: () => loader.broken,
-    close: () => loader.close(),
+    broken() {
+      const ofPictures = loader?.broken ?? { count: 0, examples: [] };
+      const examples = brokenLines.map(({ name, reason }) => `${name}: ${reason}`);
+      return {
+        count: ofPictures.count + brokenLines.length,
+        examples: [...ofPictures.examples, ...examples].slice(0, mostExamples),
+      };
+    },
+    async close() {
+      await loader?.close();
+      texts.close();
+    },
   };
 }
 
@@ -107,16 +152,25 @@ export interface DataSizes {
   classCount: number;
   /** Of a teacher, where there is one. */
   featureWidth: number | undefined;
+  /** Named classes of an image net's own classifier, where a part of the loss is about them. */
+  nameCount: number | undefined;
+  /** Of a text teacher, where there is one. */
+  sentenceWidth: number | undefined;
 }
 
-export function sizesOf({ classes, lessons }: TrainingData): DataSizes {
-  return { classCount: classes.length, featureWidth: lessons?.width };
+export function sizesOf({ classes, lessons, names, sentences }: TrainingData): DataSizes {
+  return {
+    classCount: classes.length,
+    featureWidth: lessons?.width,
+    nameCount: names?.length,
+    sentenceWidth: widthOfVectors(sentences),
+  };
 }
 
 /** What a training's step is, given what its data turned out to be. */
 export function stepOptions(
   config: TrainingConfig,
-  { classCount, featureWidth }: DataSizes,
+  { classCount, featureWidth, nameCount, sentenceWidth }: DataSizes,
 ): OpenStepOptions {
   const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
   return {
@@ -125,6 +179,8 @@ export function stepOptions(
     targets: true,
     classes: classCount === 0 ? undefined : classCount,
     features: featureWidth,
+    names: nameCount,
+    sentenceWidth,
     loss,
     optimizer,
     regularisation,
@@ -136,15 +192,26 @@ export function stepOptions(
 /** What of the classes' words a step needs: the same in every step, or what to embed now and then. */
 export function stepClasses(
   { loss, data: { captions } }: Pick<TrainingConfig, 'loss' | 'data'>,
-  { classes }: Pick<TrainingData, 'classes'>,
+  { classes, names = [] }: Pick<TrainingData, 'classes' | 'names'>,
   tokenizer: Tokenizer,
-): { constants: Tensors; cachedClasses?: CachedClasses } {
+): { constants: Tensors; cachedClasses: CachedClasses[] } {
+  const languages = Object.keys(captions.languages);
   const naming = namingLoss(loss);
-  if (naming?.classes === 'embedded') return { constants: classTokens(classes, tokenizer) };
-  if (naming?.classes !== 'cached') return { constants: {} };
-  const sentences = sentencesOfClasses(classes, Object.keys(captions.languages));
-  const everySteps = naming.renewEverySteps;
-  return { constants: {}, cachedClasses: { sentences, count: classes.length, tokenizer, everySteps } };
+  const distilling = distillingLoss(loss);
+  const cached = (state: string, concepts: readonly Concept[], everySteps: number): CachedClasses => ({
+    state,
+    sentences: sentencesOfClasses(concepts, languages),
+    count: concepts.length,
+    tokenizer,
+    everySteps,
+  });
+  return {
+    constants: naming?.classes === 'embedded' ? classTokens(classes, tokenizer) : {},
+    cachedClasses: [
+      ...(naming?.classes === 'cached' ? [cached(cachedClasses, classes, naming.renewEverySteps)] : []),
+      ...(distilling?.classes === 'cached' ? [cached(cachedNames, names, distilling.renewEverySteps)] : []),
+    ],
+  };
 }
 
 /** A sentence for each class through the tokenizer, [classes, length]. */

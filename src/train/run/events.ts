@@ -6,7 +6,14 @@ export type TrainingEvent =
   /** The configuration in full, before anything is done. */
   | { kind: 'config'; config: TrainingConfig }
   /** Something long that comes before the first step. */
-  | { kind: 'preparing'; what: string; done?: number; total?: number }
+  | {
+      kind: 'preparing';
+      what: string;
+      done?: number;
+      total?: number;
+      picturesPerSecond?: number;
+      minutesLeft?: number;
+    }
   /** Everything is ready; `facts` are lines for people. */
   | { kind: 'begun'; step: number; facts: readonly string[]; report: string }
   | (StepLine & {

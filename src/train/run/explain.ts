@@ -27,7 +27,8 @@ function listKnown(issue: z.core.$ZodRawIssue): string | undefined {
   }
   if (issue.code === 'invalid_union' && issue.inst instanceof z.ZodDiscriminatedUnion) {
     const { propValues, def } = issue.inst._zod;
-    return [...(propValues[def.discriminator] ?? [])].join(' ');
+    // A kind that may be left out is no name.
+    return [...(propValues[def.discriminator] ?? [])].filter((kind) => kind !== undefined).join(' ');
   }
   if (issue.code === 'invalid_type' && issue.inst instanceof z.ZodObject && issue.input !== undefined) {
     return Object.keys(issue.inst.shape).join(' ');

@@ -1,7 +1,9 @@
 /** The training loop: batches in, steps in the engine's thread, figures now and then, until it is time to end. */
 import type { RuntimeTensor } from '../../engine/engine.ts';
 import type { TrainingConfig } from '../config.ts';
+import type { LossConfig } from '../step/config.ts';
 import { learningRateAt, type Until } from '../step/schedule.ts';
+import { readsPictures, textsAlone } from '../step/text-groups.ts';
 import type { TrainingProgress } from './checkpoints.ts';
 import { divergenceError, isFiniteStep } from './diagnosis.ts';
 import type { StepLine } from './metrics-log.ts';
@@ -37,12 +39,12 @@ export type LoopEnd = 'done' | 'stopped';
 export async function runLoop(
   network: Network,
   batches: BatchSource,
-  config: Pick<TrainingConfig, 'batch' | 'until' | 'seed' | 'optimizer' | 'logEverySteps'>,
+  config: Pick<TrainingConfig, 'batch' | 'until' | 'seed' | 'optimizer' | 'logEverySteps' | 'loss'>,
   progress: TrainingProgress,
   hooks: LoopHooks,
   signal?: AbortSignal,
 ): Promise<LoopEnd> {
-  const { batch, until, seed, optimizer, logEverySteps } = config;
+  const { batch, until, seed, optimizer, logEverySteps, loss } = config;
   const start = performance.now() - progress.minutes * 60_000;
   const pace = { milliseconds: 0, waiting: 0, steps: 0 };
   let before: StepFigures | undefined;
@@ -77,7 +79,7 @@ export async function runLoop(
     pace.steps++;
     addUp(progress.window, figures);
     if (step % logEverySteps === 0 || isLast) {
-      await hooks.onLine(lineOf(progress, figures, learningRate, pace, batch));
+      await hooks.onLine(lineOf(progress, figures, learningRate, pace, { batch, loss }));
       progress.window = { steps: 0, sums: {} };
       Object.assign(pace, { milliseconds: 0, waiting: 0, steps: 0 });
     }
@@ -119,8 +121,10 @@ function lineOf(
   { gradientNorm, temperature }: StepFigures,
   learningRate: number,
   pace: { milliseconds: number; waiting: number; steps: number },
-  batch: number,
+  { batch, loss }: { batch: number; loss: LossConfig },
 ): StepLine {
+  const sentences = textsAlone(loss);
+  const perSecond = (count: number): number => (pace.steps * count * 1000) / pace.milliseconds;
   const parts = Object.entries(window.sums).filter(([name]) => name.startsWith(partPrefix));
   return {
     kind: 'step',
@@ -134,7 +138,8 @@ function lineOf(
     gradientNorm,
     ...(temperature === undefined ? {} : { temperature }),
     learningRate,
-    picturesPerSecond: (pace.steps * batch * 1000) / pace.milliseconds,
+    picturesPerSecond: perSecond(readsPictures(loss) ? batch : 0),
+    ...(sentences === 0 ? {} : { sentencesPerSecond: perSecond(sentences) }),
     waiting: pace.waiting / pace.milliseconds,
   };
 }

@@ -24,7 +24,9 @@ export interface StepLine {
   /** Of the last step. */
   learningRate: number;
   picturesPerSecond: number;
-  /** Share of the time in which the network waited for pictures. */
+  /** Sentences without pictures, where a part of the loss reads any. */
+  sentencesPerSecond?: number;
+  /** Share of the time in which the network waited for data. */
   waiting: number;
 }
 

@@ -57,8 +57,19 @@ ${evaluationPart(evaluations, facts.best)}
 
 function standing({ at: { step, minutes } }: ReportFacts, last: StepLine | undefined): string {
   if (last === undefined) return '';
-  const { loss, picturesPerSecond } = last;
-  return ` at step ${step} after ${duration(minutes)}: loss ${loss.toFixed(3)}, ${shortNumber(picturesPerSecond)} pictures/s`;
+  return ` at step ${step} after ${duration(minutes)}: loss ${last.loss.toFixed(3)}, ${speeds(last, shortNumber)}`;
+}
+
+/** What of a step's line is not zero: "12 pictures/s", "900 sentences/s", or both. */
+export function speeds(
+  { picturesPerSecond, sentencesPerSecond = 0 }: StepLine,
+  shown: (speed: number) => string,
+): string {
+  const pictures = picturesPerSecond > 0 || sentencesPerSecond === 0;
+  return [
+    ...(pictures ? [`${shown(picturesPerSecond)} pictures/s`] : []),
+    ...(sentencesPerSecond > 0 ? [`${shown(sentencesPerSecond)} sentences/s`] : []),
+  ].join(', ');
 }
 
 function energy(lines: readonly LogLine[]): string[] {
@@ -88,18 +99,33 @@ function curves(steps: readonly StepLine[]): string {
       xName,
       fromZero: true,
     }),
-    plot([along('speed', ({ picturesPerSecond }) => picturesPerSecond)], {
-      title: 'Pictures per second',
-      xName,
-      fromZero: true,
-    }),
+    ...speedCurves(steps, along, xName),
     plot([along('waiting', ({ waiting }) => 100 * waiting)], {
-      title: 'Time waiting for pictures',
+      title: 'Time waiting for data',
       xName,
       unit: ' %',
       fromZero: true,
     }),
   ].join('\n');
+}
+
+function speedCurves(
+  steps: readonly StepLine[],
+  along: (name: string, value: (line: StepLine) => number) => Series,
+  xName: string,
+): string[] {
+  const hasPictures = steps.some(({ picturesPerSecond }) => picturesPerSecond > 0);
+  const hasSentences = steps.some(({ sentencesPerSecond }) => sentencesPerSecond !== undefined);
+  const curve = (title: string, value: (line: StepLine) => number): string =>
+    plot([along('speed', value)], { title, xName, fromZero: true });
+  return [
+    ...(hasPictures || !hasSentences
+      ? [curve('Pictures per second', ({ picturesPerSecond }) => picturesPerSecond)]
+      : []),
+    ...(hasSentences
+      ? [curve('Sentences per second', ({ sentencesPerSecond }) => sentencesPerSecond ?? Number.NaN)]
+      : []),
+  ];
 }
 
 function evaluationPart(evaluations: readonly EvaluationLine[], best: number | undefined): string {

@@ -7,18 +7,19 @@
  * the parameters once.
  */
 import { EidosError } from '../../errors.ts';
-import { normalize } from '../../graph/derived.ts';
 import { differentiate, differentiateFrom } from '../../graph/differentiate.ts';
 import { add, input } from '../../graph/operations.ts';
 import { inputsOf, parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { textEncoder } from '../../models/clip.ts';
+import { imageFeatureWidth } from '../../models/image-encoder.ts';
+import { distillingLoss } from './distillation.ts';
 import { declareInputs } from './inputs.ts';
 import { noise } from './noise.ts';
 import { embedsClasses, type Objective, objective } from './objective.ts';
-import { chooseTrained, type StepParameter } from './parameters.ts';
+import { chooseTrained, frozenNorms, type StepParameter } from './parameters.ts';
 import { rows, type Tensors } from './program.ts';
 import { type StepSettings, stepSettings, type TrainingStepOptions } from './settings.ts';
+import { embedTexts, noneBeside, readsPictures, rowsBeside, totalRows } from './text-groups.ts';
 import { type TrainedTowers, trainedTowers } from './towers.ts';
 import { temperatureOf, updateParameters } from './update.ts';
 
@@ -41,8 +42,8 @@ export interface AccumulatedStep {
   feedback: { backward: [string, string][]; update: [string, string][] };
   parameters: StepParameter[];
   trained: string[];
-  /** The noise of a whole batch, the same as in one piece: that of its pairs, and that of the words of classes. */
-  noise(moment: { seed: number; step: number }): { pairs: Tensors; classes: Tensors };
+  /** The noise of a whole batch, the same as in one piece: that of its pairs, and that of sentences beside them. */
+  noise(moment: { seed: number; step: number }): { pairs: Tensors; beside: Tensors };
   /** Chunks in a batch. */
   chunks: number;
 }
@@ -58,7 +59,13 @@ export function accumulatedStep(
   chunk: number,
 ): AccumulatedStep {
   const settings = stepSettings(architecture, options);
-  const { batch, optimizer } = settings;
+  const { batch, optimizer, loss } = settings;
+  if (!readsPictures(loss)) {
+    throw new EidosError(
+      'invalid_option',
+      'chunk: no part of the loss reads pictures, and sentences without them go through the tower at once: leave "chunk" away.',
+    );
+  }
   if (!Number.isInteger(chunk) || chunk < 1 || batch % chunk !== 0) {
     throw new EidosError(
       'invalid_option',
@@ -67,7 +74,7 @@ export function accumulatedStep(
   }
   const towers = chunkTowers(architecture, settings, chunk);
   const whole = wholeLoss(architecture, settings);
-  const embed = Object.fromEntries(whole.read.map((name) => [name, towers[name]]));
+  const embed = Object.fromEntries(whole.read.map((name) => [name, towers[name]!]));
   const results = [...Object.values(embed), whole.loss];
   const { parameters, trained } = chooseTrained(architecture, results, settings.freeze);
   const names = new Set(trained.map(({ name }) => name));
@@ -95,8 +102,8 @@ export function accumulatedStep(
     parameters: parameters.map(({ value: _, ...described }) => described),
     trained: trained.map(({ name }) => name),
     noise(moment) {
-      const drawn = towers.noise.draw(moment, { images: batch, texts: batch + whole.classes });
-      return { pairs: rows(drawn, 0, batch), classes: rows(drawn, batch, batch + whole.classes) };
+      const drawn = towers.noise.draw(moment, { images: batch, texts: batch + whole.beside });
+      return { pairs: rows(drawn, 0, batch), beside: rows(drawn, batch, batch + whole.beside) };
     },
     chunks: batch / chunk,
   };
@@ -145,14 +152,14 @@ function chunkTowers(architecture: ClipArchitecture, settings: StepSettings, chu
   const towers = trainedTowers(architecture, declareInputs(), {
     ...settings,
     batch: chunk,
-    embeddedClasses: 0,
-    batchStatistics: !settings.freeze.includes('image'),
+    beside: noneBeside,
+    keepsStatistics: frozenNorms(architecture, settings.freeze),
   });
   if (towers.statistics.size > 0 && chunk < settings.batch) {
     throw new EidosError(
       'invalid_option',
       'chunk: the image tower has batch norms, which would see single chunks in place of the batch; ' +
-        'freeze the image tower, or leave "chunk" away.',
+        'freeze them (their gains and biases) or the image tower, or leave "chunk" away.',
     );
   }
   return towers;
@@ -163,27 +170,36 @@ interface WholeLoss extends Objective {
   embeddings: Record<'images' | 'texts', Value>;
   /** Those of them that the loss depends on. */
   read: ('images' | 'texts')[];
-  /** Classes whose words it embeds. */
-  classes: number;
+  /** Sentences beside captions, which it embeds itself. */
+  beside: number;
 }
 
-/** The loss of the whole batch as a function of its embeddings; words of classes it embeds itself. */
+/** The loss of the whole batch as a function of its embeddings; words of classes, and sentences without pictures, it embeds itself. */
 function wholeLoss(architecture: ClipArchitecture, settings: StepSettings): WholeLoss {
   const { batch, textLength, regularisation } = settings;
   const declare = declareInputs();
   const shape = [batch, architecture.embeddingSize];
-  const count = embedsClasses(settings.loss) ? (settings.classes ?? 0) : 0;
-  const random = noise(architecture, declare, regularisation, { images: batch, texts: count });
-  const embedClasses = (): Value => {
-    const tokens = declare('class_tokens', [count, textLength], 'int64');
-    return normalize(textEncoder(architecture, tokens, { branch: random.branch.text }));
-  };
-  const classes = count === 0 ? undefined : embedClasses();
+  const classes = embedsClasses(settings.loss) ? (settings.classes ?? 0) : 0;
+  const counts = { texts: 0, ...rowsBeside(settings.loss, classes, settings.names) };
+  const random = noise(architecture, declare, regularisation, { images: batch, texts: totalRows(counts) });
+  const beside = embedTexts(architecture, declare, counts, { textLength, branch: random.branch.text });
   const embeddings = { images: declare('images', shape), texts: declare('texts', shape) };
-  const wanted = objective(architecture, declare, { ...embeddings, classes }, settings);
+  const seen = distillingLoss(settings.loss) === undefined ? undefined : seenFeatures();
+  const wanted = objective(architecture, declare, { ...beside, ...embeddings, seen }, settings);
   const inputs = new Set(inputsOf([wanted.loss]).map(({ attributes }) => attributes.name));
   const read = (['images', 'texts'] as const).filter((name) => inputs.has(name));
-  return { ...wanted, embeddings, read, classes: count };
+  return { ...wanted, embeddings, read, beside: totalRows(counts) };
+
+  /** Features that come with the batch are there as a whole; those of a tower are seen chunk by chunk. */
+  function seenFeatures(): Value {
+    if (settings.imageTower.kind === 'features') {
+      return declare('image_features', [batch, imageFeatureWidth(architecture.image)]);
+    }
+    throw new EidosError(
+      'invalid_option',
+      'chunk: loss.distillation reads the features of the whole batch, which come with it only where "imageTower" is of kind "features": leave "chunk" away.',
+    );
+  }
 }
 
 interface Named {

@@ -67,6 +67,70 @@ export const lossSchema = z.strictObject({
     })
     .optional()
     .describe('Cross-entropy of classes against `class_targets` [batch, classes].'),
+  distillation: z
+    .strictObject({
+      weight: weight.default(1),
+      names: z
+        .string()
+        .min(1)
+        .describe('A file with the names of the classes of the image net’s own classifier, in its order.'),
+      temperature: z.number().positive().default(1).describe('By what its logits are divided.'),
+      classes: z
+        .enum(['embedded', 'cached'])
+        .default('embedded')
+        .describe(
+          'What a class is compared by: a name of it, `name_tokens` [classes, length], through the text tower in ' +
+            'every step, or what that made of its names some steps ago.',
+        ),
+      renewEverySteps: z
+        .int()
+        .positive()
+        .default(200)
+        .describe('Cached: steps after which the names go through the text tower again.'),
+      from: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('The image net with its classifier. Without it that of `initialise.image`.'),
+    })
+    .optional()
+    .describe(
+      'What the image net’s own classifier says of a picture, foretold from the names of its classes.',
+    ),
+  sentences: z
+    .strictObject({
+      weight: weight.default(1),
+      batch: z.int().min(2).max(32_768).default(1024).describe('Sentences in a step.'),
+      map: z
+        .boolean()
+        .optional()
+        .describe(
+          'Whether embeddings go through a linear map, which is thrown away with the trainer. Without it where widths differ.',
+        ),
+      relations: z
+        .strictObject({
+          weight: weight.default(1),
+          temperature: z.number().positive().default(0.05).describe('By what cosines are divided.'),
+        })
+        .optional()
+        .describe('What is near what among the sentences: see `similarities`.'),
+    })
+    .optional()
+    .describe(
+      'Sentences without pictures, `sentence_tokens` [sentences, length], against a text teacher’s ' +
+        '`sentence_vectors` [sentences, W], by cosine.',
+    ),
+  pairs: z
+    .strictObject({
+      weight: weight.default(1),
+      batch: z.int().min(2).max(32_768).default(256).describe('Pairs of sentences in a step.'),
+      temperature: z.number().positive().default(0.05).describe('By what cosines are divided.'),
+    })
+    .optional()
+    .describe(
+      'Sentences that say the same in two languages against all others, `translation_tokens` [2 · pairs, length], by ' +
+        'the contrastive cross-entropy with `translation_targets` [pairs, pairs].',
+    ),
 });
 
 const warmupSteps = z.int().min(0).default(100).describe('Steps in which the rate rises from zero.');
@@ -140,11 +204,34 @@ export const regularisationSchema = z.strictObject({
 /** `freeze`: `image` or `text` for a whole tower, or names of parameters in which * stands for anything. */
 export const freezeSchema = z.array(z.string().min(1)).default([]);
 
-/** `imageTower`: the model's own, or a linear map of features that a teacher has computed before. */
+/**
+ * `imageTower`: the model's own; locked, with its projection learned above features that it is asked for once (Zhai et al.
+ * 2022, LiT); or, in its place, a linear map of features that a teacher has computed before.
+ */
 export const imageTowerSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('model') }),
-    z.strictObject({ kind: z.literal('features'), size: z.int().positive() }),
+    z.strictObject({
+      kind: z.literal('features'),
+      views: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(1)
+        .describe('Views of each picture: the whole, and others that the augmentation draws.'),
+      seed: z
+        .int()
+        .nonnegative()
+        .default(1)
+        .describe('What these views follow from, whatever the seed of the training is.'),
+      cache: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Where features are kept. Without it `features` below the cache of the data.'),
+      batch: z.int().min(1).max(1024).default(32).describe('Views that the tower is asked about at once.'),
+    }),
+    z.strictObject({ kind: z.literal('teacher'), size: z.int().positive() }),
   ])
   .default({ kind: 'model' });
 

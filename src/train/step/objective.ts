@@ -11,6 +11,7 @@ import {
   parameter,
   reduceSum,
   reshape,
+  slice,
   transpose,
   where,
 } from '../../graph/operations.ts';
@@ -26,14 +27,24 @@ import {
   similarityLogits,
 } from '../../models/losses.ts';
 import type { LossConfig } from './config.ts';
+import { distillationLoss } from './distillation.ts';
 import type { Inputs } from './inputs.ts';
 
 /** What the towers made of a batch, all rows of unit length. */
 export interface Embeddings {
   images: Value; // [batch, embeddingSize]
-  texts: Value; // [batch, embeddingSize]
+  /** Captions, [batch, embeddingSize], where the loss reads pairs. */
+  texts?: Value | undefined;
   /** Words of classes, [classes, embeddingSize], where the loss wants them embedded. */
   classes?: Value | undefined;
+  /** Sentences without pictures, [sentences, embeddingSize], where the loss reads them. */
+  sentences?: Value | undefined;
+  /** Names of the classes of an image net's own classifier, [names, embeddingSize], where they are embedded. */
+  names?: Value | undefined;
+  /** Pooled features of the pictures [batch, width], as they are, where that classifier reads them. */
+  seen?: Value | undefined;
+  /** Pairs in two languages, [2 · pairs, embeddingSize], one side before the other, where the loss reads them. */
+  translations?: Value | undefined;
 }
 
 export interface ObjectiveOptions {
@@ -46,26 +57,37 @@ export interface ObjectiveOptions {
   features?: number | undefined;
   /** Classes, where the loss has a part about them. */
   classes?: number | undefined;
+  /** Named classes of an image net's own classifier, where the loss has a part about them. */
+  names?: number | undefined;
+  /** Numbers of a text teacher's vector, where the loss has a part about them. */
+  sentenceWidth?: number | undefined;
 }
 
 export interface Objective {
   loss: Value;
-  /** Each part by its name in the configuration, before it is weighted. */
+  /** Each part by its name in the configuration, before it is weighted, and what some are made of. */
   parts: Record<string, Value>;
+  /** What teaches though it depends on parameters: no gradient goes through it. */
+  targets: Value[];
 }
 
 /** @throws EidosError `invalid_option` where nothing is to be minimised, or a size that a part needs is missing */
 export function objective(
   architecture: ClipArchitecture,
   input: Inputs,
-  { images, texts, classes }: Embeddings,
+  { images, classes, ...beside }: Embeddings,
   options: ObjectiveOptions,
 ): Objective {
   const { loss, batch } = options;
+  const texts = beside.texts!;
   const logit = logitParameters(architecture);
   const embeddingSize = architecture.embeddingSize;
   const features = (part: string): Value =>
     input('features', [batch, needed(options.features, 'features', part)]);
+
+  /** What a part is made of, where it tells it apart. */
+  const details: Record<string, Value> = {};
+  const targets: Value[] = [];
 
   const makers: { readonly [P in keyof LossConfig]-?: () => Value } = {
     contrastive: () => {
@@ -114,6 +136,53 @@ export function objective(
       const targets = smoothed(input('class_targets', [batch, count]), smoothing);
       return partialCrossEntropy(similarityLogits(images, rows, scale), targets);
     },
+    distillation: () => {
+      const { loss: part, target } = distillationLoss({
+        image: architecture.image,
+        seen: needed(beside.seen, 'pictures that the tower or its features show', 'distillation'),
+        images,
+        names: beside.names,
+        classes: needed(options.names, 'names', 'distillation'),
+        scale: logit.scale,
+        temperature: loss.distillation!.temperature,
+      });
+      targets.push(target);
+      return part;
+    },
+    sentences: () => {
+      const { batch: count, map, relations } = loss.sentences!;
+      const width = needed(options.sentenceWidth, 'vectors of sentences', 'sentences');
+      const wanted = input('sentence_vectors', [count, width]);
+      const embedded = beside.sentences!;
+      if (map === false && width !== embeddingSize) {
+        throw new EidosError(
+          'invalid_option',
+          `loss.sentences.map is false, but the text teacher's vectors have ${width} numbers and the model's embeddings ${embeddingSize}: leave it out, and a map is learned between them.`,
+        );
+      }
+      const mapped = (): Value => {
+        const head = parameter('sentences.head', [width, embeddingSize], normal(embeddingSize ** -0.5));
+        return normalize(linear(embedded, head));
+      };
+      const isMapped = map ?? width !== embeddingSize;
+      const cosine = featureLoss(isMapped ? mapped() : embedded, wanted);
+      if (relations === undefined || relations.weight === 0) return cosine;
+      const self = hideDiagonal(count);
+      const among = (rows: Value): Value =>
+        add(gemm(rows, rows, undefined, { transposeB: true, scale: 1 / relations.temperature }), self);
+      // Of the embeddings themselves: what is near what shall hold without the map.
+      const distance = divergenceWhereKnown(among(embedded), among(wanted), wanted, wanted);
+      details.sentences = cosine;
+      details['sentences.relations'] = distance;
+      return add(cosine, multiply(distance, relations.weight));
+    },
+    pairs: () => {
+      const { batch: count, temperature } = loss.pairs!;
+      const both = beside.translations!;
+      const [ones, others] = [slice(both, 0, 0, count), slice(both, 0, count, 2 * count)];
+      const logits = gemm(ones, others, undefined, { transposeB: true, scale: 1 / temperature });
+      return contrastiveLoss(logits, input('translation_targets', [count, count]));
+    },
   };
 
   const names = (Object.keys(makers) as (keyof LossConfig)[]).filter((name) => (loss[name]?.weight ?? 0) > 0);
@@ -125,7 +194,7 @@ export function objective(
     const { weight } = loss[name]!;
     return weight === 1 ? parts[name]! : multiply(parts[name]!, weight);
   });
-  return { loss: total(weighted), parts };
+  return { loss: total(weighted), parts: { ...parts, ...details }, targets };
 }
 
 /** The state with what the text tower made of the words of classes, [classes, embeddingSize], rows of unit length. */
@@ -167,8 +236,8 @@ function smoothed(targets: Value, smoothing: number): Value {
   return add(multiply(targets, 1 - smoothing), multiply(known, smoothing / Number(targets.shape[1])));
 }
 
-function needed(size: number | undefined, name: string, part: string): number {
-  if (size !== undefined) return size;
+function needed<T>(given: T | undefined, name: string, part: string): T {
+  if (given !== undefined) return given;
   throw new EidosError(
     'invalid_option',
     `loss.${part} needs data with ${name}; the data that are configured have none.`,

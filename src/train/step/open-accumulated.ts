@@ -111,7 +111,7 @@ async function lossOfAll(
       (embeddings[name]!.data as Float32Array).set(data as Float32Array, part * data.length);
     }
   }
-  const feeds = { ...whole, ...embeddings, ...noise.classes };
+  const feeds = { ...whole, ...embeddings, ...noise.beside };
   return loss.session.run(feedsOf(loss, feeds), { fetches: loss.outputs });
 }
 
@@ -158,7 +158,7 @@ function inputsOfBatch(
   const made = new Set([
     ...parameters,
     ...embed.outputs,
-    ...Object.keys({ ...noise.pairs, ...noise.classes }),
+    ...Object.keys({ ...noise.pairs, ...noise.beside }),
   ]);
   const ofChunks = [...embed.inputs].map(([name, { type, shape }]): [string, TensorKind] => [
     name,

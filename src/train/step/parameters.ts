@@ -4,7 +4,20 @@ import type { Initialiser } from '../../graph/initialise.ts';
 import { parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
-import { frozenNames } from './freeze.ts';
+import { fittingNames, frozenNames } from './freeze.ts';
+
+/**
+ * Tells of a batch norm by its name whether all its parameters are frozen. Patterns that fit no parameter of the model
+ * are for others to refuse.
+ */
+export function frozenNorms(
+  architecture: ClipArchitecture,
+  freeze: readonly string[],
+): (norm: string) => boolean {
+  const names = parametersOfClip(architecture).map(({ name }) => name);
+  const frozen = fittingNames(freeze, names);
+  return (norm) => frozen.has(`${norm}.weight`) && frozen.has(`${norm}.bias`);
+}
 
 /** A parameter that a program reads. */
 export interface StepParameter {

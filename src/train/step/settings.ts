@@ -9,6 +9,7 @@ import {
   type RegularisationConfig,
   regularisationSchema,
 } from './config.ts';
+import { classifierPattern, distillingLoss } from './distillation.ts';
 
 export interface TrainingStepOptions {
   /** Pairs in a batch; programs are compiled for this number. */
@@ -21,6 +22,10 @@ export interface TrainingStepOptions {
   features?: number | undefined;
   /** Classes, where a part of the loss is about them. */
   classes?: number | undefined;
+  /** Named classes of the image net's own classifier, where a part of the loss is about them. */
+  names?: number | undefined;
+  /** Numbers of a text teacher's vector, where a part of the loss reads them. */
+  sentenceWidth?: number | undefined;
   /** @default the contrastive loss alone */
   loss?: LossConfig;
   /** @default AdamW with the defaults of its schema */
@@ -35,7 +40,7 @@ export interface TrainingStepOptions {
 
 /** The options with nothing left open. */
 export type StepSettings = Required<{
-  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes'
+  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes' | 'names' | 'sentenceWidth'
     ? number | undefined
     : NonNullable<TrainingStepOptions[K]>;
 }>;
@@ -43,16 +48,20 @@ export type StepSettings = Required<{
 /** Fills in the defaults. */
 export function stepSettings(architecture: ClipArchitecture, options: TrainingStepOptions): StepSettings {
   const imageTower = options.imageTower ?? { kind: 'model' };
+  const loss = options.loss ?? lossSchema.parse({});
   return {
     batch: options.batch,
     textLength: options.textLength ?? architecture.text.contextLength,
     targets: options.targets ?? false,
-    features: imageTower.kind === 'features' ? imageTower.size : options.features,
+    features: imageTower.kind === 'teacher' ? imageTower.size : options.features,
     classes: options.classes,
-    loss: options.loss ?? lossSchema.parse({}),
+    names: options.names,
+    sentenceWidth: options.sentenceWidth,
+    loss,
     optimizer: options.optimizer ?? optimizerSchema.parse({}),
     regularisation: options.regularisation ?? regularisationSchema.parse({}),
-    freeze: options.freeze ?? [],
+    // What teaches by its answers does not learn.
+    freeze: [...(options.freeze ?? []), ...(distillingLoss(loss) === undefined ? [] : [classifierPattern])],
     imageTower,
   };
 }

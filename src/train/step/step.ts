@@ -4,11 +4,13 @@ import { differentiate } from '../../graph/differentiate.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import type { OptimizerConfig } from './config.ts';
+import { distillingLoss } from './distillation.ts';
 import { declareInputs } from './inputs.ts';
 import { embedsClasses, objective } from './objective.ts';
 import { stepScalars } from './optimizer.ts';
-import { chooseTrained, type StepParameter } from './parameters.ts';
+import { chooseTrained, frozenNorms, type StepParameter } from './parameters.ts';
 import { stepSettings, type TrainingStepOptions } from './settings.ts';
+import { readsPictures, rowsBeside } from './text-groups.ts';
 import { trainedTowers } from './towers.ts';
 import { averagingDecay, temperatureOf, updateParameters } from './update.ts';
 
@@ -31,8 +33,8 @@ export interface TrainingStep {
    * `temperature` (1 / e^logit_scale after the step) where the loss has one, and `next:NAME` for running statistics.
    *
    * Inputs by name: `pixels` [batch, 3, side, side], `tokens` [batch, length] int64, `targets`, `features`,
-   * `text_features`, `class_targets`, `class_tokens` as the options ask, what inputs() gives, and
-   * the state NAME, `mean:NAME`, `square:NAME`, `ema:NAME`.
+   * `text_features`, `class_targets`, `class_tokens`, `name_tokens`, `sentence_tokens`, `sentence_vectors` as the
+   * options ask, what inputs() gives, and the state NAME, `mean:NAME`, `square:NAME`, `ema:NAME`.
    */
   results: Record<string, Value>;
   /** In the order in which they are declared. */
@@ -55,8 +57,10 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   const input = declareInputs();
   const towers = trainedTowers(architecture, input, {
     ...settings,
-    embeddedClasses: embedsClasses(loss) ? (settings.classes ?? 0) : 0,
-    batchStatistics: !freeze.includes('image'),
+    beside: rowsBeside(loss, embedsClasses(loss) ? (settings.classes ?? 0) : 0, settings.names),
+    readsFeatures: distillingLoss(loss) !== undefined,
+    pictures: readsPictures(loss),
+    keepsStatistics: frozenNorms(architecture, freeze),
   });
   const wanted = objective(architecture, input, towers, settings);
 
@@ -72,6 +76,7 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   const gradients = differentiate(
     wanted.loss,
     trained.map(({ value }) => value),
+    wanted.targets,
   );
   const updates = updateParameters(
     trained.map((one, i) => ({ ...one, gradient: gradients[i]! })),

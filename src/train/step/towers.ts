@@ -1,14 +1,16 @@
-/** The towers as a step trains them: with noise, and with a table of features in the image tower's place if wanted. */
+/** The towers as a step trains them: with noise, and above or beside features in the image tower's place if wanted. */
 import { linear, normalize } from '../../graph/derived.ts';
 import { normal } from '../../graph/initialise.ts';
-import { concat, parameter, slice } from '../../graph/operations.ts';
+import { parameter } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { imageEncoder, textEncoder } from '../../models/clip.ts';
+import { type ImageEncoderOptions, imageEncoder } from '../../models/clip.ts';
+import { imageFeatures, imageFeatureWidth, projectImage } from '../../models/image-encoder.ts';
 import type { ImageTowerConfig, RegularisationConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
 import { type Noise, noise } from './noise.ts';
 import type { Embeddings } from './objective.ts';
+import { embedTexts, type TextRows, totalRows } from './text-groups.ts';
 
 export interface TowersOptions {
   /** Pictures, and sentences, at once. */
@@ -17,10 +19,14 @@ export interface TowersOptions {
   textLength: number;
   regularisation: RegularisationConfig;
   imageTower: ImageTowerConfig;
-  /** Classes whose words are embedded with the sentences; 0 for none. */
-  embeddedClasses: number;
-  /** Whether batch norms take their statistics from the batch and keep running ones. */
-  batchStatistics: boolean;
+  /** Sentences that are embedded with the captions. */
+  beside: Omit<TextRows, 'texts'>;
+  /** Whether the loss reads pictures and captions. Without it nothing that it reads is made of them. @default true */
+  pictures?: boolean;
+  /** Whether the loss reads the features below the projection, too. @default false */
+  readsFeatures?: boolean;
+  /** Whether a batch norm uses its running statistics as they are; others take those of the batch and let them run. */
+  keepsStatistics(norm: string): boolean;
 }
 
 export interface TrainedTowers extends Embeddings {
@@ -30,8 +36,8 @@ export interface TrainedTowers extends Embeddings {
 }
 
 /**
- * Embeds the inputs `pixels` [batch, 3, side, side] (or `features` [batch, size]), `tokens` [batch, length] and
- * `class_tokens` [classes, length].
+ * Embeds the inputs `pixels` [batch, 3, side, side] (or, in their place, `image_features` [batch, width of the tower's
+ * features] or `features` [batch, size]), `tokens` [batch, length] and those of embedTexts.
  * @throws EidosError `invalid_option` for noise that the towers cannot have
  */
 export function trainedTowers(
@@ -39,37 +45,44 @@ export function trainedTowers(
   input: Inputs,
   options: TowersOptions,
 ): TrainedTowers {
-  const { batch, textLength, imageTower, embeddedClasses } = options;
-  const texts = batch + embeddedClasses;
-  const random = noise(architecture, input, options.regularisation, { images: batch, texts });
+  const { batch, textLength, imageTower, beside, pictures = true, readsFeatures = false } = options;
+  const rows = { texts: pictures ? batch : 0, ...beside };
+  const random = noise(architecture, input, options.regularisation, {
+    images: batch,
+    texts: totalRows(rows),
+  });
   const statistics = new Map<string, Value>();
-  const embedImages = (): Value => {
-    const side = architecture.image.imageSize;
-    return imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
-      keptPatches: random.keptPatches,
-      branch: random.branch.image,
-      onStatistics: options.batchStatistics
-        ? (name: string, next: Value) => {
-            statistics.set(name, next);
-          }
-        : undefined,
-    });
+  const embedImages = (): { embedded: Value; seen?: Value } => {
+    switch (imageTower.kind) {
+      case 'model': {
+        const side = architecture.image.imageSize;
+        const pixels = input('pixels', [batch, 3, side, side]);
+        const hooks: ImageEncoderOptions = {
+          keptPatches: random.keptPatches,
+          branch: random.branch.image,
+          onStatistics: (norm) =>
+            !pictures || options.keepsStatistics(norm)
+              ? undefined
+              : (name, next) => statistics.set(name, next),
+        };
+        if (!readsFeatures) return { embedded: imageEncoder(architecture, pixels, hooks) };
+        const seen = imageFeatures(architecture, pixels, hooks);
+        return { seen, embedded: projectImage(architecture, seen, hooks) };
+      }
+      case 'features': {
+        const seen = input('image_features', [batch, imageFeatureWidth(architecture.image)]);
+        return { seen, embedded: projectImage(architecture, seen) };
+      }
+      case 'teacher':
+        return { embedded: mapFeatures(architecture, input('features', [batch, imageTower.size])) };
+    }
   };
-  const images =
-    imageTower.kind === 'model'
-      ? embedImages()
-      : mapFeatures(architecture, input('features', [batch, imageTower.size]));
+  const { embedded, seen } = embedImages();
 
-  const tokens = input('tokens', [batch, textLength], 'int64');
-  const sentences =
-    embeddedClasses === 0
-      ? tokens
-      : concat([tokens, input('class_tokens', [embeddedClasses, textLength], 'int64')], 0);
-  const embedded = normalize(textEncoder(architecture, sentences, { branch: random.branch.text }));
   return {
-    images: normalize(images),
-    texts: embeddedClasses === 0 ? embedded : slice(embedded, 0, 0, batch),
-    classes: embeddedClasses === 0 ? undefined : slice(embedded, 0, batch, texts),
+    images: normalize(embedded),
+    seen,
+    ...embedTexts(architecture, input, rows, { textLength, branch: random.branch.text }),
     noise: random,
     statistics,
   };

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { randomNumbers } from '../../../src/graph/initialise.ts';
 import { writeRandomView } from '../../../src/train/data/augment.ts';
 import { augmentationSchema } from '../../../src/train/data/config.ts';
+import { drawLines } from '../../../src/train/data/drawing.ts';
 import { randomView, resizeView, wholeView } from '../../../src/train/data/views.ts';
 import { preprocessing } from './tiny-data.ts';
 
@@ -170,6 +171,108 @@ describe('augmentation', () => {
       }),
       { endOnFailure: true },
     );
+  });
+
+  test('shrinks a picture and puts it anywhere on a plain ground or one of its mean colour', () => {
+    const blue = picture(16, (_x, _y, channel) => [10, 20, 200][channel]!);
+    const places = new Set<string>();
+    let plain = 0;
+    for (let seed = 0; seed < 60; seed++) {
+      const values = look(blue, { shrink: 1, shrinkSide: [0.3, 0.7] }, seed);
+      const isOwn = (pixel: number): boolean =>
+        [10, 20, 200].every((wanted, channel) => Math.abs(shade(values, channel, pixel) - wanted) < 0.01);
+      const own = [...Array(plane).keys()].filter(isOwn);
+      // On its mean colour a picture of one colour cannot be told from the ground.
+      if (own.length === plane) continue;
+      plain++;
+      const side = Math.sqrt(own.length);
+      expect([2, 3, 4, 5, 6]).toContain(side);
+      const [first] = own;
+      const rows = Array.from({ length: side }, (_, row) => first! + row * size);
+      expect(own).toEqual(
+        rows.flatMap((start) => Array.from({ length: side }, (_, column) => start + column)),
+      );
+      places.add(String(first));
+      const ground = [...Array(plane).keys()].filter((pixel) => !own.includes(pixel));
+      for (const channel of [0, 1, 2]) {
+        const shades = ground.map((pixel) => shade(values, channel, pixel));
+        expect(Math.max(...shades) - Math.min(...shades)).toBeLessThan(1e-3);
+      }
+    }
+    expect(plain).toBeGreaterThan(15);
+    expect(plain).toBeLessThan(45);
+    expect(places.size).toBeGreaterThan(8);
+  });
+
+  test('draws dark lines on white where the luminance has edges, as loops over a Gaussian say', () => {
+    const side = 12;
+    const pixels = Float32Array.from({ length: side * side * 3 }, (_, i) => (i * 97 + (i % 7) * 31) % 256);
+    const style = { sigma: 0.9, threshold: 0.4, steepness: 1.5 };
+    const luminance = (x: number, y: number): number => {
+      const [column, row] = [x, y].map((at) => Math.min(side - 1, Math.max(0, at)));
+      const [red, green, blue] = pixels.subarray((row! * side + column!) * 3);
+      return 0.299 * red! + 0.587 * green! + 0.114 * blue!;
+    };
+    const blur = (x: number, y: number, sigma: number): number => {
+      const radius = Math.ceil(2.5 * sigma);
+      let [sum, weights] = [0, 0];
+      for (let dy = -radius; dy <= radius; dy++) {
+        for (let dx = -radius; dx <= radius; dx++) {
+          const weight = Math.exp(-(dx * dx + dy * dy) / (2 * sigma ** 2));
+          sum += weight * luminance(x + dx, y + dy);
+          weights += weight;
+        }
+      }
+      return sum / weights;
+    };
+    const places = Array.from(
+      { length: side * side },
+      (_, at) => [at % side, Math.floor(at / side)] as const,
+    );
+    const differences = places.map(([x, y]) => blur(x, y, style.sigma) - blur(x, y, 1.6 * style.sigma));
+    const spread = Math.sqrt(differences.reduce((sum, one) => sum + one * one, 0) / differences.length);
+    const wanted = differences.map((difference) => {
+      const above = difference / spread + style.threshold;
+      return above >= 0 ? 255 : 255 * (1 + Math.tanh(style.steepness * above));
+    });
+    const drawn = pixels.slice();
+    drawLines(drawn, side, style);
+    expect(new Set(wanted).size).toBeGreaterThan(side);
+    wanted.forEach((shade, at) => {
+      for (const channel of [0, 1, 2]) expect(Math.abs(drawn[3 * at + channel]! - shade)).toBeLessThan(0.01);
+    });
+  });
+
+  test('leaves a plain picture white as a drawing, and a small drawing on white paper', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const plain = look(
+        picture(16, () => 70),
+        { drawing: 1 },
+        seed,
+      );
+      for (let pixel = 0; pixel < plane; pixel++) expect(shade(plain, 1, pixel)).toBeCloseTo(255, 2);
+      const halves = picture(64, (x) => (x < 32 ? 0 : 255));
+      const small = look(halves, { drawing: 1, shrink: 1, shrinkSide: [0.5, 0.5] }, seed);
+      const dark = [...Array(plane).keys()].filter((pixel) => shade(small, 0, pixel) < 254.9);
+      expect(dark.length).toBeGreaterThan(0);
+      expect(dark.length).toBeLessThanOrEqual(16);
+    }
+  });
+
+  test('that may draw and shrink but does not is what it was without', () => {
+    const stripes = picture(32, (x, y, channel) => ((x + y) % 2) * 200 + channel * 20);
+    const all = {
+      area: [0.3, 1],
+      flip: 0.5,
+      colour: 0.3,
+      grey: 0.3,
+      coarse: 0.5,
+      coarseSide: [3, 6],
+      cutOut: 0.5,
+    };
+    for (let seed = 0; seed < 10; seed++) {
+      expect(look(stripes, { ...all, drawing: 0, shrink: 0 }, seed)).toEqual(look(stripes, all, seed));
+    }
   });
 
   test('takes a given crop in place of a random one', () => {

@@ -16,7 +16,7 @@ const { startPixelThreads } = await import(${JSON.stringify(pathToFileURL(built)
 const { augmentationSchema } = await import(${JSON.stringify(pathToFileURL(join(dirname(built), 'config.js')).href)});
 const preprocessing = { size: 8, resize: 'shortest', interpolation: 'bicubic', cropRounding: 'down', toRgb: 'first', fill: 0, mean: [0, 0, 0], deviation: [1, 1, 1] };
 const threads = startPixelThreads({ preprocessing, augmentation: augmentationSchema.parse({}), side: 8 }, 1);
-const request = { place: { kind: 'file', path: ${JSON.stringify(picture)} }, name: 'a', seed: 1 };
+const request = { place: { kind: 'file', path: ${JSON.stringify(picture)} }, name: 'a', views: [{ seed: 1 }] };
 const first = await threads.read([request]);
 const reading = threads.read([request]).catch(({ code }) => code);
 Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);

@@ -83,7 +83,7 @@ describe('a training', () => {
     const { model } = await train(
       config('words alone', {
         data: { sources: [{ path: pictures, features }], teacher: { width: 4 } },
-        imageTower: { kind: 'features', size: 4 },
+        imageTower: { kind: 'teacher', size: 4 },
         regularisation: {},
         until: { steps: 3 },
       }),
@@ -559,7 +559,7 @@ describe('a training that goes wrong', () => {
     const features = join(folder, 'features.u8');
     await writeFile(features, new Uint8Array(24 * 4).fill(9));
     const data = { sources: [{ path: pictures, features }], teacher: { width: 4 } };
-    const imageTower = { kind: 'features' as const, size: 1280 };
+    const imageTower = { kind: 'teacher' as const, size: 1280 };
     await expect(train(config('blind', { data, imageTower, regularisation: {} }))).rejects.toMatchObject({
       code: 'config_mismatch',
       message: '"imageTower.size" is 1280, but the data have 4 features a picture.',
@@ -629,7 +629,7 @@ describe('a configuration', () => {
     [{ chunk: 3 }, '"chunk": is 3, but "batch" 8 must be a multiple of it.'],
     [{ loss: { similarities: { between: 'pairs' } } }, '"loss.similarities.between": must be "images"'],
     [{ loss: { features: {} } }, '"loss.features": is about a teacher'],
-    [{ imageTower: { kind: 'features', size: 4 } }, '"imageTower": is about a teacher'],
+    [{ imageTower: { kind: 'teacher', size: 4 } }, '"imageTower": is about a teacher'],
     [
       { data: { sources: [{ path: 'x', features: 'x.u8' }] } },
       '"data.sources.0.features": is about a teacher',

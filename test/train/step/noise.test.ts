@@ -7,7 +7,9 @@ import { regularisationSchema } from '../../../src/train/step/config.ts';
 import { declareInputs } from '../../../src/train/step/inputs.ts';
 import { type Noise, noise } from '../../../src/train/step/noise.ts';
 import { trainingStep } from '../../../src/train/step/step.ts';
+import { noneBeside } from '../../../src/train/step/text-groups.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
+import { smallLite } from '../../efficientnet-lite.ts';
 import { number, toy, trainToy } from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
@@ -77,6 +79,10 @@ describe('branches', () => {
     [basic, blocks],
     [{ ...basic, kind: 'convnext', kernelSize: 3, activation: 'gelu', normEpsilon: 1e-6 }, blocks],
     [
+      { ...smallLite, imageSize: 40 },
+      ['1.1', '2.1', '3.1', '3.2', '4.1', '4.2', '5.1', '5.2', '5.3'].map((block) => `image.stages.${block}`),
+    ],
+    [
       { kind: 'resnet', imageSize: 32, width: 4, layers: [1, 2, 1, 1], heads: 2 },
       ['0.0', '1.0', '1.1', '2.0', '3.0'].map((block) => `image.stages.${block}`),
     ],
@@ -87,8 +93,8 @@ describe('branches', () => {
       textLength: 4,
       regularisation: regularisationSchema.parse({ stochasticDepth: { image: 0.5 } }),
       imageTower: { kind: 'model' },
-      embeddedClasses: 0,
-      batchStatistics: true,
+      beside: noneBeside,
+      keepsStatistics: () => false,
     });
     const drawn = noise.draw({ seed: 5, step: 1 }, { images: 4000, texts: 4 });
     expect(Object.keys(drawn)).toEqual(names.map((name) => `keep:${name}`));

@@ -161,7 +161,7 @@ test('the logit scale stays between 1 and its largest', async () => {
 test('a table of features in place of pictures trains the text tower against it', async () => {
   const { step, told } = await trainToy(
     engine,
-    { batch: 4, imageTower: { kind: 'features', size: sizes.features } },
+    { batch: 4, imageTower: { kind: 'teacher', size: sizes.features } },
     { steps: 2 },
   );
   expect([...step.batchInputs.keys()].sort()).toEqual(['features', 'tokens']);
