@@ -81,24 +81,27 @@ export async function drawingOnPage(bytes, name) {
   const page = [field('width'), field('height')].map((length) => Number.parseFloat(length ?? '') || 800);
   const [width = 800, height = 800] = page;
   const [x = 0, y = 0, w = width, h = height] = given ?? [0, 0];
-  // What lies beside the page is drawn as well.
-  const [left, top, wide, high] = [x - w, y - h, 3 * w, 3 * h];
   const seen = (/** @type {number[]} */ box, /** @type {number} */ side) => {
     const scale = side / Math.max(box[2] ?? 1, box[3] ?? 1);
     const bare = root.replace(/\s(width|height|viewBox|preserveAspectRatio|x|y)=("[^"]*"|'[^']*')/g, '');
     const size = `width="${(box[2] ?? 1) * scale}" height="${(box[3] ?? 1) * scale}"`;
     return Buffer.from(text.replace(root, bare.replace('<svg', `<svg ${size} viewBox="${box.join(' ')}"`)));
   };
-  const search = 768;
-  const { data, info } = await sharp(seen([left, top, wide, high], search), { unlimited: true })
-    .ensureAlpha()
-    .extractChannel(3)
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  const found = boundsOf(data, info.width, info.height);
-  if (found === undefined) throw new Error('Nothing is drawn.');
-  const unit = Math.max(wide, high) / search;
-  const box = [left + found.left * unit, top + found.top * unit, found.width * unit, found.height * unit];
+  // What lies beside the page is drawn as well. The second look is at what the first has found, and more exact.
+  let box = [x - w, y - h, 3 * w, 3 * h];
+  const side = 512;
+  for (let look = 0; look < 2; look++) {
+    const { data, info } = await sharp(seen(box, side), { unlimited: true })
+      .ensureAlpha()
+      .extractChannel(3)
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const found = boundsOf(data, info.width, info.height);
+    if (found === undefined) throw new Error('Nothing is drawn.');
+    const [left = 0, top = 0, wide = 1, high = 1] = box;
+    const unit = Math.max(wide, high) / side;
+    box = [left + found.left * unit, top + found.top * unit, found.width * unit, found.height * unit];
+  }
   return drawing(seen(box, mostSide), name);
 }
 
