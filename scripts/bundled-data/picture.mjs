@@ -52,11 +52,7 @@ export async function photograph(bytes, cut) {
 export async function drawing(bytes, name) {
   const background = grounds[hashOf(name) % grounds.length] ?? '#ffffff';
   const inner = mostSide - 16;
-  const {
-    format,
-    width = inner,
-    height = inner,
-  } = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const { format, width = inner, height = inner } = await sharp(bytes, { limitInputPixels: false }).metadata();
   // Vectors are drawn at the size that is kept. 72 dots an inch are one for each of their units.
   const density = Math.min(2400, Math.max(1, (72 * inner) / Math.max(width, height)));
   const drawn = sharp(bytes, format === 'svg' ? { density, unlimited: true } : {});
@@ -69,6 +65,61 @@ export async function drawing(bytes, name) {
     .webp({ quality: 90 })
     .toBuffer();
   return { bytes: square, ending: 'webp' };
+}
+
+/**
+ * A vector drawing whose page is larger than it, or smaller: cut to what is drawn.
+ * @param {Buffer} bytes
+ * @param {string} name decides the ground
+ */
+export async function drawingOnPage(bytes, name) {
+  const text = bytes.toString('utf8');
+  const root = /<svg\b[^>]*>/.exec(text)?.[0];
+  if (root === undefined) throw new Error('It has no element svg.');
+  const field = (/** @type {string} */ key) => new RegExp(`\\s${key}=["']([^"']*)["']`).exec(root)?.[1];
+  const given = field('viewBox')?.trim().split(/[\s,]+/).map(Number);
+  const page = [field('width'), field('height')].map((length) => Number.parseFloat(length ?? '') || 800);
+  const [width = 800, height = 800] = page;
+  const [x = 0, y = 0, w = width, h = height] = given ?? [0, 0];
+  const seen = (/** @type {number[]} */ box, /** @type {number} */ side) => {
+    const scale = side / Math.max(box[2] ?? 1, box[3] ?? 1);
+    const bare = root.replace(/\s(width|height|viewBox|preserveAspectRatio|x|y)=("[^"]*"|'[^']*')/g, '');
+    const size = `width="${(box[2] ?? 1) * scale}" height="${(box[3] ?? 1) * scale}"`;
+    return Buffer.from(text.replace(root, bare.replace('<svg', `<svg ${size} viewBox="${box.join(' ')}"`)));
+  };
+  // What lies beside the page is drawn as well. The second look is at what the first has found, and more exact.
+  let box = [x - w, y - h, 3 * w, 3 * h];
+  const side = 512;
+  for (let look = 0; look < 2; look++) {
+    const { data, info } = await sharp(seen(box, side), { unlimited: true })
+      .ensureAlpha()
+      .extractChannel(3)
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const found = boundsOf(data, info.width, info.height);
+    if (found === undefined) throw new Error('Nothing is drawn.');
+    const [left = 0, top = 0, wide = 1, high = 1] = box;
+    const unit = Math.max(wide, high) / side;
+    box = [left + found.left * unit, top + found.top * unit, found.width * unit, found.height * unit];
+  }
+  return drawing(seen(box, mostSide), name);
+}
+
+/**
+ * Where a channel is not zero.
+ * @param {Uint8Array} alpha
+ * @param {number} width
+ * @param {number} height
+ */
+function boundsOf(alpha, width, height) {
+  let [left, top, right, bottom] = [width, height, -1, -1];
+  for (const [place, value] of alpha.entries()) {
+    if (value < 8) continue;
+    const [x, y] = [place % width, Math.floor(place / width)];
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  }
+  return right < 0 ? undefined : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
 /**

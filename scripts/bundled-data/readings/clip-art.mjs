@@ -1,11 +1,11 @@
 /** Clip art whose title, file name or keywords name a plain thing of a list of nouns. */
 import { readFile } from 'node:fs/promises';
 import { drawingWords } from '../drawing-words.mjs';
-import { drawing } from '../picture.mjs';
+import { drawingOnPage } from '../picture.mjs';
 
 /** What is to be read or is no thing: signs, maps, buttons, patterns, parts of bodies, weapons. */
 const leftOut =
-  /flags|cards\/|icons\/|gradients|patterns|shapes\/|roadsigns|map_symbols|aiga|buttons|led\/|clocks\/|flowchart|logos\/|bodypart|smilies|stickmen|weapons|signs_and_symbols|pantyhose|special\/|maps?[_.]|religion|yoga|blood|dead|skull|gallows|gun|bomb|naked|nude/i;
+  /flags|cards\/|icons\/|gradients|patterns|shapes\/|roadsigns|map_symbols|aiga|buttons|led\/|clocks\/|flowchart|logos\/|bodypart|smilies|stickmen|weapons|signs_and_symbols|pantyhose|pregnan|special\/|maps?[_.]|religion|yoga|blood|dead|skull|gallows|gun|bomb|naked|nude/i;
 
 /** Titles of collections, which say nothing of the picture. */
 const collections = /clipart by|cliparts?$|svg|theme|icons?(et|set)?$|collection|road signs|symbol signs|menu|sallite/i;
@@ -21,11 +21,13 @@ export async function* read(tree) {
   const nouns = await readNouns();
   for await (const { path, bytes } of tree.read(tree.paths.filter((one) => one.endsWith('.svg')))) {
     if (leftOut.test(path)) continue;
-    const noun = nounOf(path, bytes.toString('utf8', 0, 8000), nouns);
+    const head = bytes.toString('utf8', 0, 8000);
+    if (/<dc:title>[^<]*Road Signs/.test(head)) continue;
+    const noun = nounOf(path, head, nouns);
     if (noun === undefined) continue;
     const name = path.replace(/^.*\/svg\/|\.svg$/g, '').slice(0, 80);
     const lines = /[_ (]b_?(and )?w\b|bw_|outline|contour/i.test(path);
-    yield { name, picture: () => drawing(bytes, name), words: drawingWords(noun, lines ? 'lines' : 'colour') };
+    yield { name, picture: () => drawingOnPage(bytes, name), words: drawingWords(noun, lines ? 'lines' : 'colour') };
   }
 }
 
