@@ -1,5 +1,6 @@
 /** Learns a byte-pair vocabulary from sentences and writes it in the files that Hugging Face's CLIP tokenizers read. */
 
+import { Buffer } from 'node:buffer';
 import { EidosError } from '../errors.ts';
 import { createBytePairCodec } from './byte-pairs.ts';
 import { learnMerges } from './learn-merges.ts';
@@ -90,9 +91,26 @@ export interface WordCounts {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-export function createWordCounts(): WordCounts {
+/**
+ * Characters of different words that are kept: all of a corpus of some hundred megabytes in languages with spaces, or of
+ * one of sixty megabytes without, where a clause is a word.
+ */
+const keptCharacters = 24_000_000;
+
+/** @param limit characters of different words; beyond it the words that have come least are forgotten, by halves */
+export function createWordCounts(limit = keptCharacters): WordCounts {
   const counts = new Map<string, number>();
   let index = 0;
+  let characters = 0;
+  const forget = (): void => {
+    for (let least = 1; characters > limit / 2; least++) {
+      for (const [word, count] of counts) {
+        if (count > least) continue;
+        counts.delete(word);
+        characters -= word.length;
+      }
+    }
+  };
   return {
     counts,
     add(sentence) {
@@ -101,8 +119,15 @@ export function createWordCounts(): WordCounts {
       }
       index++;
       for (const word of cutPieces(normalizeText(sentence, huggingFaceRules), 'clip')) {
-        counts.set(word, (counts.get(word) ?? 0) + 1);
+        const count = counts.get(word);
+        if (count !== undefined) counts.set(word, count + 1);
+        else {
+          // A fresh copy, because a part of a text keeps the whole text in memory.
+          counts.set(word.length > 12 ? Buffer.from(word, 'utf16le').toString('utf16le') : word, 1);
+          characters += word.length;
+        }
       }
+      if (characters > limit) forget();
     },
   };
 }
