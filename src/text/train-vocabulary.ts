@@ -1,9 +1,9 @@
 /** Learns a byte-pair vocabulary from sentences and writes it in the files that Hugging Face's CLIP tokenizers read. */
 
+import { Buffer } from 'node:buffer';
 import { EidosError } from '../errors.ts';
 import { createBytePairCodec } from './byte-pairs.ts';
-import { symbolOfByte, symbolsInVocabularyOrder } from './byte-symbols.ts';
-import { pop, push } from './heap.ts';
+import { learnMerges } from './learn-merges.ts';
 import { clipVocabulary, endText, type MergePair, startText } from './openai-vocabulary.ts';
 import { clipPatternSource, cutPieces } from './pieces.ts';
 import { huggingFaceRules, normalizeText } from './rules.ts';
@@ -91,9 +91,26 @@ export interface WordCounts {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-export function createWordCounts(): WordCounts {
+/**
+ * Characters of different words that are kept: all of a corpus of some hundred megabytes in languages with spaces, or of
+ * one of sixty megabytes without, where a clause is a word.
+ */
+const keptCharacters = 24_000_000;
+
+/** @param limit characters of different words; beyond it the words that have come least are forgotten, by halves */
+export function createWordCounts(limit = keptCharacters): WordCounts {
   const counts = new Map<string, number>();
   let index = 0;
+  let characters = 0;
+  const forget = (): void => {
+    for (let least = 1; characters > limit / 2; least++) {
+      for (const [word, count] of counts) {
+        if (count > least) continue;
+        counts.delete(word);
+        characters -= word.length;
+      }
+    }
+  };
   return {
     counts,
     add(sentence) {
@@ -102,116 +119,17 @@ export function createWordCounts(): WordCounts {
       }
       index++;
       for (const word of cutPieces(normalizeText(sentence, huggingFaceRules), 'clip')) {
-        counts.set(word, (counts.get(word) ?? 0) + 1);
+        const count = counts.get(word);
+        if (count !== undefined) counts.set(word, count + 1);
+        else {
+          // A fresh copy, because a part of a text keeps the whole text in memory.
+          counts.set(word.length > 12 ? Buffer.from(word, 'utf16le').toString('utf16le') : word, 1);
+          characters += word.length;
+        }
       }
+      if (characters > limit) forget();
     },
   };
-}
-
-/** Ids are numbered as in the finished vocabulary, so that the id of a merge is 512 + its rank. */
-function learnMerges(wordCounts: ReadonlyMap<string, number>, wanted: number): MergePair[] {
-  const symbolIds = new Map(symbolsInVocabularyOrder.map((symbol, id) => [symbol, id]));
-  const tokens = [...symbolsInVocabularyOrder, ...symbolsInVocabularyOrder.map((symbol) => `${symbol}</w>`)];
-  const known = new Set(tokens);
-  const encoder = new TextEncoder();
-  const counts = [...wordCounts.values()];
-  const words = [...wordCounts.keys()].map((word) => {
-    const ids = Array.from(encoder.encode(word), (byte) => symbolIds.get(symbolOfByte[byte]!)!);
-    ids[ids.length - 1]! += 256;
-    return ids;
-  });
-  const pairs = createPairCounts();
-  for (const [word, ids] of words.entries()) {
-    for (let i = 0; i + 1 < ids.length; i++) pairs.add(ids[i]!, ids[i + 1]!, counts[word]!, word);
-  }
-  const merges: MergePair[] = [];
-  while (merges.length < wanted) {
-    const best = pairs.takeMostFrequent();
-    if (best === undefined || best.count < 2) break;
-    const { left, right } = best;
-    const token = tokens[left]! + tokens[right]!;
-    // The same letters joined in another way: a token must not stand in the vocabulary twice.
-    if (known.has(token)) continue;
-    known.add(token);
-    const id = tokens.length;
-    tokens.push(token);
-    merges.push([tokens[left]!, tokens[right]!]);
-    for (const word of best.words) {
-      const ids = words[word]!;
-      const count = counts[word]!;
-      for (let i = 0; i + 1 < ids.length; i++) {
-        if (ids[i] !== left || ids[i + 1] !== right) continue;
-        if (i > 0) {
-          pairs.add(ids[i - 1]!, left, -count, word);
-          pairs.add(ids[i - 1]!, id, count, word);
-        }
-        if (i + 2 < ids.length) {
-          pairs.add(right, ids[i + 2]!, -count, word);
-          pairs.add(id, ids[i + 2]!, count, word);
-        }
-        ids.splice(i, 2, id);
-      }
-    }
-  }
-  return merges;
-}
-
-interface FrequentPair {
-  left: number;
-  right: number;
-  count: number;
-  words: Iterable<number>;
-}
-
-/** Counts of neighbouring tokens and the words that they stand in, with the most frequent pair at hand. */
-function createPairCounts() {
-  const base = 131_072; // above every id; left·base + right stays an exact integer
-  const counts = new Map<number, number>();
-  const wordsOf = new Map<number, Set<number>>();
-  const taken = new Set<number>();
-  // Pairs by count; an entry whose count has fallen since is put back lower when it comes up.
-  const heap: HeapEntry[] = [];
-  const comesFirst = (a: HeapEntry, b: HeapEntry): boolean =>
-    a.count > b.count || (a.count === b.count && a.pair < b.pair);
-  const add = (left: number, right: number, change: number, word: number): void => {
-    const pair = left * base + right;
-    if (taken.has(pair)) return;
-    const count = (counts.get(pair) ?? 0) + change;
-    counts.set(pair, count);
-    if (change < 0) return;
-    const words = wordsOf.get(pair);
-    if (words === undefined) wordsOf.set(pair, new Set([word]));
-    else words.add(word);
-    pending.add(pair);
-  };
-  const pending = new Set<number>();
-  const takeMostFrequent = (): FrequentPair | undefined => {
-    for (const pair of pending) push(heap, { pair, count: counts.get(pair)! }, comesFirst);
-    pending.clear();
-    for (;;) {
-      const entry = pop(heap, comesFirst);
-      if (entry === undefined) return undefined;
-      const { pair } = entry;
-      if (taken.has(pair)) continue;
-      const count = counts.get(pair)!;
-      if (count !== entry.count) {
-        if (count > 0 && count < entry.count) push(heap, { pair, count }, comesFirst);
-        continue;
-      }
-      const words = wordsOf.get(pair)!;
-      taken.add(pair);
-      counts.delete(pair);
-      wordsOf.delete(pair);
-      const right = pair % base;
-      return { left: (pair - right) / base, right, count, words };
-    }
-  };
-  return { add, takeMostFrequent };
-}
-
-interface HeapEntry {
-  pair: number;
-  count: number;
 }
 
 export function vocabularyFiles(

@@ -16,8 +16,9 @@ export interface TrainTokenizerOptions {
 
 /**
  * Learns byte-level byte pairs (Sennrich et al. 2016, arXiv:1508.07909) from the lines of a corpus, inside words as
- * CLIP cuts them, in lower case. Of the lines only their different words stay in memory. The same lines give the same
- * tokenizer, in whatever order they come.
+ * CLIP cuts them, in lower case. Of the lines only their different words stay in memory, up to 24 million characters of
+ * them: then those that have come least are forgotten. Short of that the same lines give the same tokenizer, in whatever
+ * order they come.
  *
  * `files` holds `tokenizer.json` and what belongs beside it (`vocab.json`, `merges.txt`, `tokenizer_config.json`,
  * `special_tokens_map.json`), for Hugging Face's tokenizers, transformers and transformers.js. Written into a folder,

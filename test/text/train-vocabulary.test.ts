@@ -2,7 +2,7 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readTokenizerFiles } from '../../src/text/hugging-face.ts';
-import { trainBytePairVocabulary } from '../../src/text/train-vocabulary.ts';
+import { createWordCounts, trainBytePairVocabulary } from '../../src/text/train-vocabulary.ts';
 import { sampleSentences } from './sample-sentences.ts';
 
 /** The same algorithm, counted anew for every merge: slow and plain. */
@@ -124,6 +124,31 @@ describe('training a vocabulary', () => {
   test('the same sentences give the same files', () => {
     const train = () => trainBytePairVocabulary(sampleSentences(200), { size: 700, contextLength: 16 }).files;
     expect(train()).toEqual(train());
+  });
+
+  test('words that come least are forgotten where there are too many, and the frequent ones are not', () => {
+    const words = createWordCounts(1000);
+    const name = (i: number): string =>
+      String.fromCharCode(...[...`${i}`].map((digit) => 97 + Number(digit)));
+    let most = 0;
+    for (let i = 0; i < 3000; i++) {
+      words.add(`frequent ${name(i)} often`);
+      most = Math.max(most, [...words.counts.keys()].join('').length);
+    }
+    expect(words.counts.get('frequent')).toBe(3000);
+    expect(words.counts.get('often')).toBe(3000);
+    expect(most).toBeLessThanOrEqual(1000);
+    expect(most).toBeGreaterThan(500);
+    expect(words.counts.has(name(2999))).toBe(true);
+    expect(words.counts.has(name(1))).toBe(false);
+  });
+
+  test('a long word that is no sound text is one word however often it comes', () => {
+    const words = createWordCounts();
+    const word = `${'x'.repeat(20)}\ud800${'y'.repeat(20)}`;
+    for (let time = 0; time < 3; time++) words.add(`${'x'.repeat(20)} ${word}`);
+    expect(Math.max(...words.counts.values())).toBe(6);
+    expect(words.counts.get('y'.repeat(20))).toBe(3);
   });
 
   test('sizes out of range are refused', () => {

@@ -2,7 +2,7 @@
 import { exists } from '../../disk/exists.ts';
 import { EidosError } from '../../errors.ts';
 import { fillTemplate, promptTemplates, resolveTemplates } from '../../text/templates.ts';
-import { type TrainedVocabulary, trainBytePairVocabulary } from '../../text/train-vocabulary.ts';
+import { createWordCounts, type TrainedVocabulary, vocabularyOfWords } from '../../text/train-vocabulary.ts';
 import type { Concept, Description } from './captions.ts';
 import type { CaptionsConfig } from './config.ts';
 import { textsIn } from './sentences/text-list.ts';
@@ -23,13 +23,11 @@ export async function learnTokenizer(
   data: TrainingData,
   { size, contextLength, texts }: { size: number; contextLength: number; texts: readonly string[] },
 ): Promise<TrainedVocabulary> {
-  const more = await readTexts(texts);
-  const all = function* (): Generator<string, void, undefined> {
-    yield* wordsOf(data);
-    for (const file of data.sentences) yield* textsIn(file.texts);
-    yield* more;
-  };
-  return trainBytePairVocabulary(all(), { size, contextLength });
+  const words = createWordCounts();
+  for (const sentence of wordsOf(data)) words.add(sentence);
+  for (const file of data.sentences) for (const sentence of textsIn(file.texts)) words.add(sentence);
+  for await (const sentence of readTexts(texts)) words.add(sentence);
+  return vocabularyOfWords(words.counts, { size, contextLength });
 }
 
 /** Every sentence that may be said of a picture of the data, captions once, names and templates as often as they weigh. */
@@ -61,8 +59,7 @@ function templatesOf({ templates }: CaptionsConfig): string[] {
 }
 
 /** A sentence a line, or a column where the file is a table or JSON lines; lines in broken encodings are passed over. */
-async function readTexts(paths: readonly string[]): Promise<string[]> {
-  const sentences: string[] = [];
+async function* readTexts(paths: readonly string[]): AsyncGenerator<string> {
   for (const path of paths) {
     if (!(await exists(path))) {
       throw new EidosError('not_found', `tokenizer.train.texts names ${path}, and there is no such file.`);
@@ -70,11 +67,9 @@ async function readTexts(paths: readonly string[]): Promise<string[]> {
     const isJson = hasJsonLines(path);
     for await (const { number, text } of textLines(path)) {
       if (text === undefined || text.trim() === '') continue;
-      if (!isJson) sentences.push(...text.split('\t'));
-      else sentences.push(...stringsIn(text, `${path}, line ${number}`));
+      yield* isJson ? stringsIn(text, `${path}, line ${number}`) : text.split('\t');
     }
   }
-  return sentences;
 }
 
 /** All texts of an object's fields. */
