@@ -40,7 +40,11 @@ export function averagingText(
   architecture: AveragingTextArchitecture,
   embeddingSize: number,
   ids: Value,
-  { watch = (_, value) => value, branch = (_, value) => value }: TowerHooks = {},
+  {
+    watch = (_, value) => value,
+    branch = (_, value) => value,
+    dropout = (_, value) => value,
+  }: TowerHooks = {},
 ): Value {
   const { vocabularySize, width, ngrams, hidden, layers, activation, normEpsilon, projection } = architecture;
   const { curve, inputScale, outputScale } = activations[activation];
@@ -74,7 +78,7 @@ export function averagingText(
   for (let layer = 0; layer < layers; layer++) {
     const name = `text.blocks.${layer}`;
     const inner = curve(linearLayer(name, x, hidden, scales));
-    const activated = outputScale === 1 ? inner : multiply(inner, outputScale);
+    const activated = dropout(name, outputScale === 1 ? inner : multiply(inner, outputScale));
     x = watch(`text.block.${layer}`, layer === 0 ? activated : add(x, branch(name, activated)));
   }
   return project('text', projection, x, embeddingSize);

@@ -90,6 +90,9 @@ function ofImageTower({ imageTower, regularisation, data }: TrainingConfig): Con
         ]
       : []),
     ...(regularisation.patchDropout > 0 ? [{ path: ['regularisation', 'patchDropout'], message }] : []),
+    ...(imageTower.kind === 'teacher' && regularisation.dropout.image > 0
+      ? [{ path: ['regularisation', 'dropout', 'image'], message }]
+      : []),
     ...(regularisation.stochasticDepth.image > 0
       ? [{ path: ['regularisation', 'stochasticDepth', 'image'], message }]
       : []),

@@ -182,7 +182,11 @@ function wholeLoss(architecture: ClipArchitecture, settings: StepSettings): Whol
   const classes = embedsClasses(settings.loss) ? (settings.classes ?? 0) : 0;
   const counts = { texts: 0, ...rowsBeside(settings.loss, classes, settings.names) };
   const random = noise(architecture, declare, regularisation, { images: batch, texts: totalRows(counts) });
-  const beside = embedTexts(architecture, declare, counts, { textLength, branch: random.branch.text });
+  const beside = embedTexts(architecture, declare, counts, {
+    textLength,
+    branch: random.branch.text,
+    dropout: random.dropout.text,
+  });
   const embeddings = { images: declare('images', shape), texts: declare('texts', shape) };
   const seen = distillingLoss(settings.loss) === undefined ? undefined : seenFeatures();
   const wanted = objective(architecture, declare, { ...beside, ...embeddings, seen }, settings);

@@ -199,6 +199,16 @@ export const regularisationSchema = z.strictObject({
     })
     .prefault({})
     .describe('Share of pictures or texts that pass by a tower’s last branches; earlier ones less.'),
+  dropout: z
+    .strictObject({
+      image: z.number().min(0).lt(1).default(0),
+      text: z.number().min(0).lt(1).default(0),
+    })
+    .prefault({})
+    .describe(
+      'Share of numbers that are zero inside and behind the projection head of an image tower, and in the hidden ' +
+        'layers of a text tower that averages.',
+    ),
 });
 
 /** `freeze`: `image` or `text` for a whole tower, or names of parameters in which * stands for anything. */

@@ -1,11 +1,12 @@
 /**
- * What is left out at random in a step: patches (Li et al. 2023) and residual branches (Huang et al. 2016, per sample).
- * The choice is made here and fed, so that it is a pure function of seed and step.
+ * What is left out at random in a step: patches (Li et al. 2023), residual branches (Huang et al. 2016, per sample) and
+ * single numbers (Srivastava et al. 2014). The choice is made here and fed, so that it is a pure function of seed and
+ * step.
  */
 import type { RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import { randomNumbers } from '../../graph/initialise.ts';
-import { multiply, reshape } from '../../graph/operations.ts';
+import { multiply, reshape, where } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import type { Watch } from '../../models/transformer.ts';
@@ -24,6 +25,8 @@ export interface Noise {
   keptPatches: Value | undefined;
   /** Hooks for the branches of each tower; undefined where none is left out. */
   branch: { image: Watch | undefined; text: Watch | undefined };
+  /** The same for what dropout may set to zero. */
+  dropout: { image: Watch | undefined; text: Watch | undefined };
   /**
    * Draws all inputs; the same seed and step give the same numbers.
    * @param counts for more pictures and sentences than a program reads at once
@@ -34,12 +37,12 @@ export interface Noise {
 /**
  * Declares the inputs for `images` pictures and `texts` sentences. Branches become inputs as the towers ask for them, so
  * draw() comes after the towers are built.
- * @throws EidosError `invalid_option` where patches shall be left out of a tower that has none
+ * @throws EidosError `invalid_option` where something shall be left out of a tower that has none
  */
 export function noise(
-  { image }: ClipArchitecture,
+  { image, text }: ClipArchitecture,
   input: Inputs,
-  { patchDropout, stochasticDepth }: RegularisationConfig,
+  { patchDropout, stochasticDepth, dropout }: RegularisationConfig,
   declared: Counts,
 ): Noise {
   if (patchDropout > 0 && image.kind !== 'vit') {
@@ -48,10 +51,12 @@ export function noise(
       `regularisation.patchDropout is for Vision Transformers; a ${image.kind} looks at the whole picture. Leave it away.`,
     );
   }
+  requireDropout(dropout, image, text);
   const patches = image.kind === 'vit' ? Math.floor(image.imageSize / image.patchSize) ** 2 : 0;
   const kept = Math.max(1, Math.round(patches * (1 - patchDropout)));
   const drops = kept < patches;
   const names = { image: [] as string[], text: [] as string[] };
+  const units: { name: string; tower: 'image' | 'text'; width: number }[] = [];
   const rowsOf = ({ images, texts }: Counts): Record<'image' | 'text', number> => ({
     image: images,
     text: texts,
@@ -68,9 +73,21 @@ export function noise(
     };
   };
 
+  const unitHook = (tower: 'image' | 'text'): Watch | undefined => {
+    const dropped = droppedOf256(dropout[tower]);
+    if (dropped === 0) return undefined;
+    return (name, value) => {
+      const width = Number(value.shape[1]);
+      units.push({ name, tower, width });
+      const kept = input(`dropout:${name}`, [rowsOf(declared)[tower], width], 'bool');
+      return where(kept, multiply(value, 256 / (256 - dropped)), 0);
+    };
+  };
+
   return {
     keptPatches: drops ? input('kept_patches', [declared.images, kept], 'int64') : undefined,
     branch: { image: hook('image'), text: hook('text') },
+    dropout: { image: unitHook('image'), text: unitHook('text') },
     draw({ seed, step }, counts = declared) {
       const feeds: Record<string, RuntimeTensor> = {};
       const random = randomNumbers(mix(mix(0x9e3779b9, seed), step));
@@ -85,9 +102,60 @@ export function noise(
           feeds[`keep:${name}`] = { type: 'float32', data, shape: [rows, 1] };
         });
       }
+      for (const [place, { name, tower, width }] of units.entries()) {
+        const rows = rowsOf(counts)[tower];
+        const start = mix(mix(mix(0x51ed270b, seed), step), place);
+        const data = keptUnits(rows * width, droppedOf256(dropout[tower]), start);
+        feeds[`dropout:${name}`] = { type: 'bool', data, shape: [rows, width] };
+      }
       return feeds;
     },
   };
+}
+
+function requireDropout(
+  dropout: RegularisationConfig['dropout'],
+  image: ClipArchitecture['image'],
+  text: ClipArchitecture['text'],
+): void {
+  if (dropout.image > 0 && image.kind !== 'efficientnet') {
+    throw new EidosError(
+      'invalid_option',
+      `regularisation.dropout.image is for towers with a head of their own above the features, as an efficientnet has it; a ${image.kind} has none. Leave it away.`,
+    );
+  }
+  if (dropout.text > 0 && text.kind !== 'averaging') {
+    throw new EidosError(
+      'invalid_option',
+      'regularisation.dropout.text is for text towers of kind "averaging"; a Transformer has stochasticDepth. Leave it away.',
+    );
+  }
+}
+
+/** How many of 256 numbers are left out: a share is kept to so much, so that four of them come from one random number. */
+function droppedOf256(share: number): number {
+  return share === 0 ? 0 : Math.min(255, Math.max(1, Math.round(256 * share)));
+}
+
+/**
+ * 1 for numbers that stay and 0 for others. A layer of a thousand pictures has a million of them, so that they come from a
+ * generator that is written out here (Tommy Ettinger's mulberry32), a byte each.
+ */
+function keptUnits(length: number, dropped: number, seed: number): Uint8Array {
+  const kept = new Uint8Array(length);
+  let state = seed;
+  for (let at = 0; at < length; at += 4) {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    bits ^= bits >>> 14;
+    // Writing beyond the end changes nothing.
+    kept[at] = (bits & 255) >= dropped ? 1 : 0;
+    kept[at + 1] = ((bits >>> 8) & 255) >= dropped ? 1 : 0;
+    kept[at + 2] = ((bits >>> 16) & 255) >= dropped ? 1 : 0;
+    kept[at + 3] = bits >>> 24 >= dropped ? 1 : 0;
+  }
+  return kept;
 }
 
 /** Of each picture's patches some, in their order. */

@@ -81,13 +81,13 @@ export function embedTexts(
   architecture: ClipArchitecture,
   input: Inputs,
   rows: TextRows,
-  { textLength, branch }: { textLength: number; branch: TowerHooks['branch'] },
+  { textLength, ...hooks }: { textLength: number } & Pick<TowerHooks, 'branch' | 'dropout'>,
 ): Partial<Record<keyof TextRows, Value>> {
   const groups = (Object.keys(inputs) as (keyof TextRows)[]).filter((group) => rows[group] > 0);
   if (groups.length === 0) return {};
   const tokens = groups.map((group) => input(inputs[group], [rows[group], textLength], 'int64'));
   const joined = tokens.length === 1 ? tokens[0]! : concat(tokens, 0);
-  const embedded = normalize(textEncoder(architecture, joined, { branch }));
+  const embedded = normalize(textEncoder(architecture, joined, hooks));
   if (groups.length === 1) return { [groups[0]!]: embedded };
   let end = 0;
   return Object.fromEntries(

@@ -51,6 +51,10 @@ export function trainedTowers(
     images: batch,
     texts: totalRows(rows),
   });
+  const hooksOf = (tower: 'image' | 'text') => ({
+    branch: random.branch[tower],
+    dropout: random.dropout[tower],
+  });
   const statistics = new Map<string, Value>();
   const embedImages = (): { embedded: Value; seen?: Value } => {
     switch (imageTower.kind) {
@@ -58,8 +62,8 @@ export function trainedTowers(
         const side = architecture.image.imageSize;
         const pixels = input('pixels', [batch, 3, side, side]);
         const hooks: ImageEncoderOptions = {
+          ...hooksOf('image'),
           keptPatches: random.keptPatches,
-          branch: random.branch.image,
           onStatistics: (norm) =>
             !pictures || options.keepsStatistics(norm)
               ? undefined
@@ -71,7 +75,7 @@ export function trainedTowers(
       }
       case 'features': {
         const seen = input('image_features', [batch, imageFeatureWidth(architecture.image)]);
-        return { seen, embedded: projectImage(architecture, seen) };
+        return { seen, embedded: projectImage(architecture, seen, hooksOf('image')) };
       }
       case 'teacher':
         return { embedded: mapFeatures(architecture, input('features', [batch, imageTower.size])) };
@@ -82,7 +86,7 @@ export function trainedTowers(
   return {
     images: normalize(embedded),
     seen,
-    ...embedTexts(architecture, input, rows, { textLength, branch: random.branch.text }),
+    ...embedTexts(architecture, input, rows, { textLength, ...hooksOf('text') }),
     noise: random,
     statistics,
   };

@@ -102,7 +102,10 @@ describe('the gradients of chunks', () => {
   });
 
   test('have the noise of the whole batch, in pictures, sentences and words of classes', async () => {
-    const regularisation = { patchDropout: 0.5, stochasticDepth: { image: 0.5, text: 0.5 } };
+    const regularisation = regularisationSchema.parse({
+      patchDropout: 0.5,
+      stochasticDepth: { image: 0.5, text: 0.5 },
+    });
     const loss = lossSchema.parse({
       classification: {},
       sentences: { batch: sentenceCount },

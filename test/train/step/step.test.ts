@@ -171,7 +171,10 @@ test('a table of features in place of pictures trains the text tower against it'
 });
 
 test('the same seed, step and batch give the same state bit for bit', async () => {
-  const regularisation = { patchDropout: 0.5, stochasticDepth: { image: 0.4, text: 0.4 } };
+  const regularisation = regularisationSchema.parse({
+    patchDropout: 0.5,
+    stochasticDepth: { image: 0.4, text: 0.4 },
+  });
   const one = await trainToy(engine, { batch: 4, regularisation }, { steps: 2 });
   const other = await trainToy(engine, { batch: 4, regularisation }, { steps: 2 });
   expect(largestDifference(one.state, other.state, one.step.stateNames)).toBe(0);
