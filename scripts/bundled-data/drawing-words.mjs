@@ -5,8 +5,14 @@ const styles = {
     en: ['a drawing of {}', 'a cartoon of {}', 'clip art of {}'],
     de: ['eine Zeichnung: {}', 'ein Cartoon: {}'],
   },
-  lines: { en: ['a sketch of {}', 'a line drawing of {}'], de: ['eine Skizze: {}', 'eine Strichzeichnung: {}'] },
-  render: { en: ['a 3D rendering of {}', 'a 3D icon of {}'], de: ['eine 3D-Grafik: {}', 'ein 3D-Symbol: {}'] },
+  lines: {
+    en: ['a sketch of {}', 'a line drawing of {}'],
+    de: ['eine Skizze: {}', 'eine Strichzeichnung: {}'],
+  },
+  render: {
+    en: ['a 3D rendering of {}', 'a 3D icon of {}'],
+    de: ['eine 3D-Grafik: {}', 'ein 3D-Symbol: {}'],
+  },
 };
 
 /** @typedef {keyof typeof styles} DrawingStyle */

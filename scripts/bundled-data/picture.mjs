@@ -52,7 +52,11 @@ export async function photograph(bytes, cut) {
 export async function drawing(bytes, name) {
   const background = grounds[hashOf(name) % grounds.length] ?? '#ffffff';
   const inner = mostSide - 16;
-  const { format, width = inner, height = inner } = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const {
+    format,
+    width = inner,
+    height = inner,
+  } = await sharp(bytes, { limitInputPixels: false }).metadata();
   // Vectors are drawn at the size that is kept. 72 dots an inch are one for each of their units.
   const density = Math.min(2400, Math.max(1, (72 * inner) / Math.max(width, height)));
   const drawn = sharp(bytes, format === 'svg' ? { density, unlimited: true } : {});
@@ -77,7 +81,10 @@ export async function drawingOnPage(bytes, name) {
   const root = /<svg\b[^>]*>/.exec(text)?.[0];
   if (root === undefined) throw new Error('It has no element svg.');
   const field = (/** @type {string} */ key) => new RegExp(`\\s${key}=["']([^"']*)["']`).exec(root)?.[1];
-  const given = field('viewBox')?.trim().split(/[\s,]+/).map(Number);
+  const given = field('viewBox')
+    ?.trim()
+    .split(/[\s,]+/)
+    .map(Number);
   const page = [field('width'), field('height')].map((length) => Number.parseFloat(length ?? '') || 800);
   const [width = 800, height = 800] = page;
   const [x = 0, y = 0, w = width, h = height] = given ?? [0, 0];

@@ -12,7 +12,8 @@ const flags = { zlib: 1, folder: 2, zstandard: 4 };
 export function readQtResources(bytes) {
   if (bytes.toString('latin1', 0, 4) !== 'qres') throw new Error('This is no Qt resource file.');
   const [version, tree, data, names] = [4, 8, 12, 16].map((at) => bytes.readUInt32BE(at));
-  if (version === undefined || tree === undefined || data === undefined || names === undefined) throw new Error();
+  if (version === undefined || tree === undefined || data === undefined || names === undefined)
+    throw new Error();
   // Since version 2 a node ends with the time of its last change.
   const nodeBytes = version >= 2 ? 22 : 14;
   /** @type {Map<string, () => Buffer>} */

@@ -18,9 +18,8 @@ import * as wordCartoons from './readings/word-cartoons.mjs';
  */
 
 /**
- * @callback Reading
- * @param {...import('./tree.mjs').Tree} trees one for each of the source's places, in their order
- * @returns {AsyncGenerator<Sample>}
+ * Reads one tree for each of the source's places, in their order.
+ * @typedef {(...trees: import('./tree.mjs').Tree[]) => AsyncGenerator<Sample>} Reading
  */
 
 /**
@@ -202,7 +201,9 @@ export const sources = {
   },
   instruments: {
     from: [github('aizadaaskar/dl-homework', 'e1f4d1754dd7')],
-    read: classFolders(/^train\/([^/]+)\//, 70, (folder) => (folder === '' ? undefined : { label: folder.replaceAll(' ', '_') })),
+    read: classFolders(/^train\/([^/]+)\//, 70, (folder) =>
+      folder === '' ? undefined : { label: folder.replaceAll(' ', '_') },
+    ),
   },
   furniture: { from: [github('IvonaTau/ikea', '6f316e3fecf8')], read: furniture.read },
   'from-above': {

@@ -128,7 +128,9 @@ describe('pictures', () => {
       expect(dominant.r).toBeGreaterThan(240);
       expect(dominant.g).toBeLessThan(20);
     }
-    await expect(drawingOnPage(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'x')).rejects.toThrow();
+    await expect(
+      drawingOnPage(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'x'),
+    ).rejects.toThrow();
   });
 
   test('black bars are found, and a picture that is nothing else is none', async () => {
@@ -161,7 +163,10 @@ describe('fingerprints', () => {
       expect(nearest.colour).toBeLessThan(4);
       expect(nearest.shape).toBeLessThan(0.01);
     }
-    const middle = await sharp(picture).extract({ left: 50, top: 0, width: 300, height: 300 }).png().toBuffer();
+    const middle = await sharp(picture)
+      .extract({ left: 50, top: 0, width: 300, height: 300 })
+      .png()
+      .toBuffer();
     const [square] = await fingerprints(sharp(middle), { mirrored: false });
     const views = await fingerprints(sharp(picture), { mirrored: false });
     expect(Math.min(...views.map((view) => difference(view, square!).bits))).toBeLessThanOrEqual(4);

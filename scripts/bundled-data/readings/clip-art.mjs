@@ -8,7 +8,8 @@ const leftOut =
   /flags|cards\/|icons\/|gradients|patterns|shapes\/|roadsigns|map_symbols|aiga|buttons|led\/|clocks\/|flowchart|logos\/|bodypart|smilies|stickmen|weapons|signs_and_symbols|pantyhose|pregnan|special\/|maps?[_.]|religion|yoga|blood|dead|skull|gallows|gun|bomb|naked|nude/i;
 
 /** Titles of collections, which say nothing of the picture. */
-const collections = /clipart by|cliparts?$|svg|theme|icons?(et|set)?$|collection|road signs|symbol signs|menu|sallite/i;
+const collections =
+  /clipart by|cliparts?$|svg|theme|icons?(et|set)?$|collection|road signs|symbol signs|menu|sallite/i;
 
 /** Keywords that tell where a picture belongs, and not what it shows. */
 const topics = new Set(['computer', 'city', 'baby', 'school', 'farm']);
@@ -27,7 +28,11 @@ export async function* read(tree) {
     if (noun === undefined) continue;
     const name = path.replace(/^.*\/svg\/|\.svg$/g, '').slice(0, 80);
     const lines = /[_ (]b_?(and )?w\b|bw_|outline|contour/i.test(path);
-    yield { name, picture: () => drawingOnPage(bytes, name), words: drawingWords(noun, lines ? 'lines' : 'colour') };
+    yield {
+      name,
+      picture: () => drawingOnPage(bytes, name),
+      words: drawingWords(noun, lines ? 'lines' : 'colour'),
+    };
   }
 }
 
@@ -58,7 +63,9 @@ function nounOf(path, head, nouns) {
   const keywords = [...head.matchAll(/<rdf:li>([^<]*)</g)].map(([, text = '']) => text.toLowerCase());
   const file = path.replace(/^.*\/|\.svg$/g, '').replace(/[_-]+|\d+/g, ' ');
   const artist = artists.join(' ').toLowerCase().split(/\W+/);
-  const named = file.split(' ').filter((word) => !artist.includes(word.toLowerCase()) && !/^(park|king|brown)$/.test(word));
+  const named = file
+    .split(' ')
+    .filter((word) => !artist.includes(word.toLowerCase()) && !/^(park|king|brown)$/.test(word));
   const said = (collections.test(title) ? [] : [title]).concat(named.join(' '));
   for (const text of said) {
     const found = lastNoun(text.toLowerCase().replace(/[_-]+|\d+/g, ' '), nouns);

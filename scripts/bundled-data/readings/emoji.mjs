@@ -8,7 +8,8 @@ const groupsLeftOut = new Set([2, 8, 9]);
 /** Subgroups: gestures of hands and parts of bodies (16 to 22), maps, weapons' and mourning things. */
 const subgroupsLeftOut = new Set([16, 17, 18, 19, 20, 21, 22, 31, 49, 82]);
 
-const unfit = /facing|o’clock|-thirty|dark skin|light skin|medium skin|blood|pile of poo|middle finger|kiss mark|water pistol/;
+const unfit =
+  /facing|o’clock|-thirty|dark skin|light skin|medium skin|blood|pile of poo|middle finger|kiss mark|water pistol/;
 
 /** Without colours a name with one is wrong. */
 const coloured = /\b(red|orange|yellow|green|blue|purple|brown|black|white|pink|grey|light blue)\b/;

@@ -17,7 +17,8 @@ export async function* read(tree) {
   const names = new Map();
   for (const { id, src } of symbols) {
     const said = nameOf(english[id], german[id]);
-    const unfit = leftOut.test(src) || /alphabet|maps|flags|bodyParts|number/i.test(id) || leftOut.test(said?.en ?? '');
+    const unfit =
+      leftOut.test(src) || /alphabet|maps|flags|bodyParts|number/i.test(id) || leftOut.test(said?.en ?? '');
     if (said !== undefined && !unfit && there.has(`public${src}`)) names.set(`public${src}`, said);
   }
   for await (const { path, bytes } of tree.read([...names.keys()])) {

@@ -3,8 +3,13 @@ import { photograph } from '../picture.mjs';
 
 const side = 256;
 
-/** Sentences that say nothing of the picture. */
-const useless = /^(?:\W*|(?:image|photo|picture|img|untitled|n\/a)\W*\d*)$/i;
+/** Sentences that say nothing of the picture, or tell what is written on a page. */
+const useless = [
+  /^(?:\W*|(?:image|photo|picture|img|untitled|n\/a)\W*\d*)$/i,
+  /^the building (?:where|in which) the .* is located$/i,
+  /^(?:(?:a|the) )?person(?: and person)*(?: at .*)?$/i,
+  /\b(?:cover letter|resume|worksheets?|essay|thesis|screenshot|infographic|spreadsheet|xml|pdf)\b/i,
+];
 
 /** @type {import('../sources.mjs').Reading} */
 export async function* read(tree) {
@@ -14,7 +19,7 @@ export async function* read(tree) {
   for await (const { path, bytes } of tree.read(notes))
     known.set(path.slice(0, -5), JSON.parse(bytes.toString('utf8')));
   const wanted = [...known].filter(
-    ([, { caption }]) => typeof caption === 'string' && !useless.test(caption),
+    ([, { caption }]) => typeof caption === 'string' && !useless.some((kind) => kind.test(caption)),
   );
   for await (const { path, bytes } of tree.read(wanted.map(([key]) => `${key}.jpg`))) {
     const { caption, original_width: width, original_height: height } = known.get(path.slice(0, -4)) ?? {};
