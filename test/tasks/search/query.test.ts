@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { pathMatcher } from '../../../src/tasks/search/patterns.ts';
 import { parseQuery } from '../../../src/tasks/search/query/parse.ts';
-import { pathMatcher } from '../../../src/tasks/search/query/patterns.ts';
-import { bestRows } from '../../../src/tasks/search/vectors/best.ts';
-import { encodeTexts, textColumn } from '../../../src/tasks/search/vectors/columns.ts';
+import { encodeTexts, textColumn } from '../../../src/tasks/search/snapshot/columns.ts';
 
 describe('parseQuery', () => {
   test.each([
@@ -114,27 +113,6 @@ test('a pattern of many stars takes no more steps than its length times that of 
   // As a regular expression it would be busy for longer than the universe is old.
   expect(pathMatcher(`${'*a'.repeat(1000)}b`)('a'.repeat(2000))).toBe(false);
   expect(pathMatcher(`${'**/a/'.repeat(500)}b`)('a/'.repeat(1000))).toBe(false);
-});
-
-test('the best rows are those that sorting finds, equal ones in their order', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.constantFrom(0.1, 0.2, 0.3, 0.5, Number.NaN), fc.boolean()), { maxLength: 40 }),
-      fc.integer({ min: 0, max: 12 }),
-      (rows, count) => {
-        const scores = Float32Array.from(rows, ([score]) => score);
-        const passing = Uint8Array.from(rows, ([, passes]) => Number(passes));
-        const wanted = [...scores.keys()]
-          .filter((row) => passing[row] === 1 && scores[row]! >= 0.2)
-          .sort((a, b) => scores[b]! - scores[a]! || a - b);
-        expect(bestRows(scores, count, { passing, least: Math.fround(0.2) })).toEqual({
-          rows: wanted.slice(0, count),
-          total: wanted.length,
-        });
-      },
-    ),
-    { endOnFailure: true },
-  );
 });
 
 test('columns give every text back', () => {

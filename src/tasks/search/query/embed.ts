@@ -1,8 +1,9 @@
 /** A query as one vector: the weighted sum of its parts, each of unit length. */
+
+import type { QueryKind } from '../../../classifier/relevance/calibration.ts';
 import type { Clip } from '../../../clip/clip.ts';
 import { normalizeRows } from '../../../clip/embeddings.ts';
 import { EidosError } from '../../../errors.ts';
-import type { QueryKind } from '../relevance/calibration.ts';
 import type { QueryPart, SearchQuery } from '../types.ts';
 import { checkParts, parseQuery } from './parse.ts';
 
