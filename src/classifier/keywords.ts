@@ -3,6 +3,7 @@ import type { Clip } from '../clip/clip.ts';
 import { type Cosine, type Embeddings, meanOfGroups, normalizeRows } from '../clip/embeddings.ts';
 import { EidosError } from '../errors.ts';
 import { fillTemplate } from '../text/templates.ts';
+import { typedText } from '../text/typed.ts';
 import { bestRows } from './best.ts';
 import { vocabularies } from './vocabulary.ts';
 
@@ -81,7 +82,7 @@ async function embedWords(
   sentences: readonly string[],
 ): Promise<Embeddings> {
   const each = await clip.embedTexts(
-    words.flatMap((word) => sentences.map((sentence) => fillTemplate(sentence, word))),
+    words.flatMap((word) => sentences.map((sentence) => fillTemplate(sentence, typedText(word)))),
   );
   const owner = words.flatMap((_, i) => sentences.map(() => i));
   return normalizeRows(meanOfGroups(each, owner, words.length));

@@ -56,7 +56,7 @@ export interface SearchIndex {
   forget(folders: readonly string[]): Promise<number>;
   /**
    * The pictures that fit, best first.
-   * @param query words, `+beach -people 2:golden retriever` (see `parseQuery`), or the parts of a query
+   * @param query words, `+beach -people +2:golden retriever` (see `parseQuery`), or the parts of a query
    */
   search(query: string | SearchQuery, options?: SearchOptions): Promise<SearchAnswer>;
   /** Pictures that look like one of the index, which is not among them. */
