@@ -15,9 +15,10 @@ const standsOn = {
   text: ['graph', 'models'],
   image: ['graph', 'models'],
   clip: foundations,
-  tasks: [...foundations, 'clip'],
-  train: [...foundations, 'clip', 'evaluate'],
-  evaluate: [...foundations, 'clip'],
+  classifier: [...foundations, 'clip'],
+  tasks: [...foundations, 'clip', 'classifier'],
+  train: [...foundations, 'clip', 'classifier', 'evaluate'],
+  evaluate: [...foundations, 'clip', 'classifier'],
   trust: [...foundations, 'clip'],
 };
 const below = Object.keys(standsOn);

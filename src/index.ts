@@ -35,6 +35,13 @@ export {
   type ZeroShotClassifier,
   type ZeroShotOptions,
 } from './tasks/classify/classify.ts';
+export {
+  createKeywordFinder,
+  type Keyword,
+  type KeywordFinder,
+  type KeywordOptions,
+  type PictureKeywords,
+} from './tasks/keywords/index.ts';
 export type { TextRules } from './text/rules.ts';
 export { type PromptTemplateSet, promptTemplates } from './text/templates.ts';
 export type { TextOverflow, Tokenizer, TokenRows } from './text/tokenizer.ts';

@@ -106,10 +106,10 @@ export const evaluation = () => built('evaluate/index.js');
 
 /** What scores vectors, and finds the best of the scores. */
 export const scoring = async () => {
-  /** @type {[typeof import('../../src/tasks/search/vectors/scorer.ts'), typeof import('../../src/tasks/search/vectors/best.ts')]} */
+  /** @type {[typeof import('../../src/tasks/search/snapshot/scorer.ts'), typeof import('../../src/classifier/best.ts')]} */
   const [scorer, best] = await Promise.all([
-    built('tasks/search/vectors/scorer.js'),
-    built('tasks/search/vectors/best.js'),
+    built('tasks/search/snapshot/scorer.js'),
+    built('classifier/best.js'),
   ]);
   return { ...scorer, ...best };
 };

@@ -27,6 +27,8 @@ const program = new Command('eidos')
   .version(version)
   .showHelpAfterError('(--help shows what is possible)')
   .configureHelp({ showGlobalOptions: true })
+  // What follows a command's name is the command's: words of a query may begin like an option of the program.
+  .enablePositionalOptions()
   .exitOverride();
 
 for (const command of [

@@ -205,7 +205,7 @@ const furthestOffset = 10_000_000;
 export const searchRequest = z
   .strictObject({
     q: sentence.optional().meta({
-      description: 'Words, in the syntax of the command line: +beach -people 2:golden retriever.',
+      description: 'Words, in the syntax of the command line: +beach -people +2:golden retriever.',
       example: 'a dog in the snow',
     }),
     image: pictureText.optional().meta({ description: 'A picture to look for: a data URI.' }),
@@ -250,7 +250,7 @@ const cutOffParameter = z
 
 export const searchParameters = z.strictObject({
   q: sentence.meta({
-    description: 'Words, in the syntax of the command line: +beach -people 2:golden retriever.',
+    description: 'Words, in the syntax of the command line: +beach -people +2:golden retriever.',
     example: 'a dog in the snow',
   }),
   ...paging,

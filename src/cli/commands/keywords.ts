@@ -1,7 +1,7 @@
 /** `eidos keywords`: the words of a vocabulary that fit a picture. */
 import { Command, Option } from 'commander';
-import type { EidosError } from '../../errors.ts';
-import type { KeywordOptions } from '../../tasks/search/types.ts';
+import type { Clip } from '../../clip/clip.ts';
+import type { KeywordOptions, PictureKeywords } from '../../tasks/keywords/index.ts';
 import { barRows } from '../bars.ts';
 import { describeError, failureLine, someFailed } from '../failure.ts';
 import { expandImages } from '../images.ts';
@@ -51,37 +51,31 @@ async function run(patterns: string[], options: Options): Promise<void> {
       ? {}
       : { vocabulary: await readWordList('--vocabulary', options.vocabulary) }),
   };
-  const [{ findKeywords }, { paths, missing }, clip] = await Promise.all([
-    import('../../tasks/search/keywords.ts'),
+  const [{ createKeywordFinder }, { paths, missing }, clip] = await Promise.all([
+    import('../../tasks/keywords/index.ts'),
     expandImages(patterns),
     openModel(options, { load: 'fast-start' }),
   ]);
-  const fail = (image: string, error: EidosError): void => {
-    process.exitCode = someFailed;
-    if (options.json) process.stdout.write(`${JSON.stringify({ image, error: describeError(error) })}\n`);
-    else process.stderr.write(failureLine(image, error));
-  };
   try {
-    for (const { pattern, error } of missing) fail(pattern, error);
-    for await (const { embeddings, items } of clip.embedImageStream(paths)) {
-      for (const item of items) {
-        if ('error' in item) {
-          fail(item.label, item.error);
-          continue;
-        }
-        const size = clip.embeddingSize;
-        const data = embeddings.data.slice(item.row * size, (item.row + 1) * size);
-        const keywords = await findKeywords(clip, { data, shape: [1, size] }, settings);
-        if (options.json) {
-          const line = { image: item.label, model: clip.config.model, keywords };
-          process.stdout.write(`${JSON.stringify(line)}\n`);
-        } else {
-          const rows = keywords.map(({ keyword, probability }) => ({ label: keyword, probability }));
-          process.stdout.write(`${item.label}\n${barRows(rows)}\n\n`);
-        }
-      }
-    }
+    for (const { pattern, error } of missing) print({ image: pattern, error }, clip, options);
+    const finder = createKeywordFinder(clip, settings);
+    for await (const answer of finder.find(paths)) print(answer, clip, options);
   } finally {
     await clip.close();
+  }
+}
+
+function print(answer: PictureKeywords, { config }: Clip, { json }: Options): void {
+  if ('error' in answer) process.exitCode = someFailed;
+  if (json) {
+    const line =
+      'error' in answer
+        ? { image: answer.image, error: describeError(answer.error) }
+        : { image: answer.image, model: config.model, keywords: answer.keywords };
+    process.stdout.write(`${JSON.stringify(line)}\n`);
+  } else if ('error' in answer) process.stderr.write(failureLine(answer.image, answer.error));
+  else {
+    const rows = answer.keywords.map(({ keyword, probability }) => ({ label: keyword, probability }));
+    process.stdout.write(`${answer.image}\n${barRows(rows)}\n\n`);
   }
 }

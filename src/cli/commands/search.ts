@@ -14,6 +14,7 @@ import type {
 import { bar } from '../bars.ts';
 import { addIndexOption, type IndexOptions, indexPath, openNamedIndex, shownPath } from '../index-options.ts';
 import { addModelOptions, collect, type ModelOptions, warn, wholeNumber } from '../model-options.ts';
+import { takesWordsWithSigns } from '../words-with-signs.ts';
 
 interface Options extends ModelOptions, IndexOptions {
   image?: string[];
@@ -41,7 +42,7 @@ export function searchCommand(): Command {
   const command = addIndexOption(
     new Command('search')
       .description('find pictures of an index by words or by a picture')
-      .argument('[query...]', 'words, or "+beach -people 2:golden retriever" in quotes'),
+      .argument('[query...]', 'words, or "+beach -people +2:golden retriever" in quotes'),
   )
     .option(
       '--image <file>',
@@ -75,11 +76,12 @@ export function searchCommand(): Command {
     command.option(`--min-${side} <n>`, `smallest ${side} ${unit}`, wholeNumber(`--min-${side}`));
     command.option(`--max-${side} <n>`, `largest ${side} ${unit}`, wholeNumber(`--max-${side}`));
   }
-  return addModelOptions(command)
+  return takesWordsWithSigns(addModelOptions(command))
     .addHelpText(
       'after',
       `
 A query is one sentence, or parts with signs: + wants, - wants not, and a number weighs, "+dog -leash +0.5:grass".
+Between quotes of any kind nothing is special, and any dash is a minus.
 A probability says how often such a hit fits; when none reaches the cut-off, nothing here fits, and nothing is shown.
 
 --json gives a line a hit, best first: {"image", "similarity", "probability", "id", "width", "height", …}; with

@@ -4,6 +4,7 @@ import type { Cosine, Embeddings } from '../../clip/embeddings.ts';
 import { EidosError } from '../../errors.ts';
 import type { ImageSources } from '../../image/source.ts';
 import { fillTemplate, type PromptTemplateSet, resolveTemplates } from '../../text/templates.ts';
+import { typedText } from '../../text/typed.ts';
 import { type ClassMatrixOptions, classMatrix } from './class-matrix.ts';
 
 export interface ZeroShotOptions extends ClassMatrixOptions {
@@ -54,7 +55,9 @@ export async function createZeroShotClassifier(
 ): Promise<ZeroShotClassifier> {
   checkLabels(labels);
   const sentences = resolveTemplates(templates);
-  const prompts = labels.map((label) => sentences.map((template) => fillTemplate(template, label)));
+  const prompts = labels.map((label) =>
+    sentences.map((template) => fillTemplate(template, typedText(label))),
+  );
   const matrix = await classMatrix(clip, prompts, matrixOptions);
 
   async function* classifyStream(

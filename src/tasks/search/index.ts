@@ -1,30 +1,32 @@
 /** `eidos/search`: a folder of pictures, found by words or by a picture. */
 
-export { openIndex } from './open.ts';
-export { parseQuery } from './query/parse.ts';
+export type { Keyword, KeywordOptions } from '../../classifier/keywords.ts';
 export {
   type Calibration,
   calibrationFile,
   loadCalibration,
+  type RelevanceProbability,
   type RelevanceWeights,
   saveCalibration,
-} from './relevance/calibration.ts';
-export {
-  type AnswerMeasures,
-  fitRelevance,
-  type JudgedQuery,
-  measureAnswers,
-  measureHits,
-  type RelevanceMeasures,
-} from './relevance/fit.ts';
+} from '../../classifier/relevance/calibration.ts';
+export { fitRelevance } from '../../classifier/relevance/fit.ts';
 export {
   type CaptionedPicture,
   captionedPicture,
   contentWords,
   fits,
   wordQueries,
-} from './relevance/judge.ts';
-export { type Moments, momentsOf } from './relevance/moments.ts';
+} from '../../classifier/relevance/judge.ts';
+export type { JudgedQuery } from '../../classifier/relevance/judged.ts';
+export {
+  type AnswerMeasures,
+  measureAnswers,
+  measureHits,
+  type RelevanceMeasures,
+} from '../../classifier/relevance/measures.ts';
+export { type Moments, momentsOf } from '../../classifier/relevance/moments.ts';
+export { openIndex } from './open.ts';
+export { parseQuery } from './query/parse.ts';
 export type {
   BrowseOptions,
   DuplicateGroup,
@@ -32,12 +34,9 @@ export type {
   Filters,
   IndexedPicture,
   IndexInfo,
-  Keyword,
-  KeywordOptions,
   OpenIndexOptions,
   Orientation,
   QueryPart,
-  RelevanceProbability,
   SearchAnswer,
   SearchHit,
   SearchIndex,

@@ -1,8 +1,9 @@
 /** The models that an index works with: its own, opened when first needed, and how relevant their cosines are. */
+
+import { type Calibration, loadCalibration } from '../../classifier/relevance/calibration.ts';
 import type { Clip } from '../../clip/clip.ts';
 import { bundledModel, loadClip } from '../../clip/load.ts';
 import { EidosError } from '../../errors.ts';
-import { type Calibration, loadCalibration } from './relevance/calibration.ts';
 import type { About } from './store/about.ts';
 import type { OpenIndexOptions } from './types.ts';
 

@@ -1,11 +1,10 @@
 /** What an index of pictures is to those who use it: the questions it takes, and what it answers. */
+import type { Keyword, KeywordOptions } from '../../classifier/keywords.ts';
+import type { RelevanceProbability } from '../../classifier/relevance/calibration.ts';
 import type { Clip } from '../../clip/clip.ts';
 import type { Cosine } from '../../clip/embeddings.ts';
 import type { EidosError, ErrorCode } from '../../errors.ts';
 import type { ImageSource } from '../../image/source.ts';
-
-/** How often, of a hundred answers with this number, the picture fits the query: calibrated on held-out queries. */
-export type RelevanceProbability = number;
 
 export interface OpenIndexOptions {
   /** A loaded model, which the index uses and leaves open. @default the index opens its own when it needs one */
@@ -57,7 +56,7 @@ export interface SearchIndex {
   forget(folders: readonly string[]): Promise<number>;
   /**
    * The pictures that fit, best first.
-   * @param query words, `+beach -people 2:golden retriever` (see `parseQuery`), or the parts of a query
+   * @param query words, `+beach -people +2:golden retriever` (see `parseQuery`), or the parts of a query
    */
   search(query: string | SearchQuery, options?: SearchOptions): Promise<SearchAnswer>;
   /** Pictures that look like one of the index, which is not among them. */
@@ -255,22 +254,6 @@ export interface DuplicateGroup {
   similarity: Cosine;
   /** Largest file first. */
   pictures: IndexedPicture[];
-}
-
-export interface KeywordOptions {
-  /** Words to choose from. @default some hundred everyday words in the language */
-  vocabulary?: readonly string[] | undefined;
-  /** Of the words that come with eidos. @default 'en' */
-  language?: 'en' | 'de' | undefined;
-  /** @default 10 */
-  topK?: number | undefined;
-}
-
-export interface Keyword {
-  keyword: string;
-  similarity: Cosine;
-  /** Among the words of the vocabulary, together one; not calibrated. */
-  probability: number;
 }
 
 export interface BrowseOptions {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { EidosError } from '../../../src/errors.ts';
+import { pathMatcher } from '../../../src/tasks/search/patterns.ts';
 import { parseQuery } from '../../../src/tasks/search/query/parse.ts';
-import { pathMatcher } from '../../../src/tasks/search/query/patterns.ts';
-import { bestRows } from '../../../src/tasks/search/vectors/best.ts';
-import { encodeTexts, textColumn } from '../../../src/tasks/search/vectors/columns.ts';
+import { encodeTexts, textColumn } from '../../../src/tasks/search/snapshot/columns.ts';
 
 describe('parseQuery', () => {
   test.each([
@@ -40,12 +40,46 @@ describe('parseQuery', () => {
       ],
     ],
     ['at 10:30', [['at 10:30', 1]]],
+    ['16:9 monitor', [['16:9 monitor', 1]]],
+    ['2:dog', [['2:dog', 1]]],
+    [
+      '16:9 monitor -desk',
+      [
+        ['16:9 monitor', 1],
+        ['desk', -1],
+      ],
+    ],
+    [
+      '15" monitor and 17″ monitor -desk',
+      [
+        ['15" monitor and 17" monitor', 1],
+        ['desk', -1],
+      ],
+    ],
+    ['«\u00a0black -white\u00a0» stripes', [['black -white stripes', 1]]],
+    ['‚black -white‘ stripes', [['black -white stripes', 1]]],
+    ['‹black -white› 「a +b」', [['black -white a +b', 1]]],
+    [
+      'the dogs’ bowl -cats’ bowl',
+      [
+        ["the dogs' bowl", 1],
+        ["cats' bowl", -1],
+      ],
+    ],
+    [
+      'rock ’n’ roll --people',
+      [
+        ["rock 'n' roll", 1],
+        ['people', -1],
+      ],
+    ],
+    ['"a forgotten quote', [['a forgotten quote', 1]]],
   ] as const)('%s', (text, parts) => {
     expect(parseQuery(text)).toEqual({ parts: parts.map(([words, weight]) => ({ text: words, weight })) });
   });
 
   test('what asks for nothing is refused', () => {
-    for (const text of ['', '   ', '-people', '0:dog', '""']) {
+    for (const text of ['', '   ', '-people', '+0:dog', '""', '\u200b', '„“']) {
       expect(() => parseQuery(text), text).toThrow(expect.objectContaining({ code: 'invalid_option' }));
     }
   });
@@ -61,6 +95,74 @@ describe('parseQuery', () => {
         } catch (error) {
           expect(error).toMatchObject({ code: 'invalid_option' });
         }
+      }),
+      { endOnFailure: true },
+    );
+  });
+
+  const letters = fc.constantFrom('a', 'bb', 'c', ' ', ' ', '-', '+', '"', "'", '2:', '.', 'é');
+  const query = fc.array(letters, { maxLength: 24 }).map((parts) => parts.join(''));
+  const parsed = (text: string) => {
+    try {
+      // Dashes inside of words stay what they are.
+      const { parts } = parseQuery(text);
+      return JSON.stringify(parts)
+        .replace(/[\p{Dash}−]/gu, '-')
+        .replaceAll('＋', '+');
+    } catch (error) {
+      return (error as EidosError).code;
+    }
+  };
+
+  test('all dashes, plus signs, quotes and apostrophes are one, and what cannot be seen is nothing', () => {
+    const kinds = { '-': '-‐‑‒–—−－﹣', '+': '+＋', '"': '"“”„«»‹›＂″', "'": "'’‘‛‚´`ʼ＇" };
+    const unseen = ['\u200b', '\ufeff', '\u00ad', '\u2060', '\u200d', '\ufe0f', '\u200e', '\u0007'];
+    fc.assert(
+      fc.property(query, fc.infiniteStream(fc.nat(1000)), (text, numbers) => {
+        const next = (): number => numbers.next().value;
+        const other = [...text].map((letter) => {
+          const all = [...(kinds[letter as keyof typeof kinds] ?? letter)];
+          const hidden = next() % 3 === 0 ? unseen[next() % unseen.length] : '';
+          return `${all[next() % all.length]}${hidden}`;
+        });
+        expect(parsed(other.join(''))).toEqual(parsed(text));
+      }),
+      { numRuns: 500, endOnFailure: true },
+    );
+  });
+
+  test('parts that are written with signs, weights and quotes are read back', () => {
+    const word = fc.string({ unit: fc.constantFrom(...'abcé0'), minLength: 1, maxLength: 4 });
+    const part = fc.record({
+      words: fc.array(word, { minLength: 1, maxLength: 3 }).map((all) => all.join(' ')),
+      sign: fc.constantFrom(1, -1),
+      weight: fc.constantFrom(undefined, 2, 0.5),
+      hidden: fc.constantFrom('', '-x', '+ y', '3:z'),
+    });
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 1, maxLength: 4 }), (parts) => {
+        const all = [...parts, { words: 'wanted', sign: 1, weight: undefined, hidden: '' }];
+        const typed = all.map(({ words, sign, weight, hidden }) => {
+          const quoted = hidden === '' ? '' : ` „w ${hidden}“`;
+          return `${sign > 0 ? '+' : '–'}${weight === undefined ? '' : `${weight}:`}${words}${quoted}`;
+        });
+        const means = all.map(({ words, sign, weight = 1, hidden }) => ({
+          text: hidden === '' ? words : `${words} w ${hidden}`,
+          weight: sign * weight,
+        }));
+        expect(parseQuery(typed.join(' '))).toEqual({ parts: means });
+      }),
+      { numRuns: 500, endOnFailure: true },
+    );
+  });
+
+  test('what has no sign and no quote is searched as it is typed', () => {
+    const unit = fc.constantFrom(...'ab1:.,’ é');
+    fc.assert(
+      fc.property(fc.string({ unit, minLength: 1, maxLength: 20 }), (text) => {
+        fc.pre(text.trim() !== '');
+        const words = text.replaceAll('’', "'").replace(/ +/g, ' ').trim();
+        expect(parseQuery(text)).toEqual({ parts: [{ text: words, weight: 1 }] });
       }),
       { endOnFailure: true },
     );
@@ -114,27 +216,6 @@ test('a pattern of many stars takes no more steps than its length times that of 
   // As a regular expression it would be busy for longer than the universe is old.
   expect(pathMatcher(`${'*a'.repeat(1000)}b`)('a'.repeat(2000))).toBe(false);
   expect(pathMatcher(`${'**/a/'.repeat(500)}b`)('a/'.repeat(1000))).toBe(false);
-});
-
-test('the best rows are those that sorting finds, equal ones in their order', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.constantFrom(0.1, 0.2, 0.3, 0.5, Number.NaN), fc.boolean()), { maxLength: 40 }),
-      fc.integer({ min: 0, max: 12 }),
-      (rows, count) => {
-        const scores = Float32Array.from(rows, ([score]) => score);
-        const passing = Uint8Array.from(rows, ([, passes]) => Number(passes));
-        const wanted = [...scores.keys()]
-          .filter((row) => passing[row] === 1 && scores[row]! >= 0.2)
-          .sort((a, b) => scores[b]! - scores[a]! || a - b);
-        expect(bestRows(scores, count, { passing, least: Math.fround(0.2) })).toEqual({
-          rows: wanted.slice(0, count),
-          total: wanted.length,
-        });
-      },
-    ),
-    { endOnFailure: true },
-  );
 });
 
 test('columns give every text back', () => {

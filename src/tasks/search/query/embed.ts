@@ -1,8 +1,10 @@
 /** A query as one vector: the weighted sum of its parts, each of unit length. */
+
+import type { QueryKind } from '../../../classifier/relevance/calibration.ts';
 import type { Clip } from '../../../clip/clip.ts';
 import { normalizeRows } from '../../../clip/embeddings.ts';
 import { EidosError } from '../../../errors.ts';
-import type { QueryKind } from '../relevance/calibration.ts';
+import { typedText } from '../../../text/typed.ts';
 import type { QueryPart, SearchQuery } from '../types.ts';
 import { checkParts, parseQuery } from './parse.ts';
 
@@ -22,11 +24,14 @@ export interface EmbeddedQuery {
 export function partsOf(query: string | SearchQuery): QueryPart[] {
   if (typeof query === 'string') return partsOf(parseQuery(query));
   const { text, image, parts = [] } = query;
-  const all: QueryPart[] = [
-    ...(text === undefined || text.trim() === '' ? [] : [{ text }]),
+  const given: QueryPart[] = [
+    ...(text === undefined ? [] : [{ text }]),
     ...(image === undefined ? [] : [{ image }]),
     ...parts,
   ];
+  const all = given
+    .map((part) => ('text' in part ? { ...part, text: typedText(part.text) } : part))
+    .filter((part) => !('text' in part) || part.text !== '');
   checkParts(all);
   return all;
 }

@@ -1,8 +1,8 @@
 /** Which pictures a search is about: conditions on path, time, size, orientation and camera, over the columns. */
 import { EidosError } from '../../../errors.ts';
+import { pathMatcher } from '../patterns.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Filters, Orientation } from '../types.ts';
-import type { Snapshot } from '../vectors/snapshot.ts';
-import { pathMatcher } from './patterns.ts';
 
 /**
  * 1 for rows that pass all conditions, [count]; undefined where there is none.

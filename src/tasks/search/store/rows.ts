@@ -1,5 +1,6 @@
 /** What the store keeps of a picture, and how that becomes an Arrow table and comes back from one. */
 import type { Embeddings } from '../../../clip/embeddings.ts';
+import { EidosError } from '../../../errors.ts';
 import type { Arrow } from './lance.ts';
 
 /** Everything of a picture but its embedding. */
@@ -48,6 +49,16 @@ export const pictureColumns = [
   'camera',
   'caption',
 ] as const satisfies readonly (keyof PictureRow)[];
+
+/** The columns of `UnreadableRow`. */
+export const unreadableColumns = [
+  'path',
+  'raw',
+  'size',
+  'modified',
+  'code',
+  'message',
+] as const satisfies readonly (keyof UnreadableRow)[];
 
 export function pictureSchema(arrow: typeof Arrow, embeddingSize: number): Arrow.Schema {
   const { Field, FixedSizeList, Float32, Float64, Int32, Schema, Utf8 } = arrow;
@@ -148,6 +159,28 @@ export function rowsOf<Row extends object>(
   return Array.from({ length: table.numRows }, (_, row) =>
     Object.fromEntries(columns.map((name, i) => [name, vectors[i]!.get(row) ?? null])),
   ) as Row[];
+}
+
+/**
+ * The column of vectors, [rows, embeddingSize].
+ * @throws EidosError `invalid_index` for vectors of another length
+ */
+export function vectorsOf(path: string, table: Arrow.Table, embeddingSize: number): Embeddings {
+  const data = new Float32Array(table.numRows * embeddingSize);
+  let done = 0;
+  for (const part of table.getChild('vector')!.data) {
+    const values = part.children[0]!.values as Float32Array;
+    const start = part.offset * embeddingSize;
+    data.set(values.subarray(start, start + part.length * embeddingSize), done);
+    done += part.length * embeddingSize;
+  }
+  if (done !== data.length) {
+    throw new EidosError(
+      'invalid_index',
+      `The index ${path} holds vectors of another length than ${embeddingSize}.`,
+    );
+  }
+  return { data, shape: [table.numRows, embeddingSize] };
 }
 
 /** What the full-text index reads: the file's name, two folders above it, and the caption. */

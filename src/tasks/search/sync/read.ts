@@ -12,6 +12,9 @@ export type ReadFile =
   | { file: FoundFile; hash: string; facts: FileFacts; bytes: Uint8Array }
   | { file: FoundFile; error: EidosError };
 
+/** A file that could be read so far. */
+export type SoundFile = Extract<ReadFile, { hash: string }>;
+
 /** What is stored beside path, size and time. */
 export type FileFacts = Pick<PictureRow, 'width' | 'height'> & CameraNotes;
 

@@ -128,7 +128,7 @@ function unreadableFolder(named: string, cause: unknown): EidosError {
 
 async function excluder(patterns: readonly string[]): Promise<(relative: string) => boolean> {
   if (patterns.length === 0) return () => false;
-  const { pathMatcher } = await import('../query/patterns.ts');
+  const { pathMatcher } = await import('../patterns.ts');
   const matchers = patterns.map(pathMatcher);
   return (relative) => matchers.some((isMeant) => isMeant(relative));
 }

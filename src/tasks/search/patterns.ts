@@ -1,5 +1,5 @@
 /** Patterns of paths: * within a name, ** over folders, ? for a character; a pattern without any means a folder. */
-import { EidosError } from '../../../errors.ts';
+import { EidosError } from '../../errors.ts';
 
 /**
  * Says whether a path is meant by a pattern: a whole path, or a folder that it lies in, at the beginning or (where the

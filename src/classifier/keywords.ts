@@ -1,11 +1,27 @@
 /** The reverse way: a picture finds the words of a vocabulary that fit it (Radford et al. 2021, section 3.1.4). */
-import type { Clip } from '../../clip/clip.ts';
-import { type Embeddings, meanOfGroups, normalizeRows } from '../../clip/embeddings.ts';
-import { EidosError } from '../../errors.ts';
-import { fillTemplate } from '../../text/templates.ts';
-import type { Keyword, KeywordOptions } from './types.ts';
-import { bestRows } from './vectors/best.ts';
+import type { Clip } from '../clip/clip.ts';
+import { type Cosine, type Embeddings, meanOfGroups, normalizeRows } from '../clip/embeddings.ts';
+import { EidosError } from '../errors.ts';
+import { fillTemplate } from '../text/templates.ts';
+import { typedText } from '../text/typed.ts';
+import { bestRows } from './best.ts';
 import { vocabularies } from './vocabulary.ts';
+
+export interface KeywordOptions {
+  /** Words to choose from. @default some hundred everyday words in the language */
+  vocabulary?: readonly string[] | undefined;
+  /** Of the words that come with eidos. @default 'en' */
+  language?: 'en' | 'de' | undefined;
+  /** @default 10 */
+  topK?: number | undefined;
+}
+
+export interface Keyword {
+  keyword: string;
+  similarity: Cosine;
+  /** Among the words of the vocabulary, together one; not calibrated. */
+  probability: number;
+}
 
 /** Sentences around a word: an average of them is steadier than each of them. */
 const templates = {
@@ -66,7 +82,7 @@ async function embedWords(
   sentences: readonly string[],
 ): Promise<Embeddings> {
   const each = await clip.embedTexts(
-    words.flatMap((word) => sentences.map((sentence) => fillTemplate(sentence, word))),
+    words.flatMap((word) => sentences.map((sentence) => fillTemplate(sentence, typedText(word)))),
   );
   const owner = words.flatMap((_, i) => sentences.map(() => i));
   return normalizeRows(meanOfGroups(each, owner, words.length));

@@ -1,10 +1,10 @@
 /** Pictures that are nearly the same: every one is compared with every other, block by block. */
-import { EidosError } from '../../errors.ts';
-import { filterRows } from './query/filters.ts';
-import { indexedPicture } from './query/search.ts';
-import type { DuplicateGroup, DuplicateOptions } from './types.ts';
-import type { Scorer } from './vectors/scorer.ts';
-import type { Snapshot } from './vectors/snapshot.ts';
+import { EidosError } from '../../../errors.ts';
+import { filterRows } from '../query/filters.ts';
+import { indexedPicture } from '../query/picture.ts';
+import type { Scorer } from '../snapshot/scorer.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { DuplicateGroup, DuplicateOptions } from '../types.ts';
 
 /** Rows that are compared with all others in one run. */
 const rowsPerRun = 64;

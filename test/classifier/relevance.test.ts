@@ -1,26 +1,17 @@
 import { rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { loadClip } from '../../../src/clip/load.ts';
-import {
-  loadCalibration,
-  relevanceOf,
-  saveCalibration,
-} from '../../../src/tasks/search/relevance/calibration.ts';
+import { loadCalibration, relevanceOf, saveCalibration } from '../../src/classifier/relevance/calibration.ts';
+import { fitRelevance } from '../../src/classifier/relevance/fit.ts';
+import { captionedPicture, contentWords, fits, wordQueries } from '../../src/classifier/relevance/judge.ts';
 import {
   areaUnderCurve,
   calibrationError,
-  fitRelevance,
   measureAnswers,
   measureHits,
-} from '../../../src/tasks/search/relevance/fit.ts';
-import {
-  captionedPicture,
-  contentWords,
-  fits,
-  wordQueries,
-} from '../../../src/tasks/search/relevance/judge.ts';
-import { momentsOf, usualCosine } from '../../../src/tasks/search/relevance/moments.ts';
-import { writeTinyModel } from '../../tiny-model.ts';
+} from '../../src/classifier/relevance/measures.ts';
+import { momentsOf, usualCosine } from '../../src/classifier/relevance/moments.ts';
+import { loadClip } from '../../src/clip/load.ts';
+import { writeTinyModel } from '../tiny-model.ts';
 
 /** Numbers of a normal distribution, the same every time (Box and Muller). */
 function normals(seed: number): () => number {

@@ -69,6 +69,40 @@ export function createScorer(matrix: StoredTensor, engine: () => Engine): Scorer
   };
 }
 
+/** The scorers of one index, one after the other, in one engine. */
+export interface Scorers {
+  /** The scorer of a new copy. Who was answered just now may still be scoring with the one before. */
+  next(matrix: StoredTensor): Promise<Scorer>;
+  close(): Promise<void>;
+}
+
+export function createScorers(): Scorers {
+  let engine: Engine | undefined;
+  let present: Scorer | undefined;
+  let former: Scorer | undefined;
+  return {
+    async next(matrix) {
+      await former?.close();
+      former = present;
+      present = createScorer(matrix, () => {
+        engine ??= createScoringEngine();
+        return engine;
+      });
+      return present;
+    },
+    async close() {
+      await former?.close();
+      await present?.close();
+      await engine?.close();
+    },
+  };
+}
+
+/** An engine for scores alone: on the CPU, where the matrix is mapped. */
+export function createScoringEngine(): Engine {
+  return createEngine({ device: 'cpu' });
+}
+
 /** One product with the matrix where it lies: opened without being read or copied. */
 function compileScores(engine: Engine, matrix: StoredTensor): Promise<Session> {
   const [rows, width] = matrix.shape as [number, number];
@@ -76,11 +110,6 @@ function compileScores(engine: Engine, matrix: StoredTensor): Promise<Session> {
   const pictures = parameter('vectors', [rows, width], zeros);
   const scores = gemm(queries, pictures, undefined, { transposeB: true });
   return compileGraph(engine, { scores }, new Map([['vectors', matrix]]), { load: 'fast-start' });
-}
-
-/** An engine for scores alone: on the CPU, where the matrix is mapped. */
-export function createScoringEngine(): Engine {
-  return createEngine({ device: 'cpu' });
 }
 
 /** [n, width] · [rows, width]ᵀ; four sums at once, so that additions need not wait for each other. */

@@ -1,0 +1,57 @@
+/** The tables of one store: how they are called, and each opened once. */
+import type { Arrow, Lance } from './lance.ts';
+import { inStore } from './statements.ts';
+
+export const aboutName = 'about';
+export const unreadableName = 'unreadable';
+/** What the names of tables of pictures begin with; a model's fingerprint follows. */
+export const picturesPrefix = 'pictures_';
+
+export interface Tables {
+  names(): Promise<string[]>;
+  /** Undefined where there is none of this name. */
+  find(name: string): Promise<Lance.Table | undefined>;
+  findOrCreate(name: string, schema: Arrow.Schema): Promise<Lance.Table>;
+  forget(name: string): void;
+  close(): void;
+}
+
+/** The connection's tables, each opened once and brought to its latest version whenever it is asked for. */
+export function createTables(path: string, connection: Lance.Connection): Tables {
+  const open = new Map<string, Lance.Table>();
+  const names = () => inStore(path, 'read', () => connection.tableNames());
+
+  async function find(name: string): Promise<Lance.Table | undefined> {
+    const known = open.get(name);
+    if (known !== undefined) {
+      await inStore(path, 'read', () => known.checkoutLatest());
+      return known;
+    }
+    if (!(await names()).includes(name)) return undefined;
+    const table = await inStore(path, 'read', () => connection.openTable(name));
+    open.set(name, table);
+    return table;
+  }
+
+  return {
+    names,
+    find,
+    async findOrCreate(name: string, schema: Arrow.Schema): Promise<Lance.Table> {
+      const found = await find(name);
+      if (found !== undefined) return found;
+      const table = await inStore(path, 'write', () =>
+        connection.createEmptyTable(name, schema, { existOk: true }),
+      );
+      open.set(name, table);
+      return table;
+    },
+    forget(name: string): void {
+      open.get(name)?.close();
+      open.delete(name);
+    },
+    close(): void {
+      for (const table of open.values()) table.close();
+      open.clear();
+    },
+  };
+}

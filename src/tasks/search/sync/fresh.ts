@@ -1,0 +1,44 @@
+/** Pictures that were embedded and wait to be committed: together, but not for long at the risk of being lost. */
+import type { PictureStore } from '../store/pictures.ts';
+import type { PictureRow } from '../store/rows.ts';
+import type { NewId } from './ids.ts';
+import { asTable, type EmbeddedRow, rowOf } from './picture-rows.ts';
+import type { SoundFile } from './read.ts';
+
+export interface FreshPictures {
+  readonly counts: Readonly<Record<'added' | 'changed', number>>;
+  /** @param own the row of this path, where there is one: its place is taken */
+  add(read: SoundFile, own: PictureRow | undefined, vector: Float32Array): void;
+  /** Whether so many wait, or some have waited long. */
+  isDue(most: number): boolean;
+  commit(): Promise<void>;
+}
+
+const secondsPerCommit = 10;
+
+export function createFreshPictures(pictures: PictureStore, newId: NewId): FreshPictures {
+  const counts = { added: 0, changed: 0 };
+  let added: EmbeddedRow[] = [];
+  let replacing: EmbeddedRow[] = [];
+  let lastCommit = performance.now();
+  return {
+    counts,
+    add(read, own, vector) {
+      const row = rowOf(read, own?.id ?? newId(read.file, read.hash));
+      (own === undefined ? added : replacing).push({ row, vector });
+      counts[own === undefined ? 'added' : 'changed'] += 1;
+    },
+    isDue(most) {
+      const count = added.length + replacing.length;
+      return count >= most || (count > 0 && performance.now() - lastCommit > secondsPerCommit * 1000);
+    },
+    async commit() {
+      const [fresh, changed] = [added, replacing];
+      added = [];
+      replacing = [];
+      lastCommit = performance.now();
+      await pictures.add(...asTable(fresh, pictures.embeddingSize));
+      await pictures.replace(...asTable(changed, pictures.embeddingSize));
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/** One change of an index after the other: in this process, and over processes where the index lies in a folder. */
+import { join } from 'node:path';
+import { withIndexLock } from '../store/lock.ts';
+import type { IndexSource } from '../store/source.ts';
+
+export interface Turns {
+  /** Runs a change when all before it have ended. */
+  alone<T>(signal: AbortSignal | undefined, change: () => Promise<T>): Promise<T>;
+  /** When the changes asked for so far have ended, well or not. */
+  settled(): Promise<unknown>;
+}
+
+/** @param onWarning told when another process has to be waited for */
+export function createTurns(
+  { path, folder, store }: IndexSource,
+  onWarning: ((message: string) => void) | undefined,
+): Turns {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    alone(signal, change) {
+      const turn = last.then(async () => {
+        await store(); // makes the folder
+        if (folder === undefined) return change();
+        const onWait = () => onWarning?.(`Another process is working on the index ${path}: waiting for it.`);
+        return withIndexLock(join(folder, '.lock'), { signal, onWait }, change);
+      });
+      last = turn.catch(() => {});
+      return turn;
+    },
+    settled: () => last,
+  };
+}
