@@ -22,7 +22,7 @@ export type ErrorCode =
   | 'model_mismatch' // an index that another model has made
   | 'invalid_index' // an index that is damaged or of another version
   | 'not_installed' // an optional package that is needed and missing
-  | 'not_finite' // a training whose loss is no number any more
+  | 'not_finite' // a model whose embeddings or temperature, a training whose loss is no number (any more)
   | 'unauthorized' // a server wants an API key, or another one
   | 'forbidden' // a request from a page or under a name that the server does not serve
   | 'too_many_requests' // over the limit on requests of one client

@@ -15,6 +15,7 @@ export { architectureFromShapes, layouts } from './layouts/table.ts';
 export { toFloat16, toFloat32 } from './numbers.ts';
 export { canonicalShapes, parameterCount } from './parameters.ts';
 export { readBytes, readParameter, readTensor } from './tensors.ts';
+export { findUnsoundNumber, type UnsoundNumber } from './unsound.ts';
 export { openWeights } from './weights.ts';
 export { writeHuggingFace, writeModel } from './write-model.ts';
 export { writeSafetensors } from './write-safetensors.ts';

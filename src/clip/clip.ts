@@ -12,6 +12,7 @@ import type { TextRules } from '../text/rules.ts';
 import type { TextOverflow, Tokenizer } from '../text/tokenizer.ts';
 import { cosineSimilarity, type Embeddings, meanOfGroups, normalizeRows } from './embeddings.ts';
 import type { Encoders } from './encoders.ts';
+import { firstUnsoundRow } from './finite.ts';
 
 /** What a loaded model is, and where and how it runs. */
 export interface ClipConfig {
@@ -53,6 +54,10 @@ export interface EmbeddedBatch {
   items: BatchItem[];
 }
 
+/**
+ * Pictures and sentences in one space. Embeddings that hold a number that is none (NaN, infinite) never leave it: the
+ * call fails with the code `not_finite`, naming model, tower and weight.
+ */
 export interface Clip {
   readonly config: ClipConfig;
   readonly embeddingSize: number;
@@ -148,6 +153,13 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
         throw new EidosError(
           'invalid_option',
           `Pixels are [n, 3, ${side}, ${side}] for this model, not [${shape.join(', ')}].`,
+        );
+      }
+      const unsound = firstUnsoundRow(data, elementCount(rest));
+      if (unsound !== undefined) {
+        throw new EidosError(
+          'invalid_option',
+          `Pixels of picture ${unsound} hold numbers that are none (NaN or infinite): give them as (value / 255 − mean) / deviation.`,
         );
       }
       return finish(await encoders.encodePixels(data, count), options);

@@ -2,19 +2,28 @@
 
 import { type CompileOptions, compileGraph } from '../engine/compile.ts';
 import type { Engine, RuntimeTensor, Session } from '../engine/engine.ts';
+import { EidosError } from '../errors.ts';
 import { symbolic } from '../graph/dimension.ts';
 import { input } from '../graph/operations.ts';
 import { type BoundTensor, elementCount, type FloatTensor } from '../graph/tensor.ts';
+import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../models/clip.ts';
 import { lastTokenRead } from '../models/sentence-end.ts';
+import {
+  anotherCopy,
+  type NamedTower,
+  requireFiniteRows,
+  requireFiniteVectors,
+  unsoundTower,
+} from './finite.ts';
 
 export interface Encoders {
   /** Begins to open the image program, so that this happens while the first pictures are decoded. */
   prepareImages(): void;
-  /** [n, 3, side, side] → [n, embeddingSize], not normalised. */
+  /** [n, 3, side, side] → [n, embeddingSize], not normalised; `not_finite` where a row holds a number that is none. */
   encodePixels(data: Float32Array, count: number): Promise<FloatTensor>;
-  /** Rows of `length` ids → [n, embeddingSize], not normalised. */
+  /** Rows of `length` ids → [n, embeddingSize], not normalised; `not_finite` as above. */
   encodeTokens(data: BigInt64Array, length: number): Promise<FloatTensor>;
 }
 
@@ -24,24 +33,45 @@ const shortLengths = [16, 32];
 /** Rows of one run: more do not make a matrix product faster, but need memory. */
 const rowsPerRun = 64;
 
+/** @param model as messages name it */
 export function createEncoders(
   engine: Engine,
   architecture: ClipArchitecture,
   weights: ReadonlyMap<string, BoundTensor>,
-  options: CompileOptions,
+  { model, ...options }: CompileOptions & { model: string },
 ): Encoders {
   const { embeddingSize, image } = architecture;
+  const towerOf = (tower: NamedTower['tower']): NamedTower => ({
+    model,
+    tower,
+    dtype: options.dtype ?? 'fp32',
+    weights: [...weights].filter(([name]) => name.startsWith(`${tower}.`)).map(([, tensor]) => tensor),
+  });
+  const imageTower = towerOf('image');
+  const textTower = towerOf('text');
   let imageSession: Promise<Session> | undefined;
   const textSessions = new Map<number, Promise<Session>>();
   const batch = symbolic('n');
 
+  /** Compiles a tower, and looks at its weights meanwhile. */
+  const compileSound = async (
+    results: Readonly<Record<string, Value>>,
+    tower: NamedTower,
+  ): Promise<Session> => {
+    const compiled = compileGraph(engine, results, weights, options).catch((cause: unknown) => {
+      if (!(cause instanceof EidosError && cause.code === 'not_finite')) throw cause;
+      throw unsoundTower(tower, `${cause.message} ${anotherCopy}`, { cause });
+    });
+    const [session] = await Promise.all([compiled, requireFiniteVectors(tower)]);
+    return session;
+  };
   const compileImage = (): Promise<Session> => {
     const pixels = input('pixels', [batch, 3, image.imageSize, image.imageSize]);
-    return compileGraph(engine, { embeddings: imageEncoder(architecture, pixels) }, weights, options);
+    return compileSound({ embeddings: imageEncoder(architecture, pixels) }, imageTower);
   };
   const compileText = (length: number): Promise<Session> => {
     const tokens = input('tokens', [batch, length], 'int64');
-    return compileGraph(engine, { embeddings: textEncoder(architecture, tokens) }, weights, options);
+    return compileSound({ embeddings: textEncoder(architecture, tokens) }, textTower);
   };
   const textSession = (length: number): Promise<Session> => {
     let session = textSessions.get(length);
@@ -55,6 +85,7 @@ export function createEncoders(
   /** Embeddings of all rows, [rows, embeddingSize], not more of them in one run than pay. */
   const inRuns = async (
     session: Session,
+    tower: NamedTower,
     rows: number,
     feed: (first: number, count: number) => Readonly<Record<string, RuntimeTensor>>,
   ): Promise<FloatTensor> => {
@@ -64,7 +95,9 @@ export function createEncoders(
       const { embeddings } = await session.run(feeds, { fetches: ['embeddings'] });
       result.set(embeddings!.data as Float32Array, first * embeddingSize);
     }
-    return { data: result, shape: [rows, embeddingSize] };
+    const embedded = { data: result, shape: [rows, embeddingSize] };
+    await requireFiniteRows(embedded, tower);
+    return embedded;
   };
 
   return {
@@ -78,7 +111,7 @@ export function createEncoders(
       imageSession ??= compileImage();
       const picture = [3, image.imageSize, image.imageSize];
       const length = elementCount(picture);
-      return inRuns(await imageSession, count, (first, rows) => ({
+      return inRuns(await imageSession, imageTower, count, (first, rows) => ({
         pixels: {
           type: 'float32',
           data: data.subarray(first * length, (first + rows) * length),
@@ -89,7 +122,7 @@ export function createEncoders(
 
     async encodeTokens(data, length) {
       const needed = neededLength(architecture, data, length);
-      return inRuns(await textSession(needed), data.length / length, (first, rows) => ({
+      return inRuns(await textSession(needed), textTower, data.length / length, (first, rows) => ({
         tokens: {
           type: 'int64',
           data: cutRows(data, length, { first, count: rows, width: needed }),

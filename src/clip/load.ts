@@ -6,11 +6,13 @@ import { type Checkpoint, openCheckpoint, readParameter } from '../checkpoint/in
 import { createDeviceEngine } from '../engine/compile.ts';
 import type { Device, NumberType } from '../engine/devices.ts';
 import type { LoadMode } from '../engine/engine.ts';
+import { EidosError } from '../errors.ts';
 import type { Activation } from '../models/architecture.ts';
 import type { TextRules } from '../text/rules.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import { type Clip, createClip } from './clip.ts';
 import { createEncoders } from './encoders.ts';
+import { anotherCopy } from './finite.ts';
 
 export interface LoadOptions extends HubOptions {
   /** Where it runs; `auto` takes the best that works. A device that is missing is an error. @default 'cpu' */
@@ -48,7 +50,8 @@ export function bundledFolder(): string {
  * @param source nothing for the bundled model, a folder, a weight file, or a hub id like
  *   `openai/clip-vit-base-patch32`
  * @throws EidosError `not_found`, `invalid_checkpoint`, `unsupported_checkpoint`, `config_mismatch`,
- *   `device_unavailable`, `dtype_unavailable`, `offline`, `download_failed`, `checksum_mismatch`
+ *   `not_finite` (a temperature that is no number), `device_unavailable`, `dtype_unavailable`, `offline`,
+ *   `download_failed`, `checksum_mismatch`
  */
 export async function loadClip(source: string = bundledModel, options: LoadOptions = {}): Promise<Clip> {
   const { device = 'cpu', dtype = 'fp32', load = 'fast-run', threads, programCache } = options;
@@ -65,7 +68,7 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
       options.activation === undefined ? {} : { activation: options.activation },
     );
     const { architecture, parameters } = checkpoint;
-    const logits = await readLogitParameters(checkpoint);
+    const logits = await readLogitParameters(checkpoint, source);
     let tokenizer: Promise<Tokenizer> | undefined;
     return createClip({
       config: {
@@ -82,7 +85,7 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
       },
       ...logits,
       engine,
-      encoders: createEncoders(engine, architecture, parameters, { dtype, load }),
+      encoders: createEncoders(engine, architecture, parameters, { model: source, dtype, load }),
       tokenizer: () => {
         tokenizer ??= import('./tokenizer.ts')
           .then(({ findTokenizer }) => findTokenizer(checkpoint, options))
@@ -109,15 +112,21 @@ export async function findModel(source: string = bundledModel, options: HubOptio
   return resolveModel(source, options);
 }
 
-async function readLogitParameters({
-  parameters,
-}: Checkpoint): Promise<{ logitScale: number; logitBias: number }> {
-  const read = async (name: string): Promise<number | undefined> => {
+async function readLogitParameters(
+  { parameters }: Checkpoint,
+  model: string,
+): Promise<{ logitScale: number; logitBias: number }> {
+  const read = async (name: string): Promise<number> => {
     const tensor = parameters.get(name);
-    return tensor === undefined ? undefined : (await readParameter(tensor))[0];
+    return tensor === undefined ? 0 : (await readParameter(tensor))[0]!;
   };
-  return {
-    logitScale: Math.exp((await read('logit_scale')) ?? 0),
-    logitBias: (await read('logit_bias')) ?? 0,
-  };
+  const [scale, logitBias] = [await read('logit_scale'), await read('logit_bias')];
+  const logitScale = Math.exp(scale);
+  if (!Number.isFinite(logitScale) || logitScale === 0 || !Number.isFinite(logitBias)) {
+    throw new EidosError(
+      'not_finite',
+      `The temperature of ${model} is no number that cosines can be multiplied with: its logit_scale is ${scale}, which gives a factor of ${logitScale}, and its logit_bias ${logitBias}. ${anotherCopy}`,
+    );
+  }
+  return { logitScale, logitBias };
 }

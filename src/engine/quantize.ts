@@ -1,7 +1,8 @@
 /** Turns the weights of matrix products into 8-bit numbers while they are read from the checkpoint. */
 
+import { EidosError } from '../errors.ts';
 import { isSymbolic } from '../graph/dimension.ts';
-import type { BoundTensor } from '../graph/tensor.ts';
+import { type BoundTensor, elementCount } from '../graph/tensor.ts';
 import { type Node, type NodeOf, nodesOf, type Value } from '../graph/value.ts';
 import { hasExactByteProducts } from './cpu.ts';
 import type { QuantizedWeight } from './onnx/quantized-gemm.ts';
@@ -55,6 +56,7 @@ export async function quantizeWeights(
   const quantized = new Map<string, QuantizedWeight>();
   const reader = openFloatReader();
   try {
+    await requireNumbers(nodes, { products, weights, reader });
     const smoothing = await smoothGains(nodes, {
       results: Object.values(results),
       products,
@@ -74,6 +76,34 @@ export async function quantizeWeights(
     await reader.close();
   }
   return { quantized, weights: adapted };
+}
+
+/**
+ * Reads the weights that stay floats. Where one is NaN so are activations, and turning these into 8 bits makes ordinary
+ * numbers of them: embeddings would look sound. Weights that are quantised are looked at then.
+ */
+async function requireNumbers(
+  nodes: readonly Node[],
+  {
+    products,
+    weights,
+    reader,
+  }: Pick<Smoothing, 'products' | 'reader'> & { weights: ReadonlyMap<string, BoundTensor> },
+): Promise<void> {
+  for (const node of nodes) {
+    if (node.operator !== 'parameter' || products.has(node)) continue;
+    const stored = weights.get(node.attributes.name);
+    if (stored === undefined || !isFloatType(stored.type)) continue;
+    const count = elementCount(stored.shape);
+    for (let start = 0; start < count; start += pieceLength) {
+      const values = await reader.read(stored, start, Math.min(pieceLength, count - start));
+      if (!Number.isFinite(largestOf(values, 0, values.length))) throw unsoundWeight(stored);
+    }
+  }
+}
+
+function unsoundWeight({ name }: BoundTensor): EidosError {
+  return new EidosError('not_finite', `Its weight '${name}' holds a number that is none (NaN or infinite).`);
 }
 
 /** The largest number of a quantised weight. */
@@ -213,6 +243,9 @@ interface Job {
   reader: FloatReader;
 }
 
+/** Floats of an unquantised weight in memory at once. */
+const pieceLength = 1 << 20;
+
 /** Rows that are transposed at a time: their 64 bytes side by side fill one cache line of the result. */
 const block = 64;
 
@@ -235,6 +268,7 @@ async function quantizeStored({
     for (let row = 0; row < rows; row++) {
       const start = row * width;
       const largest = largestOf(values, start, start + width);
+      if (!Number.isFinite(largest)) throw unsoundWeight(stored);
       scales[first + row] = largest / limit;
       const factor = largest > 0 ? limit / largest : 0;
       for (let i = start; i < start + width; i++) tile[i] = nearest(values[i]! * factor);
@@ -270,9 +304,11 @@ async function quantizeTransposed({
   await pass((values, from, _, factor) => {
     for (let i = 0; i < out; i++) {
       const size = Math.abs(values[from + i]! * factor);
-      if (size > largest[i]!) largest[i] = size;
+      // NaN is taken, too, and stays: nothing is larger.
+      if (size > largest[i]! || Number.isNaN(size)) largest[i] = size;
     }
   });
+  if (!largest.every(Number.isFinite)) throw unsoundWeight(stored);
   const inverse = largest.map((value) => (value > 0 ? limit / value : 0));
   await pass((values, from, row, factor) => {
     for (let i = 0; i < out; i++) data[row * out + i] = nearest(values[from + i]! * factor * inverse[i]!);
@@ -286,11 +322,15 @@ function multiplyRows(values: Float32Array, factors: Float32Array): void {
   }
 }
 
+/** The largest size of a number; NaN where one is NaN. */
 function largestOf(values: Float32Array, start: number, end: number): number {
   let largest = 0;
   for (let i = start; i < end; i++) {
     const size = Math.abs(values[i]!);
-    if (size > largest) largest = size;
+    if (!(size <= largest)) {
+      if (Number.isNaN(size)) return size;
+      largest = size;
+    }
   }
   return largest;
 }

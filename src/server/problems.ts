@@ -37,7 +37,11 @@ export const problemKinds: Readonly<Record<ErrorCode, Kind>> = {
   model_mismatch: { status: 409, meaning: 'The index was made with another model than this server has.' },
   invalid_index: { status: 500, meaning: 'The index is damaged or of another version.' },
   not_installed: { status: 501, meaning: 'This server lacks an optional package; the message names it.' },
-  not_finite: { status: 500, meaning: ofModel },
+  not_finite: {
+    status: 500,
+    meaning:
+      'The model of this server gives numbers that are none (NaN or infinite); the message names the weight.',
+  },
   unauthorized: { status: 401, meaning: 'The server wants an API key, or another one.' },
   forbidden: { status: 403, meaning: 'The page, the host name or the address of a picture is not allowed.' },
   too_many_requests: { status: 429, meaning: 'More requests than one address may send; see Retry-After.' },

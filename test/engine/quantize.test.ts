@@ -153,6 +153,23 @@ describe('the numbers', () => {
     }
   });
 
+  test.each([Number.NaN, Infinity, -Infinity])(
+    'with %d among them, in either orientation, are an error',
+    async (value) => {
+      const graph = product(64, 65);
+      const weights = writeWeights(graph, `${temporaryFolder()}/weights`, (_, values) => {
+        values[70] = value;
+      });
+      const stored = weights.get('w')!;
+      for (const variant of [stored, { ...stored, transposed: true, shape: [65, 64] }]) {
+        await expect(quantizeWeights(graph, new Map([['w', variant]]))).rejects.toMatchObject({
+          code: 'not_finite',
+          message: expect.stringContaining("'w'"),
+        });
+      }
+    },
+  );
+
   test('of a file that is cut off are an error', async () => {
     const graph = product(64, 64);
     const weights = writeWeights(graph, `${temporaryFolder()}/weights`);

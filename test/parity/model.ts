@@ -28,7 +28,10 @@ export async function embed(
   { pixels, tokens }: Inputs,
   load: LoadMode = 'fast-run',
 ): Promise<Record<string, Numbers>> {
-  const encoders = createEncoders(parityEngine(), architecture, parameters, { load });
+  const encoders = createEncoders(parityEngine(), architecture, parameters, {
+    model: 'the reference',
+    load,
+  });
   const image = await encoders.encodePixels(Float32Array.from(pixels.data), pixels.shape[0]!);
   const text = await encoders.encodeTokens(
     BigInt64Array.from(Array.from(tokens.data), BigInt),

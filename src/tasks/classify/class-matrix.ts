@@ -47,7 +47,8 @@ async function readMatrix(file: string, rows: number, width: number): Promise<Em
   try {
     const stored = (await openWeights(file)).tensors.get('class_matrix');
     if (stored?.shape[0] !== rows || stored.shape[1] !== width) return undefined;
-    return { data: await readTensor(stored), shape: [rows, width] };
+    const data = await readTensor(stored);
+    return data.every(Number.isFinite) ? { data, shape: [rows, width] } : undefined;
   } catch {
     return undefined;
   }
