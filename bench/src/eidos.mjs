@@ -62,6 +62,15 @@ export const trainings = async () => ({
     await built('train/run/beginning.js')
   ),
   data: /** @type {typeof import('../../src/train/run/data.ts')} */ (await built('train/run/data.js')),
+  measuring: {
+    .../** @type {typeof import('../../src/train/run/measuring.ts')} */ (
+      await built('train/run/measuring.js')
+    ),
+    .../** @type {typeof import('../../src/train/run/nearness.ts')} */ (await built('train/run/nearness.js')),
+    .../** @type {typeof import('../../src/train/run/classifier.ts')} */ (
+      await built('train/run/classifier.js')
+    ),
+  },
   network: /** @type {typeof import('../../src/train/run/network.ts')} */ (
     await built('train/run/network.js')
   ),

@@ -31,7 +31,8 @@ if (values.help || source === undefined || folder === undefined) {
   process.exit(values.help ? 0 : 2);
 }
 
-const { readTrainingConfig, beginning, data, network, schedule, publishing, naming } = await trainings();
+const { readTrainingConfig, beginning, data, measuring, network, schedule, publishing, naming } =
+  await trainings();
 const config = await readTrainingConfig(source);
 if (!('steps' in config.until)) {
   throw new Error(`${source}: "until" must be by steps, as each step's learning rate is packed.`);
@@ -48,11 +49,19 @@ if (count < until.steps && (first > 0 || ahead !== undefined)) {
 }
 
 const firstModel = await beginning.findFirstModel(config);
-const opened = await data.openTrainingData(config, beginning.imageSizeOf(config, firstModel), () => {});
-const model = await beginning.beginTraining(config, firstModel, undefined, (wanted) =>
-  data.learnTokenizer(opened, wanted),
+const found = await data.openTrainingData(config, beginning.imageSizeOf(config, firstModel), () => {});
+const begun = await beginning.beginTraining(config, firstModel, undefined, (wanted) =>
+  data.learnTokenizer(found, wanted),
 );
+const model = await measuring.withClassifier(begun, config, found.names?.length ?? 0);
+const seen = await measuring.withImageFeatures(found, config, model, { onEvent: showProgress });
+const opened = await measuring.withNearness(seen, config, { onEvent: showProgress });
 const { constants, cachedClasses } = data.stepClasses(config, opened, model.tokenizer);
+if (cachedClasses.length > 1) {
+  throw new Error(
+    `${source}: words of classes are cached for loss.classification and for loss.distillation, and a pack renews those of one: take "embedded" for the other, or train with eidos train.`,
+  );
+}
 // A packed step is one program, so that the batch goes through it in one piece.
 const { chunk: _, ...options } = data.stepOptions(config, data.sizesOf(opened));
 const step = (await steps()).trainingStep(model.architecture, options);
@@ -65,7 +74,8 @@ const learner = await network.openNetwork(model.architecture, options, {
 const state = await learner.getState();
 await learner.close();
 publishing.requirePublishable(model, Object.keys(state));
-const renewal = cachedClasses === undefined ? undefined : await renewalOf(cachedClasses);
+const [cached] = cachedClasses;
+const renewal = cached === undefined ? undefined : await renewalOf(cached);
 // The model as it begins: what its folder needs besides the weights is then at hand for the way back.
 await publishing.publishModel(join(folder, 'model'), model, state, {});
 
@@ -104,7 +114,14 @@ const { batches: files } = await writePack({
     }
   },
   bytes: values['exact-pixels'] ? {} : { pixels: pixelCode(model.preprocessing) },
-  halves: ['features', 'targets', 'class_targets'],
+  halves: [
+    'features',
+    'image_features',
+    'targets',
+    'class_targets',
+    'sentence_vectors',
+    'translation_targets',
+  ],
   about: { config },
 });
 await batches.close();
@@ -114,6 +131,7 @@ if (ahead === undefined) console.log(`${command} --device cuda`);
 /** The words of classes, which the engine elsewhere embeds now and then. */
 async function renewalOf(
   /** @type {import('../../src/train/run/cached-classes.ts').CachedClasses} */ {
+    state: cachedState,
     sentences,
     count: classes,
     tokenizer,
@@ -130,7 +148,7 @@ async function renewalOf(
   }
   const { data: tokens, shape } = tokenizer.tokenize(sentences.map(({ text }) => text));
   return {
-    state: naming.cachedClasses,
+    state: cachedState,
     program: bytes,
     rows,
     tokens: { type: /** @type {const} */ ('int64'), data: tokens, shape },
@@ -138,6 +156,14 @@ async function renewalOf(
     classes,
     everySteps,
   };
+}
+
+/** @param {import('../../src/train/run/events.ts').TrainingEvent} event */
+function showProgress(event) {
+  if (event.kind !== 'preparing') return;
+  const { what, done = 0, total = 0, minutesLeft = 0 } = event;
+  process.stderr.write(`\r${what}: ${done} of ${total}, ${Math.ceil(minutesLeft)} minutes left `);
+  if (done === total) process.stderr.write('\n');
 }
 
 /** @param {'batches' | 'first' | 'ahead'} option @param {number} least */

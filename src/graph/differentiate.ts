@@ -8,21 +8,23 @@ import { type Node, nodesOf, type Value } from './value.ts';
 /**
  * Gradients of a loss (one number) with respect to values, in the shapes of the values.
  * A value that the loss does not depend on has a gradient of zeros.
+ * @param fixed values that count as constants, whatever they depend on
  */
-export function differentiate(loss: Value, values: readonly Value[]): Value[] {
+export function differentiate(loss: Value, values: readonly Value[], fixed: readonly Value[] = []): Value[] {
   if (loss.shape.length !== 0) {
     throw new EidosError('invalid_graph', `A loss is one number, not ${formatShape(loss.shape)}`);
   }
-  return differentiateFrom([{ value: loss, gradient: scalar(1) }], values);
+  return differentiateFrom([{ value: loss, gradient: scalar(1) }], values, fixed);
 }
 
 /** The same from given gradients of several results, as when a loss is computed elsewhere. */
 export function differentiateFrom(
   seeds: readonly { value: Value; gradient: Value }[],
   values: readonly Value[],
+  fixed: readonly Value[] = [],
 ): Value[] {
   const order = nodesOf(seeds.map((seed) => seed.value));
-  const involved = reachedFrom(values, order);
+  const involved = reachedFrom(values, order, new Set(fixed.map(({ node }) => node)));
   const gradients = new Map<Value, Value>();
   const accumulate = (value: Value, gradient: Value): void => {
     const before = gradients.get(value);
@@ -55,11 +57,11 @@ function inputGradients(node: Node, query: GradientQuery): InputGradients {
   return rule(node, first, query);
 }
 
-/** The nodes that depend on the values. */
-function reachedFrom(values: readonly Value[], order: readonly Node[]): Set<Node> {
+/** The nodes that depend on the values, but for those that count as constants. */
+function reachedFrom(values: readonly Value[], order: readonly Node[], fixed: ReadonlySet<Node>): Set<Node> {
   const reached = new Set<Node>(values.map((value) => value.node));
   for (const node of order) {
-    if (node.inputs.some((input) => reached.has(input.node))) reached.add(node);
+    if (!fixed.has(node) && node.inputs.some((input) => reached.has(input.node))) reached.add(node);
   }
   return reached;
 }

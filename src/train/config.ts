@@ -16,6 +16,7 @@ import {
   freezeSchema,
   type ImageTowerConfig,
   imageTowerSchema,
+  type LossConfig,
   lossSchema,
   optimizerSchema,
   regularisationSchema,
@@ -31,15 +32,21 @@ const fieldsSchema = z.strictObject({
   output: path,
   /** What is trained on. */
   data: dataSchema,
-  /** A model to begin with: its folder, a name that `loadClip` knows, or the checkpoint of a training. */
+  /** What to begin with: folders, names that `loadClip` knows, or checkpoints of trainings. */
   initialise: z
     .strictObject({
-      from: path,
+      /** @default the bundled model where there is no `architecture`, otherwise random numbers */
+      from: path.optional(),
       /** The towers that begin with its weights; the others begin at random. @default both, and the temperature */
       only: z
         .array(z.enum(['image', 'text']))
         .min(1)
         .optional(),
+      /**
+       * What the image tower begins with in place of that: a model, or the weights of an image net that has no text
+       * tower. A projection begins anew where the file has none of its shape.
+       */
+      image: z.strictObject({ from: path }).optional(),
     })
     .optional(),
   /** The model. @default that of `initialise.from`; without both, the bundled model goes on learning */
@@ -145,9 +152,8 @@ function completeConfig(value: unknown, origin: string, folder: string): Trainin
     output: resolve(folder, config.output),
     data: resolveDataPaths(config.data, folder),
     imageTower: resolveImageTowerPaths(config.imageTower, folder),
-    ...(initialise === undefined
-      ? {}
-      : { initialise: { ...initialise, from: modelPath(initialise.from, folder) } }),
+    loss: resolveLossPaths(config.loss, folder),
+    ...(initialise === undefined ? {} : { initialise: resolveModelPaths(initialise, folder) }),
     ...(tokenizer === undefined ? {} : { tokenizer: resolveTokenizerPaths(tokenizer, folder) }),
     ...(evaluation === undefined ? {} : { evaluation: resolveEvaluationPaths(evaluation, folder) }),
   };
@@ -156,6 +162,30 @@ function completeConfig(value: unknown, origin: string, folder: string): Trainin
 function resolveImageTowerPaths(tower: ImageTowerConfig, folder: string): ImageTowerConfig {
   if (tower.kind !== 'features' || tower.cache === undefined) return tower;
   return { ...tower, cache: resolve(folder, tower.cache) };
+}
+
+function resolveLossPaths({ distillation, ...rest }: LossConfig, folder: string): LossConfig {
+  if (distillation === undefined) return rest;
+  const { names, from } = distillation;
+  return {
+    ...rest,
+    distillation: {
+      ...distillation,
+      names: resolve(folder, names),
+      ...(from === undefined ? {} : { from: modelPath(from, folder) }),
+    },
+  };
+}
+
+function resolveModelPaths(
+  { from, image, ...rest }: NonNullable<TrainingConfig['initialise']>,
+  folder: string,
+): NonNullable<TrainingConfig['initialise']> {
+  return {
+    ...rest,
+    ...(from === undefined ? {} : { from: modelPath(from, folder) }),
+    ...(image === undefined ? {} : { image: { from: modelPath(image.from, folder) } }),
+  };
 }
 
 /** What is there or looks like a path is one; `eidos-small` and `openai/clip-vit-base-patch32` are names. */

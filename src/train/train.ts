@@ -6,6 +6,7 @@ import { identityOfData, type TrainingData } from './data/training-data.ts';
 import { aloneInFolder } from './run/alone.ts';
 import { beginTraining, findFirstModel, imageSizeOf } from './run/beginning.ts';
 import type { TrainingProgress } from './run/checkpoints.ts';
+import { withClassifier } from './run/classifier.ts';
 import {
   learnTokenizer,
   type OpenedBatches,
@@ -23,6 +24,7 @@ import { createKeeper } from './run/keeper.ts';
 import { type LoopEnd, runLoop } from './run/loop.ts';
 import { withImageFeatures } from './run/measuring.ts';
 import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metrics-log.ts';
+import { withNearness } from './run/nearness.ts';
 import { type Network, openNetwork } from './run/network.ts';
 import { type TrainingPlaces, trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
@@ -95,10 +97,12 @@ async function trainAlone(
   const firstModel = await findFirstModel(full);
   requireTrainable(full, firstModel);
   const found = await openTrainingData(full, imageSizeOf(full, firstModel), onEvent, signal);
-  const model = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
+  const begun = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
     learnTokenizer(found, wanted),
   );
-  const data = await withImageFeatures(found, full, model, { threads, signal, onEvent });
+  const model = await withClassifier(begun, full, found.names?.length ?? 0);
+  const seen = await withImageFeatures(found, full, model, { threads, signal, onEvent });
+  const data = await withNearness(seen, full, { signal, onEvent });
   noteData(progress, data, onEvent);
 
   const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};

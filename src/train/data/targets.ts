@@ -11,23 +11,18 @@ export function matchingTargets(
   shown: readonly (readonly string[])[],
   said: readonly string[],
 ): Float32Array<ArrayBuffer> {
-  const n = shown.length;
-  const targets = new Float32Array(n * n);
   const columnsOf = new Map<string, number[]>();
-  for (const [column, key] of said.entries()) columnsOf.set(key, [...(columnsOf.get(key) ?? []), column]);
-  let several = false;
-  for (let row = 0; row < n; row++) {
-    targets[row * n + row] = 1;
-    for (const key of shown[row]!) {
-      for (const column of columnsOf.get(key) ?? []) {
-        targets[row * n + column] = 1;
-        several ||= column !== row;
-      }
-    }
+  for (const [column, key] of said.entries()) {
+    const known = columnsOf.get(key);
+    if (known === undefined) columnsOf.set(key, [column]);
+    else known.push(column);
   }
-  // The identity is balanced already, and most batches of captioned pictures are that.
-  if (several) balance(targets, n);
-  return targets;
+  const matches = shown.map((keys, row) => {
+    const columns = new Set([row]);
+    for (const key of keys) for (const column of columnsOf.get(key) ?? []) columns.add(column);
+    return Int32Array.from(columns).sort();
+  });
+  return balanced(matches);
 }
 
 /**
@@ -36,31 +31,70 @@ export function matchingTargets(
  * @param keys of each pair
  */
 export function sharingTargets(keys: readonly (readonly string[])[]): Float32Array<ArrayBuffer> {
-  const n = keys.length;
-  const targets = new Float32Array(n * n);
   const pairsOf = new Map<string, number[]>();
   for (const [pair, own] of keys.entries()) {
     for (const key of own) pairsOf.set(key, [...(pairsOf.get(key) ?? []), pair]);
   }
-  for (const sharing of pairsOf.values()) {
-    for (const row of sharing) for (const column of sharing) targets[row * n + column] = 1;
+  const matches = keys.map((own, pair) => {
+    const sharing = new Set([pair, ...own.flatMap((key) => pairsOf.get(key)!)]);
+    return Int32Array.from(sharing).sort();
+  });
+  return balanced(matches);
+}
+
+/** Targets [n, n] of rows with the columns that each matches. */
+function balanced(matches: readonly Int32Array[]): Float32Array<ArrayBuffer> {
+  const n = matches.length;
+  const targets = new Float32Array(n * n);
+  for (const [row, columns] of matches.entries()) {
+    for (const column of columns) targets[row * n + column] = 1;
   }
-  balance(targets, n);
+  // The identity is balanced already, and most batches of captioned pictures are that.
+  if (matches.every(({ length }) => length === 1)) return targets;
+  const rows = linesOf(matches, (row, column) => row * n + column);
+  const columns = linesOf(turned(matches), (column, row) => row * n + column);
+  for (let round = 0; round < 8; round++) {
+    scaleLines(targets, columns);
+    scaleLines(targets, rows);
+  }
   return targets;
 }
 
-function balance(targets: Float32Array, n: number): void {
-  for (let round = 0; round < 8; round++) {
-    scaleLines(targets, n, 1, n);
-    scaleLines(targets, n, n, 1);
-  }
+/** For each column the rows that match it, from the columns that each row matches. */
+function turned(matches: readonly Int32Array[]): number[][] {
+  const rows: number[][] = matches.map(() => []);
+  for (const [row, columns] of matches.entries()) for (const column of columns) rows[column]!.push(row);
+  return rows;
 }
 
-/** Makes each line sum to one; a line's elements lie `step` apart and lines begin `stride` apart. */
-function scaleLines(targets: Float32Array, n: number, stride: number, step: number): void {
-  for (let line = 0; line < n; line++) {
+/** Places of the pairs that match, line by line: few beside all pairs, which nobody needs to go through. */
+interface Lines {
+  places: Int32Array;
+  /** Where each line ends. */
+  ends: Int32Array;
+}
+
+function linesOf(
+  matches: readonly (Int32Array | readonly number[])[],
+  placeOf: (line: number, other: number) => number,
+): Lines {
+  const places = new Int32Array(matches.reduce((sum, { length }) => sum + length, 0));
+  const ends = new Int32Array(matches.length);
+  let count = 0;
+  for (const [line, others] of matches.entries()) {
+    for (const other of others) places[count++] = placeOf(line, other);
+    ends[line] = count;
+  }
+  return { places, ends };
+}
+
+/** Makes each line sum to one. */
+function scaleLines(targets: Float32Array, { places, ends }: Lines): void {
+  let start = 0;
+  for (const end of ends) {
     let sum = 0;
-    for (let i = 0; i < n; i++) sum += targets[line * stride + i * step]!;
-    for (let i = 0; i < n; i++) targets[line * stride + i * step]! /= sum;
+    for (let at = start; at < end; at++) sum += targets[places[at]!]!;
+    for (let at = start; at < end; at++) targets[places[at]!]! /= sum;
+    start = end;
   }
 }

@@ -18,6 +18,7 @@ import type { TokenizerConfig } from '../data/config.ts';
 import { readsPictures } from '../step/text-groups.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
 import { readCheckpoint } from './checkpoints.ts';
+import { type FirstImageTower, imageTowerValues, openFirstImageTower } from './image-beginning.ts';
 import { folderOfCheckpoint } from './places.ts';
 import type { PublishedModel } from './publish.ts';
 
@@ -33,24 +34,30 @@ export interface LearnedTokenizer {
 
 /** What a configuration begins with. */
 export interface FirstModel {
-  model: Checkpoint;
-  /** Where it is a checkpoint of a training: all that it has, heads of losses included. */
-  state?: ReadonlyMap<string, FloatTensor>;
+  /** Undefined where all is new that nothing else begins. */
+  model?: Checkpoint | undefined;
+  /** Where the model is a checkpoint of a training: all that it has, heads of losses included. */
+  state?: ReadonlyMap<string, FloatTensor> | undefined;
+  /** What begins the image tower in the model's place. */
+  image?: FirstImageTower | undefined;
 }
 
-/** The model that a configuration begins with; nothing where all of it is new. */
-export async function findFirstModel(config: TrainingConfig): Promise<FirstModel | undefined> {
-  const source = config.initialise?.from ?? (config.architecture === undefined ? bundledModel : undefined);
-  if (source === undefined) return undefined;
+/** The models that a configuration begins with. */
+export async function findFirstModel(config: TrainingConfig): Promise<FirstModel> {
+  const { initialise, architecture } = config;
+  const image =
+    initialise?.image === undefined ? undefined : await openFirstImageTower(initialise.image.from);
+  const source = initialise?.from ?? (architecture === undefined ? bundledModel : undefined);
+  if (source === undefined) return { image };
   const folder = folderOfCheckpoint(source);
-  if (folder === undefined) return { model: await openCheckpoint(await findModel(source)) };
+  if (folder === undefined) return { image, model: await openCheckpoint(await findModel(source)) };
   const { state } = await readCheckpoint(source);
-  return { model: await openCheckpoint(folder), state };
+  return { image, model: await openCheckpoint(folder), state };
 }
 
 /** Side of the pictures that the network will see. */
-export function imageSizeOf({ architecture }: TrainingConfig, first: FirstModel | undefined): number {
-  return (architecture ?? first!.model.architecture).image.imageSize;
+export function imageSizeOf({ architecture }: TrainingConfig, { model }: FirstModel): number {
+  return (architecture ?? model!.architecture).image.imageSize;
 }
 
 /**
@@ -60,11 +67,11 @@ export function imageSizeOf({ architecture }: TrainingConfig, first: FirstModel 
  */
 export async function beginTraining(
   config: TrainingConfig,
-  first: FirstModel | undefined,
+  first: FirstModel,
   earlier: string | undefined,
   learnTokenizer: (wanted: VocabularyConfig) => Promise<LearnedTokenizer>,
 ): Promise<Beginning> {
-  const model = first?.model;
+  const { model, image } = first;
   const wanted =
     config.tokenizer ??
     (model === undefined ? { train: { ...usualVocabulary, texts: [] } } : { from: model.folder });
@@ -81,21 +88,17 @@ export async function beginTraining(
     preprocessing: preprocessingOf(
       config.preprocessing,
       architecture.image.imageSize,
-      model?.preprocessing ?? clipPreprocessing,
+      image?.opened.preprocessing ?? model?.preprocessing ?? clipPreprocessing,
     ),
     tokenizer,
     tokenizerFiles: files,
-    firstValues: withUnseenTower(
-      first === undefined ? new Map() : await valuesOf(first, architecture, config),
-      architecture,
-      config,
-    ),
+    firstValues: withUnseenTower(await valuesOf(first, architecture, config), architecture, config),
   };
 }
 
 /**
- * Where features stand for pictures, or all that is learned is text, no step sees the image tower, which is part of the
- * model all the same: a new one is as random as any. Text alone has no temperature either.
+ * Where a teacher's features stand for pictures, or all that is learned is text, no step sees the image tower, which is
+ * part of the model all the same: a new one is as random as any. Text alone has no temperature either.
  */
 function withUnseenTower(
   values: ReadonlyMap<string, FloatTensor>,
@@ -178,18 +181,21 @@ async function readTokenizer(
   return { tokenizer, files };
 }
 
-/** The model's weights for the towers that begin with them. */
+/** The models' weights for the towers that begin with them. */
 async function valuesOf(
-  { model, state }: FirstModel,
+  { model, state, image }: FirstModel,
   architecture: ClipArchitecture,
   { initialise }: TrainingConfig,
 ): Promise<Map<string, FloatTensor>> {
   const only = initialise?.only;
-  const values = new Map<string, FloatTensor>();
+  const values =
+    image === undefined ? new Map<string, FloatTensor>() : await imageTowerValues(image, architecture);
+  if (model === undefined) return values;
   const shapes = canonicalShapes(architecture);
   for (const [name, shape] of shapes) {
     const tower = name.split('.')[0]!;
     if (only !== undefined && !only.some((wanted) => wanted === tower)) continue;
+    if (image !== undefined && tower === 'image') continue;
     const stored = model.parameters.get(name);
     // The bias of the sigmoid loss may be new to the model.
     if (stored === undefined && name === 'logit_bias') continue;

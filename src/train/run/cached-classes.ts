@@ -12,11 +12,12 @@ import { textEncoder } from '../../models/clip.ts';
 import { fillTemplate, promptTemplates } from '../../text/templates.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Concept } from '../data/captions.ts';
-import { cachedClasses as stateName } from '../step/objective.ts';
 import { openProgram } from '../step/program.ts';
 
 /** What is to be embedded, and how often. */
 export interface CachedClasses {
+  /** The state that gets them. */
+  state: string;
   sentences: readonly ClassSentence[];
   /** Classes. */
   count: number;
@@ -78,7 +79,7 @@ export interface ClassCache {
 export async function openClassCache(
   engine: Engine,
   architecture: ClipArchitecture,
-  { sentences, count, tokenizer, everySteps }: CachedClasses,
+  { state, sentences, count, tokenizer, everySteps }: CachedClasses,
 ): Promise<ClassCache> {
   const length = architecture.text.contextLength;
   const rows = Math.min(sentencesAtOnce, sentences.length);
@@ -106,7 +107,7 @@ export async function openClassCache(
       const { data, shape } = normalizeRows(
         meanOfGroups({ data: all, shape: [sentences.length, width] }, owners, count),
       );
-      return { [stateName]: { type: 'float32', data, shape } };
+      return { [state]: { type: 'float32', data, shape } };
     },
   };
 }

@@ -6,7 +6,8 @@ import type { z } from 'zod';
 import { EidosError } from '../../errors.ts';
 import { resolveTemplates } from '../../text/templates.ts';
 import type { TrainingConfig } from '../config.ts';
-import { sentencesOf, translationsOf } from '../step/text-groups.ts';
+import { groupedDraws } from '../data/hard/hard-draws.ts';
+import { readsPictures, sentencesOf, translationsOf } from '../step/text-groups.ts';
 
 interface Contradiction {
   path: (string | number)[];
@@ -17,11 +18,13 @@ interface Contradiction {
 export function refuseContradictions(config: TrainingConfig, context: z.RefinementCtx): void {
   const found = [
     ...ofBatch(config),
+    ...ofBeginning(config),
     ...ofLoss(config),
     ...ofImageTower(config),
     ...ofTeacher(config),
     ...ofTextAlone(config),
     ...ofSentences(config),
+    ...ofHardBatches(config),
     ...ofTemplates(config),
   ];
   for (const issue of found) context.addIssue({ code: 'custom', ...issue });
@@ -32,13 +35,40 @@ function ofBatch({ batch, chunk }: TrainingConfig): Contradiction[] {
   return [{ path: ['chunk'], message: `is ${chunk}, but "batch" ${batch} must be a multiple of it` }];
 }
 
+function ofBeginning({ initialise }: TrainingConfig): Contradiction[] {
+  if (initialise === undefined) return [];
+  const { from, only, image } = initialise;
+  if (from === undefined && image === undefined) {
+    return [{ path: ['initialise'], message: 'names nothing to begin with: give "from", "image" or both' }];
+  }
+  if (only !== undefined && from === undefined) {
+    return [{ path: ['initialise', 'only'], message: 'is about towers of "from", which is missing' }];
+  }
+  if (only?.includes('image') === true && image !== undefined) {
+    return [
+      {
+        path: ['initialise', 'only'],
+        message: 'has "image", which "initialise.image" begins with other weights',
+      },
+    ];
+  }
+  return [];
+}
+
 /** A training step can do more than the data of a training give it. */
-function ofLoss({ loss }: TrainingConfig): Contradiction[] {
+function ofLoss({ loss, imageTower }: TrainingConfig): Contradiction[] {
   const found: Contradiction[] = [];
   if (loss.similarities?.between === 'pairs') {
     found.push({
       path: ['loss', 'similarities', 'between'],
       message: 'must be "images": teachers see pictures only',
+    });
+  }
+  if ((loss.distillation?.weight ?? 0) > 0 && imageTower.kind === 'teacher') {
+    found.push({
+      path: ['loss', 'distillation'],
+      message:
+        'is about the features of the image tower, and "imageTower" of kind "teacher" has others in its place',
     });
   }
   if (Object.values(loss).every((part) => part === undefined || part.weight === 0)) {
@@ -113,6 +143,36 @@ function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: Training
       isGiven ? [{ path, message: `does nothing where ${noSources}: leave it away` }] : [],
     ),
   ];
+}
+
+function ofHardBatches({ data, batch, imageTower, loss }: TrainingConfig): Contradiction[] {
+  const { hardBatches: hard, textTeacher, teacher } = data;
+  if (hard === undefined) return [];
+  const at = (field: string, message: string): Contradiction[] => [
+    { path: ['data', 'hardBatches', field], message },
+  ];
+  if (!readsPictures(loss)) {
+    return [
+      { path: ['data', 'hardBatches'], message: 'does nothing where no part of the loss reads pictures' },
+    ];
+  }
+  if (groupedDraws({ ...hard, batch }) === 0) {
+    return at(
+      'group',
+      `is ${hard.group}, more than the share ${hard.share} of a batch of ${batch}: make it smaller`,
+    );
+  }
+  if (hard.by === 'captions') {
+    return textTeacher?.command === undefined
+      ? at('by', 'is "captions", and no "data.textTeacher.command" says what they mean')
+      : [];
+  }
+  return imageTower.kind === 'features' || teacher !== undefined
+    ? []
+    : at(
+        'by',
+        'is "images", and nothing tells which are near one another: name a "data.teacher", lock the image tower ("imageTower" of kind "features"), or say "captions"',
+      );
 }
 
 function ofSentences({ data: { sentences, textTeacher }, loss }: TrainingConfig): Contradiction[] {

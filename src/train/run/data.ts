@@ -5,11 +5,13 @@ import { fillTemplate, promptTemplates } from '../../text/templates.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { Concept } from '../data/captions.ts';
+import { createNameBatches, readClassNames } from '../data/class-names.ts';
 import { openBatches } from '../data/loader.ts';
 import { widthOfVectors } from '../data/sentences/open-sentences.ts';
 import { openTextBatches } from '../data/sentences/text-batches.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
-import { namingLoss } from '../step/objective.ts';
+import { cachedNames, distillingLoss, embeddedNames } from '../step/distillation.ts';
+import { cachedClasses, namingLoss } from '../step/objective.ts';
 import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
 import { readsPictures, sentencesOf, translationsOf } from '../step/text-groups.ts';
@@ -59,7 +61,10 @@ export async function openTrainingData(
       `"imageTower.size" is ${imageTower.size}, but the data have ${data.lessons?.width} features a picture.`,
     );
   }
-  return data;
+  const distilling = distillingLoss(config.loss);
+  if (distilling === undefined) return data;
+  const languages = Object.keys(config.data.captions.languages);
+  return { ...data, names: await readClassNames(distilling.names, languages) };
 }
 
 /** Whether all that is said of any picture is the name of one and the same class. */
@@ -107,6 +112,10 @@ export async function openTrainingBatches(
         classTargets: namingLoss(loss),
       })
     : undefined;
+  const names =
+    embeddedNames(loss, data.names?.length) === 0
+      ? undefined
+      : createNameBatches(data.names!, config.data.captions, tokenizer, seed);
   const brokenLines = data.sentences.flatMap(({ broken }) => broken);
   let step = firstStep;
   return {
@@ -114,6 +123,10 @@ export async function openTrainingBatches(
       const number = step++;
       const [pairs, beside] = await Promise.all([loader?.next(), texts.make(number)]);
       const tensors = { ...pairs, ...beside } as Tensors;
+      if (names !== undefined) {
+        const shape = [data.names!.length, tokenizer.contextLength];
+        tensors.name_tokens = { type: 'int64', data: names(number), shape };
+      }
       return {
         tensors,
         samples: () => [...(loader?.namesOf(number) ?? []), ...texts.textsOf(number)],
@@ -139,14 +152,17 @@ export interface DataSizes {
   classCount: number;
   /** Of a teacher, where there is one. */
   featureWidth: number | undefined;
+  /** Named classes of an image net's own classifier, where a part of the loss is about them. */
+  nameCount: number | undefined;
   /** Of a text teacher, where there is one. */
   sentenceWidth: number | undefined;
 }
 
-export function sizesOf({ classes, lessons, sentences }: TrainingData): DataSizes {
+export function sizesOf({ classes, lessons, names, sentences }: TrainingData): DataSizes {
   return {
     classCount: classes.length,
     featureWidth: lessons?.width,
+    nameCount: names?.length,
     sentenceWidth: widthOfVectors(sentences),
   };
 }
@@ -154,7 +170,7 @@ export function sizesOf({ classes, lessons, sentences }: TrainingData): DataSize
 /** What a training's step is, given what its data turned out to be. */
 export function stepOptions(
   config: TrainingConfig,
-  { classCount, featureWidth, sentenceWidth }: DataSizes,
+  { classCount, featureWidth, nameCount, sentenceWidth }: DataSizes,
 ): OpenStepOptions {
   const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
   return {
@@ -163,6 +179,7 @@ export function stepOptions(
     targets: true,
     classes: classCount === 0 ? undefined : classCount,
     features: featureWidth,
+    names: nameCount,
     sentenceWidth,
     loss,
     optimizer,
@@ -175,15 +192,26 @@ export function stepOptions(
 /** What of the classes' words a step needs: the same in every step, or what to embed now and then. */
 export function stepClasses(
   { loss, data: { captions } }: Pick<TrainingConfig, 'loss' | 'data'>,
-  { classes }: Pick<TrainingData, 'classes'>,
+  { classes, names = [] }: Pick<TrainingData, 'classes' | 'names'>,
   tokenizer: Tokenizer,
-): { constants: Tensors; cachedClasses?: CachedClasses } {
+): { constants: Tensors; cachedClasses: CachedClasses[] } {
+  const languages = Object.keys(captions.languages);
   const naming = namingLoss(loss);
-  if (naming?.classes === 'embedded') return { constants: classTokens(classes, tokenizer) };
-  if (naming?.classes !== 'cached') return { constants: {} };
-  const sentences = sentencesOfClasses(classes, Object.keys(captions.languages));
-  const everySteps = naming.renewEverySteps;
-  return { constants: {}, cachedClasses: { sentences, count: classes.length, tokenizer, everySteps } };
+  const distilling = distillingLoss(loss);
+  const cached = (state: string, concepts: readonly Concept[], everySteps: number): CachedClasses => ({
+    state,
+    sentences: sentencesOfClasses(concepts, languages),
+    count: concepts.length,
+    tokenizer,
+    everySteps,
+  });
+  return {
+    constants: naming?.classes === 'embedded' ? classTokens(classes, tokenizer) : {},
+    cachedClasses: [
+      ...(naming?.classes === 'cached' ? [cached(cachedClasses, classes, naming.renewEverySteps)] : []),
+      ...(distilling?.classes === 'cached' ? [cached(cachedNames, names, distilling.renewEverySteps)] : []),
+    ],
+  };
 }
 
 /** A sentence for each class through the tokenizer, [classes, length]. */

@@ -36,7 +36,7 @@ export async function withImageFeatures(
   { threads, signal, onEvent }: MeasuringOptions,
 ): Promise<TrainingData> {
   const { imageTower } = config;
-  if (imageTower.kind !== 'features') return data;
+  if (imageTower.kind !== 'features' || data.sources.length === 0) return data;
   const tower = await openLockedTower(
     architecture,
     preprocessing,

@@ -6,7 +6,7 @@ import { elementCount, type FloatTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { type OpenStep, type OpenStepOptions, openStep } from '../step/open-step.ts';
 import type { StepMoment } from '../step/step.ts';
-import { type CachedClasses, openClassCache } from './cached-classes.ts';
+import { type CachedClasses, type ClassCache, openClassCache } from './cached-classes.ts';
 
 /** What a step tells of itself. */
 export interface StepFigures {
@@ -42,14 +42,14 @@ export interface NetworkOptions {
   /** Inputs that are the same in every step, such as the tokens of classes. */
   constants?: Readonly<Record<string, RuntimeTensor>>;
   /** Classes whose words are embedded now and then. */
-  cachedClasses?: CachedClasses | undefined;
+  cachedClasses?: readonly CachedClasses[];
 }
 
 /** @throws EidosError `invalid_option` for options that contradict each other, `config_mismatch`, `engine_failed` */
 export async function openNetwork(
   architecture: ClipArchitecture,
   options: OpenStepOptions,
-  { values, seed, threads, constants = {}, cachedClasses }: NetworkOptions,
+  { values, seed, threads, constants = {}, cachedClasses = [] }: NetworkOptions,
 ): Promise<Network> {
   const engine = createEngine(threads === undefined ? {} : { threads });
   try {
@@ -58,8 +58,8 @@ export async function openNetwork(
     // What was made here is nobody else's; a copy of the moments would be the peak of a training's memory.
     await step.setState(state, made);
     const trained = step.parameters.filter((parameter) => parameter.trained);
-    const classes =
-      cachedClasses === undefined ? undefined : await openClassCache(engine, architecture, cachedClasses);
+    const caches: ClassCache[] = [];
+    for (const one of cachedClasses) caches.push(await openClassCache(engine, architecture, one));
     /** The text tower as it is now; where no part of the loss trains it, as it was at the beginning. */
     const textParameters = async (names: readonly string[]): Promise<Record<string, RuntimeTensor>> => {
       const kept = names.filter((name) => step.stateNames.includes(name));
@@ -69,7 +69,7 @@ export async function openNetwork(
         if (value === undefined) {
           throw new EidosError(
             'invalid_option',
-            `loss.classification: nothing trains the text tower, which is to embed the words of classes, and it has no '${name}' to begin with ("initialise").`,
+            `loss.classification, loss.distillation: nothing trains the text tower, which is to embed the words of classes, and it has no '${name}' to begin with ("initialise").`,
           );
         }
         return [name, { type: 'float32', data: value.data, shape: value.shape }];
@@ -80,7 +80,7 @@ export async function openNetwork(
       stateNames: step.stateNames,
       trainedCount: trained.reduce((sum, { shape }) => sum + elementCount(shape), 0),
       async run(batch, moment) {
-        if (classes?.isDue(moment.step)) {
+        for (const classes of caches.filter(({ isDue }) => isDue(moment.step))) {
           await step.renew(await classes.embed(await textParameters(classes.reads)));
         }
         const moved = Object.keys(batch);

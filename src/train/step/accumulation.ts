@@ -11,6 +11,8 @@ import { differentiate, differentiateFrom } from '../../graph/differentiate.ts';
 import { add, input } from '../../graph/operations.ts';
 import { inputsOf, parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
+import { imageFeatureWidth } from '../../models/image-encoder.ts';
+import { distillingLoss } from './distillation.ts';
 import { declareInputs } from './inputs.ts';
 import { noise } from './noise.ts';
 import { embedsClasses, type Objective, objective } from './objective.ts';
@@ -178,14 +180,26 @@ function wholeLoss(architecture: ClipArchitecture, settings: StepSettings): Whol
   const declare = declareInputs();
   const shape = [batch, architecture.embeddingSize];
   const classes = embedsClasses(settings.loss) ? (settings.classes ?? 0) : 0;
-  const counts = { texts: 0, ...rowsBeside(settings.loss, classes) };
+  const counts = { texts: 0, ...rowsBeside(settings.loss, classes, settings.names) };
   const random = noise(architecture, declare, regularisation, { images: batch, texts: totalRows(counts) });
   const beside = embedTexts(architecture, declare, counts, { textLength, branch: random.branch.text });
   const embeddings = { images: declare('images', shape), texts: declare('texts', shape) };
-  const wanted = objective(architecture, declare, { ...beside, ...embeddings }, settings);
+  const seen = distillingLoss(settings.loss) === undefined ? undefined : seenFeatures();
+  const wanted = objective(architecture, declare, { ...beside, ...embeddings, seen }, settings);
   const inputs = new Set(inputsOf([wanted.loss]).map(({ attributes }) => attributes.name));
   const read = (['images', 'texts'] as const).filter((name) => inputs.has(name));
   return { ...wanted, embeddings, read, beside: totalRows(counts) };
+
+  /** Features that come with the batch are there as a whole; those of a tower are seen chunk by chunk. */
+  function seenFeatures(): Value {
+    if (settings.imageTower.kind === 'features') {
+      return declare('image_features', [batch, imageFeatureWidth(architecture.image)]);
+    }
+    throw new EidosError(
+      'invalid_option',
+      'chunk: loss.distillation reads the features of the whole batch, which come with it only where "imageTower" is of kind "features": leave "chunk" away.',
+    );
+  }
 }
 
 interface Named {

@@ -67,6 +67,36 @@ export const lossSchema = z.strictObject({
     })
     .optional()
     .describe('Cross-entropy of classes against `class_targets` [batch, classes].'),
+  distillation: z
+    .strictObject({
+      weight: weight.default(1),
+      names: z
+        .string()
+        .min(1)
+        .describe('A file with the names of the classes of the image net’s own classifier, in its order.'),
+      temperature: z.number().positive().default(1).describe('By what its logits are divided.'),
+      classes: z
+        .enum(['embedded', 'cached'])
+        .default('embedded')
+        .describe(
+          'What a class is compared by: a name of it, `name_tokens` [classes, length], through the text tower in ' +
+            'every step, or what that made of its names some steps ago.',
+        ),
+      renewEverySteps: z
+        .int()
+        .positive()
+        .default(200)
+        .describe('Cached: steps after which the names go through the text tower again.'),
+      from: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('The image net with its classifier. Without it that of `initialise.image`.'),
+    })
+    .optional()
+    .describe(
+      'What the image net’s own classifier says of a picture, foretold from the names of its classes.',
+    ),
   sentences: z
     .strictObject({
       weight: weight.default(1),

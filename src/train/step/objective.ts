@@ -27,6 +27,7 @@ import {
   similarityLogits,
 } from '../../models/losses.ts';
 import type { LossConfig } from './config.ts';
+import { distillationLoss } from './distillation.ts';
 import type { Inputs } from './inputs.ts';
 
 /** What the towers made of a batch, all rows of unit length. */
@@ -40,6 +41,10 @@ export interface Embeddings {
   sentences?: Value | undefined;
   /** Pairs in two languages, [2 · pairs, embeddingSize], one side before the other, where the loss reads them. */
   translations?: Value | undefined;
+  /** Names of the classes of an image net's own classifier, [names, embeddingSize], where they are embedded. */
+  names?: Value | undefined;
+  /** Pooled features of the pictures [batch, width], as they are, where that classifier reads them. */
+  seen?: Value | undefined;
 }
 
 export interface ObjectiveOptions {
@@ -52,6 +57,8 @@ export interface ObjectiveOptions {
   features?: number | undefined;
   /** Classes, where the loss has a part about them. */
   classes?: number | undefined;
+  /** Named classes of an image net's own classifier, where the loss has a part about them. */
+  names?: number | undefined;
   /** Numbers of a text teacher's vector, where the loss has a part about them. */
   sentenceWidth?: number | undefined;
 }
@@ -60,6 +67,8 @@ export interface Objective {
   loss: Value;
   /** Each part by its name in the configuration, before it is weighted, and what some are made of. */
   parts: Record<string, Value>;
+  /** What teaches though it depends on parameters: no gradient goes through it. */
+  targets: Value[];
 }
 
 /** @throws EidosError `invalid_option` where nothing is to be minimised, or a size that a part needs is missing */
@@ -78,6 +87,7 @@ export function objective(
 
   /** What a part is made of, where it tells it apart. */
   const details: Record<string, Value> = {};
+  const targets: Value[] = [];
 
   const makers: { readonly [P in keyof LossConfig]-?: () => Value } = {
     contrastive: () => {
@@ -126,6 +136,19 @@ export function objective(
       const targets = smoothed(input('class_targets', [batch, count]), smoothing);
       return partialCrossEntropy(similarityLogits(images, rows, scale), targets);
     },
+    distillation: () => {
+      const { loss: part, target } = distillationLoss({
+        image: architecture.image,
+        seen: needed(beside.seen, 'pictures that the tower or its features show', 'distillation'),
+        images,
+        names: beside.names,
+        classes: needed(options.names, 'names', 'distillation'),
+        scale: logit.scale,
+        temperature: loss.distillation!.temperature,
+      });
+      targets.push(target);
+      return part;
+    },
     sentences: () => {
       const { batch: count, map, relations } = loss.sentences!;
       const width = needed(options.sentenceWidth, 'vectors of sentences', 'sentences');
@@ -171,7 +194,7 @@ export function objective(
     const { weight } = loss[name]!;
     return weight === 1 ? parts[name]! : multiply(parts[name]!, weight);
   });
-  return { loss: total(weighted), parts: { ...parts, ...details } };
+  return { loss: total(weighted), parts: { ...parts, ...details }, targets };
 }
 
 /** The state with what the text tower made of the words of classes, [classes, embeddingSize], rows of unit length. */
@@ -213,8 +236,8 @@ function smoothed(targets: Value, smoothing: number): Value {
   return add(multiply(targets, 1 - smoothing), multiply(known, smoothing / Number(targets.shape[1])));
 }
 
-function needed(size: number | undefined, name: string, part: string): number {
-  if (size !== undefined) return size;
+function needed<T>(given: T | undefined, name: string, part: string): T {
+  if (given !== undefined) return given;
   throw new EidosError(
     'invalid_option',
     `loss.${part} needs data with ${name}; the data that are configured have none.`,

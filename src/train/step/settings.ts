@@ -9,6 +9,7 @@ import {
   type RegularisationConfig,
   regularisationSchema,
 } from './config.ts';
+import { classifierPattern, distillingLoss } from './distillation.ts';
 
 export interface TrainingStepOptions {
   /** Pairs in a batch; programs are compiled for this number. */
@@ -21,6 +22,8 @@ export interface TrainingStepOptions {
   features?: number | undefined;
   /** Classes, where a part of the loss is about them. */
   classes?: number | undefined;
+  /** Named classes of the image net's own classifier, where a part of the loss is about them. */
+  names?: number | undefined;
   /** Numbers of a text teacher's vector, where a part of the loss reads them. */
   sentenceWidth?: number | undefined;
   /** @default the contrastive loss alone */
@@ -37,7 +40,7 @@ export interface TrainingStepOptions {
 
 /** The options with nothing left open. */
 export type StepSettings = Required<{
-  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes' | 'sentenceWidth'
+  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes' | 'names' | 'sentenceWidth'
     ? number | undefined
     : NonNullable<TrainingStepOptions[K]>;
 }>;
@@ -45,17 +48,20 @@ export type StepSettings = Required<{
 /** Fills in the defaults. */
 export function stepSettings(architecture: ClipArchitecture, options: TrainingStepOptions): StepSettings {
   const imageTower = options.imageTower ?? { kind: 'model' };
+  const loss = options.loss ?? lossSchema.parse({});
   return {
     batch: options.batch,
     textLength: options.textLength ?? architecture.text.contextLength,
     targets: options.targets ?? false,
     features: imageTower.kind === 'teacher' ? imageTower.size : options.features,
     classes: options.classes,
+    names: options.names,
     sentenceWidth: options.sentenceWidth,
-    loss: options.loss ?? lossSchema.parse({}),
+    loss,
     optimizer: options.optimizer ?? optimizerSchema.parse({}),
     regularisation: options.regularisation ?? regularisationSchema.parse({}),
-    freeze: options.freeze ?? [],
+    // What teaches by its answers does not learn.
+    freeze: [...(options.freeze ?? []), ...(distillingLoss(loss) === undefined ? [] : [classifierPattern])],
     imageTower,
   };
 }

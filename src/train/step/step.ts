@@ -4,6 +4,7 @@ import { differentiate } from '../../graph/differentiate.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import type { OptimizerConfig } from './config.ts';
+import { distillingLoss } from './distillation.ts';
 import { declareInputs } from './inputs.ts';
 import { embedsClasses, objective } from './objective.ts';
 import { stepScalars } from './optimizer.ts';
@@ -32,8 +33,8 @@ export interface TrainingStep {
    * `temperature` (1 / e^logit_scale after the step) where the loss has one, and `next:NAME` for running statistics.
    *
    * Inputs by name: `pixels` [batch, 3, side, side], `tokens` [batch, length] int64, `targets`, `features`,
-   * `text_features`, `class_targets`, `class_tokens`, `sentence_tokens`, `sentence_vectors` as the options ask, what
-   * inputs() gives, and the state NAME, `mean:NAME`, `square:NAME`, `ema:NAME`.
+   * `text_features`, `class_targets`, `class_tokens`, `name_tokens`, `sentence_tokens`, `sentence_vectors` as the
+   * options ask, what inputs() gives, and the state NAME, `mean:NAME`, `square:NAME`, `ema:NAME`.
    */
   results: Record<string, Value>;
   /** In the order in which they are declared. */
@@ -56,7 +57,8 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   const input = declareInputs();
   const towers = trainedTowers(architecture, input, {
     ...settings,
-    beside: rowsBeside(loss, embedsClasses(loss) ? (settings.classes ?? 0) : 0),
+    beside: rowsBeside(loss, embedsClasses(loss) ? (settings.classes ?? 0) : 0, settings.names),
+    readsFeatures: distillingLoss(loss) !== undefined,
     pictures: readsPictures(loss),
     keepsStatistics: frozenNorms(architecture, freeze),
   });
@@ -74,6 +76,7 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
   const gradients = differentiate(
     wanted.loss,
     trained.map(({ value }) => value),
+    wanted.targets,
   );
   const updates = updateParameters(
     trained.map((one, i) => ({ ...one, gradient: gradients[i]! })),

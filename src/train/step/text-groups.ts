@@ -9,6 +9,7 @@ import type { ClipArchitecture } from '../../models/architecture.ts';
 import { textEncoder } from '../../models/clip.ts';
 import type { TowerHooks } from '../../models/transformer.ts';
 import type { LossConfig } from './config.ts';
+import { embeddedNames } from './distillation.ts';
 import type { Inputs } from './inputs.ts';
 
 /** Rows of each group; 0 where a step has none. */
@@ -17,6 +18,8 @@ export interface TextRows {
   texts: number;
   /** Words of classes. */
   classes: number;
+  /** Names of the classes of an image net's own classifier. */
+  names: number;
   /** Sentences without pictures. */
   sentences: number;
   /** Sentences of pairs in two languages: the one side, then the other. */
@@ -27,15 +30,25 @@ export interface TextRows {
 const inputs: Readonly<Record<keyof TextRows, string>> = {
   texts: 'tokens',
   classes: 'class_tokens',
+  names: 'name_tokens',
   sentences: 'sentence_tokens',
   translations: 'translation_tokens',
 };
 
-export const noneBeside: Omit<TextRows, 'texts'> = { classes: 0, sentences: 0, translations: 0 };
+export const noneBeside: Omit<TextRows, 'texts'> = { classes: 0, names: 0, sentences: 0, translations: 0 };
 
 /** The groups beside captions that a loss asks for. */
-export function rowsBeside(loss: LossConfig, embeddedClasses: number): Omit<TextRows, 'texts'> {
-  return { classes: embeddedClasses, sentences: sentencesOf(loss), translations: 2 * translationsOf(loss) };
+export function rowsBeside(
+  loss: LossConfig,
+  embeddedClasses: number,
+  names?: number | undefined,
+): Omit<TextRows, 'texts'> {
+  return {
+    classes: embeddedClasses,
+    names: embeddedNames(loss, names),
+    sentences: sentencesOf(loss),
+    translations: 2 * translationsOf(loss),
+  };
 }
 
 /** Sentences without pictures in a step. */

@@ -4,8 +4,8 @@ import { normal } from '../../graph/initialise.ts';
 import { parameter } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { imageEncoder } from '../../models/clip.ts';
-import { imageFeatureWidth, projectImage } from '../../models/image-encoder.ts';
+import { type ImageEncoderOptions, imageEncoder } from '../../models/clip.ts';
+import { imageFeatures, imageFeatureWidth, projectImage } from '../../models/image-encoder.ts';
 import type { ImageTowerConfig, RegularisationConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
 import { type Noise, noise } from './noise.ts';
@@ -23,6 +23,8 @@ export interface TowersOptions {
   beside: Omit<TextRows, 'texts'>;
   /** Whether the loss reads pictures and captions. Without it nothing that it reads is made of them. @default true */
   pictures?: boolean;
+  /** Whether the loss reads the features below the projection, too. @default false */
+  readsFeatures?: boolean;
   /** Whether a batch norm uses its running statistics as they are; others take those of the batch and let them run. */
   keepsStatistics(norm: string): boolean;
 }
@@ -43,38 +45,43 @@ export function trainedTowers(
   input: Inputs,
   options: TowersOptions,
 ): TrainedTowers {
-  const { batch, textLength, imageTower, beside, pictures = true } = options;
+  const { batch, textLength, imageTower, beside, pictures = true, readsFeatures = false } = options;
   const rows = { texts: pictures ? batch : 0, ...beside };
   const random = noise(architecture, input, options.regularisation, {
     images: batch,
     texts: totalRows(rows),
   });
   const statistics = new Map<string, Value>();
-  const embedImages = (): Value => {
+  const embedImages = (): { embedded: Value; seen?: Value } => {
     switch (imageTower.kind) {
       case 'model': {
         const side = architecture.image.imageSize;
-        return imageEncoder(architecture, input('pixels', [batch, 3, side, side]), {
+        const pixels = input('pixels', [batch, 3, side, side]);
+        const hooks: ImageEncoderOptions = {
           keptPatches: random.keptPatches,
           branch: random.branch.image,
           onStatistics: (norm) =>
             !pictures || options.keepsStatistics(norm)
               ? undefined
               : (name, next) => statistics.set(name, next),
-        });
+        };
+        if (!readsFeatures) return { embedded: imageEncoder(architecture, pixels, hooks) };
+        const seen = imageFeatures(architecture, pixels, hooks);
+        return { seen, embedded: projectImage(architecture, seen, hooks) };
       }
       case 'features': {
         const seen = input('image_features', [batch, imageFeatureWidth(architecture.image)]);
-        return projectImage(architecture, seen);
+        return { seen, embedded: projectImage(architecture, seen) };
       }
       case 'teacher':
-        return mapFeatures(architecture, input('features', [batch, imageTower.size]));
+        return { embedded: mapFeatures(architecture, input('features', [batch, imageTower.size])) };
     }
   };
-  const images = embedImages();
+  const { embedded, seen } = embedImages();
 
   return {
-    images: normalize(images),
+    images: normalize(embedded),
+    seen,
     ...embedTexts(architecture, input, rows, { textLength, branch: random.branch.text }),
     noise: random,
     statistics,

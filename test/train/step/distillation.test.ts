@@ -1,0 +1,236 @@
+/** The image net's own answers as targets, against plain loops, and the names that they are foretold from. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { createEngine, type RuntimeTensor } from '../../../src/engine/engine.ts';
+import { differentiate } from '../../../src/graph/differentiate.ts';
+import { randomNumbers } from '../../../src/graph/initialise.ts';
+import { constant, input, parameter } from '../../../src/graph/operations.ts';
+import { elementCount } from '../../../src/graph/tensor.ts';
+import type { ClipArchitecture } from '../../../src/models/architecture.ts';
+import { partialCrossEntropy, similarityLogits } from '../../../src/models/losses.ts';
+import { createNameBatches, readClassNames } from '../../../src/train/data/class-names.ts';
+import { captionsSchema } from '../../../src/train/data/config.ts';
+import { imageTowerSchema, lossSchema } from '../../../src/train/step/config.ts';
+import { distillationLoss } from '../../../src/train/step/distillation.ts';
+import { type OpenStepOptions, openStep } from '../../../src/train/step/open-step.ts';
+import { openProgram, type Tensors } from '../../../src/train/step/program.ts';
+import { temporaryFolder, tokenizer } from '../data/tiny-data.ts';
+import { firstState, number, toy, toyBatch } from './toy.ts';
+
+const engine = createEngine({ threads: 1 });
+afterAll(() => engine.close());
+const folder = temporaryFolder();
+
+const [batch, names, width] = [4, 3, 12];
+const architecture: ClipArchitecture = {
+  ...toy,
+  image: {
+    kind: 'efficientnet',
+    imageSize: 16,
+    stemWidth: 8,
+    stages: [{ kernelSize: 3, stride: 2, expansion: 2, width: 8, blocks: 1 }],
+    headWidth: width,
+    activation: 'relu6',
+    normEpsilon: 1e-3,
+    pool: 'average_max',
+    projection: { kind: 'linear' },
+  },
+};
+
+function floats(seed: number, ...shape: number[]): RuntimeTensor {
+  const random = randomNumbers(seed);
+  const data = Float32Array.from({ length: elementCount(shape) }, () => 2 * random() - 1);
+  return { type: 'float32', data, shape };
+}
+
+/** What a batch brings beside captions: features, of which the first half is the mean of the last map, and names. */
+const beside = (): Tensors => ({
+  image_features: floats(4, batch, 2 * width),
+  name_tokens: { ...toyBatch(batch, 3).class_tokens! },
+});
+
+type Rows = number[][];
+function rowsOf({ data, shape }: RuntimeTensor, to = shape[1]!): Rows {
+  const all = data as Float32Array;
+  return Array.from({ length: shape[0]! }, (_, row) =>
+    Array.from(all.subarray(row * shape[1]!, row * shape[1]! + to)),
+  );
+}
+const dot = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+const unit = (row: number[]): number[] => row.map((x) => x / Math.hypot(...row));
+function softmax(row: readonly number[]): number[] {
+  const powers = row.map((x) => Math.exp(x));
+  return powers.map((power) => power / powers.reduce((sum, x) => sum + x, 0));
+}
+
+const locked = imageTowerSchema.parse({ kind: 'features' });
+const loss = (changes: object) =>
+  lossSchema.parse({ contrastive: { weight: 0 }, distillation: { names: 'names.jsonl', ...changes } });
+
+async function told(options: Partial<OpenStepOptions>) {
+  const step = await openStep(engine, architecture, { batch, names, imageTower: locked, ...options });
+  const state = { ...firstState(step) };
+  const random = floats(8, names, toy.embeddingSize);
+  if (state['distillation.embeddings'] !== undefined) {
+    state['distillation.embeddings'] = { ...random, data: Float32Array.from(rowsOf(random).flatMap(unit)) };
+  }
+  await step.setState(state);
+  const outputs = await step.run(
+    { ...toyBatch(batch, 2), ...beside() },
+    { step: 1, learningRate: 0.01, seed: 0 },
+  );
+  return { step, state, outputs, after: await step.getState() };
+}
+
+test.each(['cached', 'embedded'] as const)(
+  'the part is the cross-entropy of %s names, as loops say',
+  async (classes) => {
+    const temperature = 0.7;
+    const { step, state, outputs } = await told({ loss: loss({ temperature, classes }) });
+    const features = beside().image_features!;
+    const images = rowsOf(features).map((row) =>
+      unit(rowsOf(state['image.projection.weight']!).map((weights) => dot(row, weights))),
+    );
+    const rows =
+      classes === 'cached' ? rowsOf(state['distillation.embeddings']!) : await embeddedNames(step, state);
+    const bias = Array.from(state['image.classifier.bias']!.data as Float32Array);
+    const weight = rowsOf(state['image.classifier.weight']!);
+    expect(weight.map((row) => row.length)).toEqual([width, width, width]);
+    const entropies = rowsOf(features, width).map((seen, at) => {
+      const target = softmax(weight.map((row, one) => (dot(seen, row) + bias[one]!) / temperature));
+      return -dot(target, softmax(rows.map((row) => dot(images[at]!, row) / 0.07)).map(Math.log));
+    });
+    const expected = entropies.reduce((sum, one) => sum + one, 0) / batch;
+    expect(number(outputs, 'loss:distillation')).toBeCloseTo(expected, 4);
+    expect(number(outputs, 'loss')).toBeCloseTo(expected, 4);
+  },
+);
+
+/** The names through the text tower alone: a step whose captions are the names. */
+async function embeddedNames(step: Awaited<ReturnType<typeof openStep>>, state: Tensors): Promise<Rows> {
+  const { textEncoder } = await import('../../../src/models/clip.ts');
+  const { normalize } = await import('../../../src/graph/derived.ts');
+  const tokens = input('tokens', [names, 4], 'int64');
+  const program = await openProgram(engine, { rows: normalize(textEncoder(architecture, tokens)) });
+  const texts = Object.fromEntries(Object.entries(state).filter(([name]) => program.inputs.has(name)));
+  expect(step.batchInputs.has('name_tokens')).toBe(true);
+  const { rows } = await program.session.run(
+    { ...texts, tokens: beside().name_tokens! },
+    { fetches: ['rows'] },
+  );
+  return rowsOf(rows!);
+}
+
+test('the classifier teaches and does not learn; embedded names teach the text tower, cached ones do not', async () => {
+  for (const classes of ['cached', 'embedded'] as const) {
+    const { step, state, after } = await told({ loss: loss({ classes }) });
+    for (const name of ['image.classifier.weight', 'image.classifier.bias']) {
+      expect(step.trained).not.toContain(name);
+      expect(after[name]!.data).toEqual(state[name]!.data);
+    }
+    expect(step.trained).toContain('image.projection.weight');
+    expect(step.trained.some((name) => name.startsWith('text.'))).toBe(classes === 'embedded');
+    expect(step.batchInputs.has('name_tokens')).toBe(classes === 'embedded');
+  }
+});
+
+test('no gradient goes through the target where the tower itself learns', async () => {
+  const pixels = { pixels: floats(6, batch, 3, 16, 16) };
+  const step = await openStep(engine, architecture, {
+    batch,
+    names,
+    loss: loss({ classes: 'cached' }),
+    imageTower: { kind: 'model' },
+  });
+  expect([...step.batchInputs.keys()]).toEqual(['pixels']);
+  await step.setState({
+    ...firstState(step),
+    'distillation.embeddings': floats(8, names, toy.embeddingSize),
+  });
+  const outputs = await step.run(pixels, { step: 1, learningRate: 0.01, seed: 0 });
+  expect(number(outputs, 'gradient_norm')).toBeGreaterThan(0);
+
+  // The same as a target that comes from outside.
+  const seen = parameter('seen', [batch, 2 * width], { kind: 'constant', value: 0 });
+  const images = parameter('images', [batch, toy.embeddingSize], { kind: 'constant', value: 0 });
+  const rows = parameter('rows', [names, toy.embeddingSize], { kind: 'constant', value: 0 });
+  const scale = constant(Float32Array.of(5), []);
+  const inside = distillationLoss({
+    image: architecture.image,
+    seen,
+    // A picture's embedding hangs on its features as the target does.
+    images,
+    names: rows,
+    classes: names,
+    scale,
+    temperature: 2,
+  });
+  const outside = partialCrossEntropy(similarityLogits(images, rows, scale), input('wanted', [batch, names]));
+  const [toSeen, toImages] = differentiate(inside.loss, [seen, images], [inside.target]);
+  const [wantedToImages] = differentiate(outside, [images]);
+  const [through] = differentiate(inside.loss, [seen]);
+  const known: Tensors = {
+    seen: floats(1, batch, 2 * width),
+    images: floats(2, batch, toy.embeddingSize),
+    rows: floats(3, names, toy.embeddingSize),
+    'image.classifier.weight': floats(4, names, width),
+    'image.classifier.bias': floats(5, names),
+  };
+  const run = async (results: Parameters<typeof openProgram>[1], more: Tensors = {}): Promise<Tensors> => {
+    const { session, inputs, outputs: fetches } = await openProgram(engine, results);
+    const feeds = Object.fromEntries(
+      Object.entries({ ...known, ...more }).filter(([name]) => inputs.has(name)),
+    );
+    return session.run(feeds, { fetches });
+  };
+  const first = await run({ target: inside.target, toImages: toImages!, toSeen: toSeen!, through: through! });
+  const second = await run({ wantedToImages: wantedToImages! }, { wanted: first.target! });
+  const { data } = first.toImages!;
+  second.wantedToImages!.data.forEach((value, at) => {
+    expect(Number(data[at])).toBeCloseTo(Number(value), 5);
+  });
+  expect((first.toSeen!.data as Float32Array).every((value) => value === 0)).toBe(true);
+  expect((first.through!.data as Float32Array).some((value) => value !== 0)).toBe(true);
+});
+
+test('chunks have the gradients of the whole batch above features, and are refused with the tower', async () => {
+  const options = { loss: loss({ classes: 'embedded' }) };
+  const whole = await told(options);
+  const parts = await told({ ...options, chunk: 2 });
+  expect(number(parts.outputs, 'loss')).toBeCloseTo(number(whole.outputs, 'loss'), 4);
+  expect(number(parts.outputs, 'gradient_norm')).toBeCloseTo(number(whole.outputs, 'gradient_norm'), 4);
+  const freeze = ['image.*.norm.*'];
+  const running = openStep(engine, architecture, { batch, names, chunk: 2, freeze, ...options });
+  await expect(running).rejects.toThrow('chunk: loss.distillation');
+});
+
+test('names stand in the order of the classifier, and are said anew in every step', async () => {
+  const file = join(folder.path, 'names.jsonl');
+  const rows = [
+    { index: 1, wnid: 'b', en: 'blue square', de: 'blaues Quadrat' },
+    { index: 0, wnid: 'a', en: 'red square', de: 'rotes Quadrat' },
+  ];
+  await writeFile(file, rows.map((row) => JSON.stringify(row)).join('\n'));
+  const concepts = await readClassNames(file, ['en', 'de']);
+  expect(concepts.map(({ key }) => key)).toEqual(['red square', 'blue square']);
+  const captions = captionsSchema.parse({ templates: { en: ['a {}', 'the {}'], de: ['ein {}'] } });
+  const make = createNameBatches(concepts, captions, tokenizer, 1);
+  const again = createNameBatches(concepts, captions, tokenizer, 1);
+  const said = { red: new Set<string>(), blue: new Set<string>() };
+  for (let step = 0; step < 30; step++) {
+    const tokens = make(step);
+    expect(again(step)).toEqual(tokens);
+    const half = tokenizer.contextLength;
+    said.red.add(tokens.subarray(0, half).join());
+    said.blue.add(tokens.subarray(half).join());
+  }
+  const rowsFor = (name: string, german: string): Set<string> =>
+    new Set(
+      [`a ${name}`, `the ${name}`, `ein ${german}`].map((text) => tokenizer.tokenize([text]).data.join()),
+    );
+  expect(said.red).toEqual(rowsFor('red square', 'rotes Quadrat'));
+  expect(said.blue).toEqual(rowsFor('blue square', 'blaues Quadrat'));
+  await expect(readClassNames(file, ['fr'])).rejects.toThrow('no name for "a" in fr');
+});
