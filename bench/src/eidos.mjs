@@ -66,6 +66,7 @@ export const trainings = async () => ({
     .../** @type {typeof import('../../src/train/run/measuring.ts')} */ (
       await built('train/run/measuring.js')
     ),
+    .../** @type {typeof import('../../src/train/run/nearness.ts')} */ (await built('train/run/nearness.js')),
     .../** @type {typeof import('../../src/train/run/classifier.ts')} */ (
       await built('train/run/classifier.js')
     ),

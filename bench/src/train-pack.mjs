@@ -54,7 +54,8 @@ const begun = await beginning.beginTraining(config, firstModel, undefined, (want
   data.learnTokenizer(found, wanted),
 );
 const model = await measuring.withClassifier(begun, config, found.names?.length ?? 0);
-const opened = await measuring.withImageFeatures(found, config, model, { onEvent: showProgress });
+const seen = await measuring.withImageFeatures(found, config, model, { onEvent: showProgress });
+const opened = await measuring.withNearness(seen, config, { onEvent: showProgress });
 const { constants, cachedClasses } = data.stepClasses(config, opened, model.tokenizer);
 if (cachedClasses.length > 1) {
   throw new Error(
@@ -113,7 +114,14 @@ const { batches: files } = await writePack({
     }
   },
   bytes: values['exact-pixels'] ? {} : { pixels: pixelCode(model.preprocessing) },
-  halves: ['features', 'image_features', 'targets', 'class_targets'],
+  halves: [
+    'features',
+    'image_features',
+    'targets',
+    'class_targets',
+    'sentence_vectors',
+    'translation_targets',
+  ],
   about: { config },
 });
 await batches.close();

@@ -24,6 +24,7 @@ import { createKeeper } from './run/keeper.ts';
 import { type LoopEnd, runLoop } from './run/loop.ts';
 import { withImageFeatures } from './run/measuring.ts';
 import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metrics-log.ts';
+import { withNearness } from './run/nearness.ts';
 import { type Network, openNetwork } from './run/network.ts';
 import { type TrainingPlaces, trainingPlaces } from './run/places.ts';
 import { requirePublishable } from './run/publish.ts';
@@ -100,7 +101,8 @@ async function trainAlone(
     learnTokenizer(found, wanted),
   );
   const model = await withClassifier(begun, full, found.names?.length ?? 0);
-  const data = await withImageFeatures(found, full, model, { threads, signal, onEvent });
+  const seen = await withImageFeatures(found, full, model, { threads, signal, onEvent });
+  const data = await withNearness(seen, full, { signal, onEvent });
   noteData(progress, data, onEvent);
 
   const opened: { batches?: OpenedBatches; network?: Network; log?: MetricsLog } = {};

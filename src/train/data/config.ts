@@ -1,6 +1,7 @@
 /** The `data` and `tokenizer` parts of a training's configuration: sources, their words, views of pictures, a teacher. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { hardBatchesSchema } from './hard/config.ts';
 import { resolveSentencePaths, sentenceSourceSchema, textTeacherSchema } from './sentences/config.ts';
 
 /** How a source may lie on disk. */
@@ -193,6 +194,8 @@ export const dataSchema = z.strictObject({
   /** Share of pictures that may be broken before training stops. @default 0.01 */
   maxBrokenShare: share.default(0.01),
   teacher: teacherSchema.optional(),
+  /** Batches in which pictures are near one another. @default none; pictures come together by chance */
+  hardBatches: hardBatchesSchema.optional(),
   /** Sentences without pictures, for the parts of a loss that are about text alone. @default none */
   sentences: z.array(sentenceSourceSchema).default([]),
   /** The net whose vectors of these sentences the text tower has to foretell. */

@@ -12,6 +12,7 @@ import { createClassTargets } from './class-targets.ts';
 import { createDraws, type Draw } from './draws.ts';
 import { openFeatureRows } from './features/rows.ts';
 import type { BrokenSample } from './forms/form.ts';
+import { createHardDraws } from './hard/hard-draws.ts';
 import { type PixelThreads, startPixelThreads } from './pixel-threads.ts';
 import type { SourcePicture } from './source.ts';
 import { matchingTargets } from './targets.ts';
@@ -78,10 +79,15 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     options.classTargets === undefined || data.classes.length === 0
       ? undefined
       : createClassTargets(data.classes, options.classTargets.kinds);
-  const draw = createDraws(
+  const byChance = createDraws(
     sources.map(({ pictures, weight }) => ({ size: pictures.length, weight })),
     seed,
   );
+  const { hardBatches } = config;
+  const draw =
+    hardBatches === undefined || data.nearness === undefined
+      ? byChance
+      : createHardDraws(byChance, { ...hardBatches, batch, seed, places: data.nearness });
   const total = data.size + data.broken.length;
   const broken: BrokenSample[] = [...data.broken];
   const brokenKeys = new Set<string>();

@@ -11,8 +11,6 @@ export function matchingTargets(
   shown: readonly (readonly string[])[],
   said: readonly string[],
 ): Float32Array<ArrayBuffer> {
-  const n = shown.length;
-  const targets = new Float32Array(n * n);
   const columnsOf = new Map<string, number[]>();
   for (const [column, key] of said.entries()) {
     const known = columnsOf.get(key);
@@ -24,11 +22,7 @@ export function matchingTargets(
     for (const key of keys) for (const column of columnsOf.get(key) ?? []) columns.add(column);
     return Int32Array.from(columns).sort();
   });
-  for (const [row, columns] of matches.entries()) {
-    for (const column of columns) targets[row * n + column] = 1;
-  }
-  balance(targets, matches);
-  return targets;
+  return balanced(matches);
 }
 
 /**
@@ -37,38 +31,33 @@ export function matchingTargets(
  * @param keys of each pair
  */
 export function sharingTargets(keys: readonly (readonly string[])[]): Float32Array<ArrayBuffer> {
-  const n = keys.length;
-  const targets = new Float32Array(n * n);
   const pairsOf = new Map<string, number[]>();
   for (const [pair, own] of keys.entries()) {
-    for (const key of own) {
-      const known = pairsOf.get(key);
-      if (known === undefined) pairsOf.set(key, [pair]);
-      else known.push(pair);
-    }
+    for (const key of own) pairsOf.set(key, [...(pairsOf.get(key) ?? []), pair]);
   }
-  const matches = keys.map((own, row) => {
-    const columns = new Set([row]);
-    for (const key of own) for (const column of pairsOf.get(key)!) columns.add(column);
-    return Int32Array.from(columns).sort();
+  const matches = keys.map((own, pair) => {
+    const sharing = new Set([pair, ...own.flatMap((key) => pairsOf.get(key)!)]);
+    return Int32Array.from(sharing).sort();
   });
+  return balanced(matches);
+}
+
+/** Targets [n, n] of rows with the columns that each matches. */
+function balanced(matches: readonly Int32Array[]): Float32Array<ArrayBuffer> {
+  const n = matches.length;
+  const targets = new Float32Array(n * n);
   for (const [row, columns] of matches.entries()) {
     for (const column of columns) targets[row * n + column] = 1;
   }
-  balance(targets, matches);
-  return targets;
-}
-
-/** Scales rows and columns in turn until both sum to one; the identity is balanced already. */
-function balance(targets: Float32Array, matches: readonly Int32Array[]): void {
-  if (matches.every(({ length }) => length === 1)) return;
-  const n = matches.length;
+  // The identity is balanced already, and most batches of captioned pictures are that.
+  if (matches.every(({ length }) => length === 1)) return targets;
   const rows = linesOf(matches, (row, column) => row * n + column);
   const columns = linesOf(turned(matches), (column, row) => row * n + column);
   for (let round = 0; round < 8; round++) {
     scaleLines(targets, columns);
     scaleLines(targets, rows);
   }
+  return targets;
 }
 
 /** For each column the rows that match it, from the columns that each row matches. */

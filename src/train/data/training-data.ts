@@ -28,6 +28,8 @@ export interface TrainingData {
   imageFeatures?: ImageFeatures;
   /** Classes of an image net's own classifier, in its order, where a part of the loss is about them. */
   names?: Concept[];
+  /** For each source the place of each picture in an order of all: see placesOfPictures. */
+  nearness?: Uint32Array[];
   /** Files of sentences without pictures. */
   sentences: SentenceSource[];
   /** What was found but cannot be trained on. */

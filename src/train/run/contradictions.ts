@@ -6,7 +6,8 @@ import type { z } from 'zod';
 import { EidosError } from '../../errors.ts';
 import { resolveTemplates } from '../../text/templates.ts';
 import type { TrainingConfig } from '../config.ts';
-import { sentencesOf, translationsOf } from '../step/text-groups.ts';
+import { groupedDraws } from '../data/hard/hard-draws.ts';
+import { readsPictures, sentencesOf, translationsOf } from '../step/text-groups.ts';
 
 interface Contradiction {
   path: (string | number)[];
@@ -23,6 +24,7 @@ export function refuseContradictions(config: TrainingConfig, context: z.Refineme
     ...ofTeacher(config),
     ...ofTextAlone(config),
     ...ofSentences(config),
+    ...ofHardBatches(config),
     ...ofTemplates(config),
   ];
   for (const issue of found) context.addIssue({ code: 'custom', ...issue });
@@ -144,6 +146,36 @@ function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: Training
       isGiven ? [{ path, message: `does nothing where ${noSources}: leave it away` }] : [],
     ),
   ];
+}
+
+function ofHardBatches({ data, batch, imageTower, loss }: TrainingConfig): Contradiction[] {
+  const { hardBatches: hard, textTeacher, teacher } = data;
+  if (hard === undefined) return [];
+  const at = (field: string, message: string): Contradiction[] => [
+    { path: ['data', 'hardBatches', field], message },
+  ];
+  if (!readsPictures(loss)) {
+    return [
+      { path: ['data', 'hardBatches'], message: 'does nothing where no part of the loss reads pictures' },
+    ];
+  }
+  if (groupedDraws({ ...hard, batch }) === 0) {
+    return at(
+      'group',
+      `is ${hard.group}, more than the share ${hard.share} of a batch of ${batch}: make it smaller`,
+    );
+  }
+  if (hard.by === 'captions') {
+    return textTeacher?.command === undefined
+      ? at('by', 'is "captions", and no "data.textTeacher.command" says what they mean')
+      : [];
+  }
+  return imageTower.kind === 'features' || teacher !== undefined
+    ? []
+    : at(
+        'by',
+        'is "images", and nothing tells which are near one another: name a "data.teacher", lock the image tower ("imageTower" of kind "features"), or say "captions"',
+      );
 }
 
 function ofSentences({ data: { sentences, textTeacher }, loss }: TrainingConfig): Contradiction[] {

@@ -39,12 +39,12 @@ export interface Embeddings {
   classes?: Value | undefined;
   /** Sentences without pictures, [sentences, embeddingSize], where the loss reads them. */
   sentences?: Value | undefined;
+  /** Pairs in two languages, [2 · pairs, embeddingSize], one side before the other, where the loss reads them. */
+  translations?: Value | undefined;
   /** Names of the classes of an image net's own classifier, [names, embeddingSize], where they are embedded. */
   names?: Value | undefined;
   /** Pooled features of the pictures [batch, width], as they are, where that classifier reads them. */
   seen?: Value | undefined;
-  /** Pairs in two languages, [2 · pairs, embeddingSize], one side before the other, where the loss reads them. */
-  translations?: Value | undefined;
 }
 
 export interface ObjectiveOptions {

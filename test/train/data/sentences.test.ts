@@ -4,7 +4,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { halfFloatOf, halfFloatValues } from '../../../src/graph/half-floats.ts';
+import { toFloat16 } from '../../../src/checkpoint/numbers.ts';
+import { halfFloatValues } from '../../../src/graph/half-floats.ts';
 import { dataSchema } from '../../../src/train/data/config.ts';
 import { openSentences, type SentenceSource } from '../../../src/train/data/sentences/open-sentences.ts';
 import { openTextBatches } from '../../../src/train/data/sentences/text-batches.ts';
@@ -37,7 +38,7 @@ async function open(
 }
 
 const halves = (numbers: readonly number[]): Uint8Array =>
-  new Uint8Array(Uint16Array.from(numbers, halfFloatOf).buffer);
+  new Uint8Array(toFloat16(Float32Array.from(numbers)).buffer);
 
 /** A file of NumPy's, as numpy.save writes it. */
 function numpy(type: string, shape: string, data: Uint8Array, order = 'False'): Uint8Array {
@@ -363,7 +364,9 @@ describe('batches of sentences', () => {
       const place = words.indexOf(text);
       const all = place >= 0 ? numbers(7, 1) : numbers(30, 5);
       const own = (place >= 0 ? place : more.indexOf(text)) * 3;
-      const row = all.slice(own, own + 3).map((value) => halfFloatValues()[halfFloatOf(value)]!);
+      const row = [...toFloat16(Float32Array.from(all.slice(own, own + 3)))].map(
+        (half) => halfFloatValues()[half]!,
+      );
       return row.map((value) => value / Math.hypot(...row));
     });
     expect(vectors!.shape).toEqual([64, 3]);

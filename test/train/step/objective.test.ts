@@ -6,6 +6,7 @@ import { declareInputs } from '../../../src/train/step/inputs.ts';
 import { cachedClasses } from '../../../src/train/step/objective.ts';
 import { openStep } from '../../../src/train/step/open-step.ts';
 import { openProgram, pick, type Tensors } from '../../../src/train/step/program.ts';
+import { noneBeside } from '../../../src/train/step/text-groups.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
 import { firstState, number, sentenceCount, sizes, toy, toyBatch, translationCount } from './toy.ts';
 
@@ -53,6 +54,7 @@ beforeAll(async () => {
     regularisation: regularisationSchema.parse({}),
     imageTower: { kind: 'model' },
     beside: {
+      ...noneBeside,
       classes: sizes.classes,
       names: 0,
       sentences: sentenceCount,

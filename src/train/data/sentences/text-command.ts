@@ -5,9 +5,9 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { toFloat16 } from '../../../checkpoint/numbers.ts';
 import { withLock } from '../../../disk/lock.ts';
 import { EidosError } from '../../../errors.ts';
-import { halfFloatOf } from '../../../graph/half-floats.ts';
 import { type TextList, textsIn } from './text-list.ts';
 import type { VectorFile } from './vectors.ts';
 
@@ -159,27 +159,30 @@ async function readRows(
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const rows = Math.floor(rest.length / bytesOfRow);
     if (rows === 0) continue;
-    const halves = new Uint16Array(rows * width);
+    const values = new Float32Array(rows * width);
     for (let row = 0; row < rows && wrong === undefined; row++) {
-      if (!encodeRow(rest, row * bytesOfRow, halves, row * width, width)) {
+      if (!readRow(rest, row * bytesOfRow, values.subarray(row * width, (row + 1) * width))) {
         wrong = `gave a row (${done + row}, counted from 0) with numbers that are none (NaN or infinite)`;
       }
     }
     rest = rest.subarray(rows * bytesOfRow);
     done += rows;
-    if (wrong === undefined) await take(new Uint8Array(halves.buffer), done);
+    if (wrong === undefined) await take(new Uint8Array(toFloat16(values).buffer), done);
   }
   if (wrong !== undefined || bytes === wanted * bytesOfRow) return wrong;
   return `gave ${bytes} bytes: ${wanted} rows of ${width} 32-bit floats have ${wanted * bytesOfRow}`;
 }
 
 /** Whether all numbers are finite; then they are written, the row as long as one. */
-function encodeRow(bytes: Buffer, from: number, target: Uint16Array, to: number, width: number): boolean {
+function readRow(bytes: Buffer, from: number, row: Float32Array): boolean {
   let squares = 0;
-  for (let i = 0; i < width; i++) squares += bytes.readFloatLE(from + 4 * i) ** 2;
+  for (let i = 0; i < row.length; i++) {
+    row[i] = bytes.readFloatLE(from + 4 * i);
+    squares += row[i]! ** 2;
+  }
   if (!Number.isFinite(squares)) return false;
   const factor = squares === 0 ? 0 : 1 / Math.sqrt(squares);
-  for (let i = 0; i < width; i++) target[to + i] = halfFloatOf(bytes.readFloatLE(from + 4 * i) * factor);
+  for (let i = 0; i < row.length; i++) row[i]! *= factor;
   return true;
 }
 
