@@ -12,6 +12,7 @@ import {
   gather,
   greater,
   matmul,
+  maximum,
   multiply,
   pad,
   parameter,
@@ -62,8 +63,9 @@ export function averagingText(
 
   const table = parameter('text.token_embedding', [vocabularySize, width], normal(width ** -0.5));
   const pieces = multiply(gather(table, ids), reshape(words, [n, length, 1])); // [n, length, width]
+  const neighbours = neighboursOf(pieces, Math.max(1, ...ngrams.map(({ size }) => size)));
   const sums = ngrams.map(({ size, width: numbers }) => {
-    const unfolded = reshape(neighbours(pieces, size), [times(n, length), size * width]);
+    const unfolded = reshape(neighbours(size), [times(n, length), size * width]);
     const seen = linearLayer(`text.ngrams.${size}`, unfolded, numbers, {
       initialiser: normal((2 / (size * width)) ** 0.5),
       ...scales,
@@ -92,7 +94,7 @@ function wordsOf(ids: Value, endToken: EndToken): Value {
   /** 1 where an end token stands, and less at the last place, which is the largest where there is none. */
   function marks(end: number): Value {
     const found = cast(equal(ids, constant(BigInt64Array.of(BigInt(end)), [])), 'float32');
-    return add(
+    return maximum(
       found,
       constant(Float32Array.from({ length }, (_, place) => (place === length - 1 ? 0.5 : 0))),
     );
@@ -100,15 +102,23 @@ function wordsOf(ids: Value, endToken: EndToken): Value {
 }
 
 /**
- * [n, length, width] → [n, length, size · width]: at each place what stands there and around it, zeros beyond the ends.
- * Of an odd number the place is the middle one, of an even number it is left of the middle.
+ * Takes rows [n, length, width] apart for n-grams: of a size → [n, length, size · width], at each place what stands there
+ * and around it, zeros beyond the ends. Of an odd number the place is the middle one, of an even one it is left of the
+ * middle. Rows moved by the same way are shared by all sizes.
  */
-function neighbours(pieces: Value, size: number): Value {
-  const length = Number(pieces.shape[1]);
-  const before = Math.floor((size - 1) / 2);
-  const padded = pad(pieces, [0, before, 0], [0, size - 1 - before, 0]);
-  return concat(
-    Array.from({ length: size }, (_, shift) => slice(padded, 1, shift, shift + length)),
-    2,
-  );
+function neighboursOf(rows: Value, largest: number): (size: number) => Value {
+  const length = Number(rows.shape[1]);
+  const before = Math.floor((largest - 1) / 2);
+  const padded = largest > 1 ? pad(rows, [0, before, 0], [0, largest - 1 - before, 0]) : rows;
+  const moved = new Map([[0, rows]]);
+  const movedBy = (places: number): Value => {
+    const value = moved.get(places) ?? slice(padded, 1, before + places, before + places + length);
+    moved.set(places, value);
+    return value;
+  };
+  return (size) =>
+    concat(
+      Array.from({ length: size }, (_, i) => movedBy(i - Math.floor((size - 1) / 2))),
+      2,
+    );
 }

@@ -11,8 +11,9 @@ import {
   writeModel,
 } from '../../src/checkpoint/index.ts';
 import { elementCount } from '../../src/graph/tensor.ts';
-import type { ClipArchitecture } from '../../src/models/architecture.ts';
+import type { ClipArchitecture, EfficientNetArchitecture } from '../../src/models/architecture.ts';
 import { clipPreprocessing } from '../../src/models/preprocessing.ts';
+import { smallLite } from '../efficientnet-lite.ts';
 
 const architecture: ClipArchitecture = {
   embeddingSize: 8,
@@ -83,6 +84,34 @@ const vit: ClipArchitecture['image'] = {
   projection: 'none',
 };
 
+const efficientNet: EfficientNetArchitecture = {
+  ...smallLite,
+  imageSize: 40,
+  pool: 'average_max',
+  projection: { kind: 'perceptron', hidden: 12 },
+};
+
+test.each<[string, string, string, RegExp]>([
+  ['a kernel without a middle', '"kernelSize": 3', '"kernelSize": 4', /stages\.0\.kernelSize.*odd/],
+  ['a kernel wider than any', '"kernelSize": 3', '"kernelSize": 33', /stages\.0\.kernelSize/],
+  ['blocks without end', '"blocks": 4', '"blocks": 100000', /stages\.5\.blocks/],
+  ['a stride that leaves nothing', '"stride": 1', '"stride": 0', /stages\.0\.stride/],
+  ['an expansion without bound', '"expansion": 6', '"expansion": 4096', /stages\.1\.expansion/],
+  ['a width that nobody has', '"headWidth": 160', '"headWidth": 100000', /widest layer/],
+  ['a head that is none', '"perceptron"', '"oracle"', /projection\.kind/],
+])('%s in an EfficientNet is refused by name', async (_, from, to, message) => {
+  const own = join(folder, 'refused');
+  await write(own, { ...architecture, image: efficientNet });
+  const path = join(own, 'config.json');
+  const config = await readFile(path, 'utf8');
+  expect(config).toContain(from);
+  await writeFile(path, config.replace(from, to));
+  await expect(openCheckpoint(own)).rejects.toMatchObject({
+    code: 'invalid_checkpoint',
+    message: expect.stringMatching(message),
+  });
+});
+
 test.each([
   ['CLIP’s residual net', { kind: 'resnet', imageSize: 32, width: 4, layers: [1, 1, 1, 1], heads: 2 }],
   ['a Vision Transformer without a projection', vit],
@@ -99,6 +128,7 @@ test.each([
       normEpsilon: 1e-6,
     },
   ],
+  ['an EfficientNet', efficientNet],
 ] satisfies [string, ClipArchitecture['image']][])('so does %s', async (_, image) => {
   const own = join(folder, image.kind);
   await write(own, { ...architecture, image });

@@ -27,15 +27,48 @@ export function matchingTargets(
   for (const [row, columns] of matches.entries()) {
     for (const column of columns) targets[row * n + column] = 1;
   }
-  // The identity is balanced already, and most batches of captioned pictures are that.
-  if (matches.every(({ length }) => length === 1)) return targets;
+  balance(targets, matches);
+  return targets;
+}
+
+/**
+ * Which pairs of sentences say the same, [n, n]: those that share a key. Rows and columns sum to one, as in
+ * matchingTargets.
+ * @param keys of each pair
+ */
+export function sharingTargets(keys: readonly (readonly string[])[]): Float32Array<ArrayBuffer> {
+  const n = keys.length;
+  const targets = new Float32Array(n * n);
+  const pairsOf = new Map<string, number[]>();
+  for (const [pair, own] of keys.entries()) {
+    for (const key of own) {
+      const known = pairsOf.get(key);
+      if (known === undefined) pairsOf.set(key, [pair]);
+      else known.push(pair);
+    }
+  }
+  const matches = keys.map((own, row) => {
+    const columns = new Set([row]);
+    for (const key of own) for (const column of pairsOf.get(key)!) columns.add(column);
+    return Int32Array.from(columns).sort();
+  });
+  for (const [row, columns] of matches.entries()) {
+    for (const column of columns) targets[row * n + column] = 1;
+  }
+  balance(targets, matches);
+  return targets;
+}
+
+/** Scales rows and columns in turn until both sum to one; the identity is balanced already. */
+function balance(targets: Float32Array, matches: readonly Int32Array[]): void {
+  if (matches.every(({ length }) => length === 1)) return;
+  const n = matches.length;
   const rows = linesOf(matches, (row, column) => row * n + column);
   const columns = linesOf(turned(matches), (column, row) => row * n + column);
   for (let round = 0; round < 8; round++) {
     scaleLines(targets, columns);
     scaleLines(targets, rows);
   }
-  return targets;
 }
 
 /** For each column the rows that match it, from the columns that each row matches. */

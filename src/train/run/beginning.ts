@@ -15,7 +15,7 @@ import type { Tokenizer } from '../../text/tokenizer.ts';
 import { usualVocabulary } from '../../text/train-vocabulary.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TokenizerConfig } from '../data/config.ts';
-import { readsPairs } from '../step/text-groups.ts';
+import { readsPictures } from '../step/text-groups.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { type FirstImageTower, imageTowerValues, openFirstImageTower } from './image-beginning.ts';
@@ -97,15 +97,15 @@ export async function beginTraining(
 }
 
 /**
- * Where features stand for pictures, or all that is learned is text, no step sees the image tower, which is part of the
- * model all the same: a new one is as random as any. Text alone has no temperature either.
+ * Where a teacher's features stand for pictures, or all that is learned is text, no step sees the image tower, which is
+ * part of the model all the same: a new one is as random as any. Text alone has no temperature either.
  */
 function withUnseenTower(
   values: ReadonlyMap<string, FloatTensor>,
   architecture: ClipArchitecture,
   { imageTower, loss, seed }: TrainingConfig,
 ): Map<string, FloatTensor> {
-  const isUnseen = imageTower.kind === 'teacher' || !readsPairs(loss);
+  const isUnseen = imageTower.kind === 'teacher' || !readsPictures(loss);
   const unseen = isUnseen ? parametersOfClip(architecture) : [];
   const random = unseen
     .filter(({ name }) => !name.startsWith('text.') && !values.has(name))

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { EidosError } from '../../errors.ts';
 import { resolveTemplates } from '../../text/templates.ts';
 import type { TrainingConfig } from '../config.ts';
-import { sentencesOf } from '../step/text-groups.ts';
+import { sentencesOf, translationsOf } from '../step/text-groups.ts';
 
 interface Contradiction {
   path: (string | number)[];
@@ -119,9 +119,9 @@ function ofTeacher({ data, loss, imageTower }: TrainingConfig): Contradiction[] 
 /** What is about pictures, where there are none. */
 function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: TrainingConfig): Contradiction[] {
   if (data.sources.length > 0) return [];
-  const { sentences: _, ...ofPairs } = loss;
+  const { sentences: _, pairs: __, ...ofPictures } = loss;
   const noSources = 'there are no pictures ("data.sources")';
-  const asking = Object.entries(ofPairs).flatMap(([part, own]) =>
+  const asking = Object.entries(ofPictures).flatMap(([part, own]) =>
     (own?.weight ?? 0) > 0
       ? [{ path: ['loss', part, 'weight'], message: `must be 0 where ${noSources}` }]
       : [],
@@ -133,7 +133,7 @@ function ofTextAlone({ data, loss, chunk, imageTower, regularisation }: Training
   }
   const idle: [boolean, string[]][] = [
     [chunk !== undefined, ['chunk']],
-    [imageTower.kind === 'features', ['imageTower']],
+    [imageTower.kind !== 'model', ['imageTower']],
     [regularisation.patchDropout > 0, ['regularisation', 'patchDropout']],
     [regularisation.stochasticDepth.image > 0, ['regularisation', 'stochasticDepth', 'image']],
     [data.teacher !== undefined, ['data', 'teacher']],
@@ -152,6 +152,12 @@ function ofSentences({ data: { sentences, textTeacher }, loss }: TrainingConfig)
     found.push({
       path: ['data', 'textTeacher', 'width'],
       message: 'is missing: it says how many numbers the command gives a sentence',
+    });
+  }
+  if (translationsOf(loss) > 0 && sentences.every(({ languages }) => languages.length < 2)) {
+    found.push({
+      path: ['loss', 'pairs'],
+      message: 'is about sentences in two languages: name a file of "data.sentences" with two "languages"',
     });
   }
   if (sentencesOf(loss) === 0) return found;

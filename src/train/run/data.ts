@@ -14,7 +14,7 @@ import { cachedNames, distillingLoss, embeddedNames } from '../step/distillation
 import { cachedClasses, namingLoss } from '../step/objective.ts';
 import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
-import { readsPairs, sentencesOf } from '../step/text-groups.ts';
+import { readsPictures, sentencesOf, translationsOf } from '../step/text-groups.ts';
 import { type CachedClasses, sentencesOfClasses } from './cached-classes.ts';
 import type { TrainingEvent } from './events.ts';
 import type { BatchSource } from './loop.ts';
@@ -94,8 +94,13 @@ export async function openTrainingBatches(
   firstStep: number,
 ): Promise<OpenedBatches> {
   const { loss, seed } = config;
-  const texts = await openTextBatches(data.sentences, { sentences: sentencesOf(loss), tokenizer, seed });
-  const loader = readsPairs(loss)
+  const texts = await openTextBatches(data.sentences, {
+    sentences: sentencesOf(loss),
+    translations: translationsOf(loss),
+    tokenizer,
+    seed,
+  });
+  const loader = readsPictures(loss)
     ? await openBatches(data, {
         preprocessing,
         tokenizer,

@@ -2,7 +2,7 @@
 import { parameterCount } from '../../checkpoint/index.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { TrainingData } from '../data/training-data.ts';
-import { readsPairs, sentencesOf } from '../step/text-groups.ts';
+import { readsPictures, sentencesOf, translationsOf } from '../step/text-groups.ts';
 import type { Network } from './network.ts';
 import type { PublishedModel } from './publish.ts';
 
@@ -21,11 +21,13 @@ export function factsOf(
   const sentenceCount = sentences.reduce((sum, { texts }) => sum + texts.length, 0);
   const brokenLines = sentences.reduce((sum, file) => sum + file.broken.length, 0);
   const all = parameterCount(architecture);
-  const pairs = readsPairs(loss) ? batch : 0;
+  const pairs = readsPictures(loss) ? batch : 0;
   const ofText = sentencesOf(loss);
+  const ofLanguages = translationsOf(loss);
   const seen = [
     ...(pairs > 0 ? [`${pairs} pairs`] : []),
     ...(ofText > 0 ? [count(ofText, 'sentence')] : []),
+    ...(ofLanguages > 0 ? [count(ofLanguages, 'translation')] : []),
   ].join(' and ');
   return [
     ...(size === 0

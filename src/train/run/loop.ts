@@ -3,7 +3,7 @@ import type { RuntimeTensor } from '../../engine/engine.ts';
 import type { TrainingConfig } from '../config.ts';
 import type { LossConfig } from '../step/config.ts';
 import { learningRateAt, type Until } from '../step/schedule.ts';
-import { readsPairs, sentencesOf } from '../step/text-groups.ts';
+import { readsPictures, textsAlone } from '../step/text-groups.ts';
 import type { TrainingProgress } from './checkpoints.ts';
 import { divergenceError, isFiniteStep } from './diagnosis.ts';
 import type { StepLine } from './metrics-log.ts';
@@ -123,7 +123,7 @@ function lineOf(
   pace: { milliseconds: number; waiting: number; steps: number },
   { batch, loss }: { batch: number; loss: LossConfig },
 ): StepLine {
-  const sentences = sentencesOf(loss);
+  const sentences = textsAlone(loss);
   const perSecond = (count: number): number => (pace.steps * count * 1000) / pace.milliseconds;
   const parts = Object.entries(window.sums).filter(([name]) => name.startsWith(partPrefix));
   return {
@@ -138,7 +138,7 @@ function lineOf(
     gradientNorm,
     ...(temperature === undefined ? {} : { temperature }),
     learningRate,
-    picturesPerSecond: perSecond(readsPairs(loss) ? batch : 0),
+    picturesPerSecond: perSecond(readsPictures(loss) ? batch : 0),
     ...(sentences === 0 ? {} : { sentencesPerSecond: perSecond(sentences) }),
     waiting: pace.waiting / pace.milliseconds,
   };

@@ -19,7 +19,7 @@ import { embedsClasses, type Objective, objective } from './objective.ts';
 import { chooseTrained, frozenNorms, type StepParameter } from './parameters.ts';
 import { rows, type Tensors } from './program.ts';
 import { type StepSettings, stepSettings, type TrainingStepOptions } from './settings.ts';
-import { embedTexts, noneBeside, readsPairs, rowsBeside, totalRows } from './text-groups.ts';
+import { embedTexts, noneBeside, readsPictures, rowsBeside, totalRows } from './text-groups.ts';
 import { type TrainedTowers, trainedTowers } from './towers.ts';
 import { temperatureOf, updateParameters } from './update.ts';
 
@@ -60,7 +60,7 @@ export function accumulatedStep(
 ): AccumulatedStep {
   const settings = stepSettings(architecture, options);
   const { batch, optimizer, loss } = settings;
-  if (!readsPairs(loss)) {
+  if (!readsPictures(loss)) {
     throw new EidosError(
       'invalid_option',
       'chunk: no part of the loss reads pictures, and sentences without them go through the tower at once: leave "chunk" away.',

@@ -120,6 +120,17 @@ export const lossSchema = z.strictObject({
       'Sentences without pictures, `sentence_tokens` [sentences, length], against a text teacher’s ' +
         '`sentence_vectors` [sentences, W], by cosine.',
     ),
+  pairs: z
+    .strictObject({
+      weight: weight.default(1),
+      batch: z.int().min(2).max(32_768).default(256).describe('Pairs of sentences in a step.'),
+      temperature: z.number().positive().default(0.05).describe('By what cosines are divided.'),
+    })
+    .optional()
+    .describe(
+      'Sentences that say the same in two languages against all others, `translation_tokens` [2 · pairs, length], by ' +
+        'the contrastive cross-entropy with `translation_targets` [pairs, pairs].',
+    ),
 });
 
 const warmupSteps = z.int().min(0).default(100).describe('Steps in which the rate rises from zero.');

@@ -11,6 +11,7 @@ import {
   parameter,
   reduceSum,
   reshape,
+  slice,
   transpose,
   where,
 } from '../../graph/operations.ts';
@@ -42,6 +43,8 @@ export interface Embeddings {
   names?: Value | undefined;
   /** Pooled features of the pictures [batch, width], as they are, where that classifier reads them. */
   seen?: Value | undefined;
+  /** Pairs in two languages, [2 · pairs, embeddingSize], one side before the other, where the loss reads them. */
+  translations?: Value | undefined;
 }
 
 export interface ObjectiveOptions {
@@ -172,6 +175,13 @@ export function objective(
       details.sentences = cosine;
       details['sentences.relations'] = distance;
       return add(cosine, multiply(distance, relations.weight));
+    },
+    pairs: () => {
+      const { batch: count, temperature } = loss.pairs!;
+      const both = beside.translations!;
+      const [ones, others] = [slice(both, 0, 0, count), slice(both, 0, count, 2 * count)];
+      const logits = gemm(ones, others, undefined, { transposeB: true, scale: 1 / temperature });
+      return contrastiveLoss(logits, input('translation_targets', [count, count]));
     },
   };
 

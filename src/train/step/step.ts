@@ -10,7 +10,7 @@ import { embedsClasses, objective } from './objective.ts';
 import { stepScalars } from './optimizer.ts';
 import { chooseTrained, frozenNorms, type StepParameter } from './parameters.ts';
 import { stepSettings, type TrainingStepOptions } from './settings.ts';
-import { readsPairs, rowsBeside } from './text-groups.ts';
+import { readsPictures, rowsBeside } from './text-groups.ts';
 import { trainedTowers } from './towers.ts';
 import { averagingDecay, temperatureOf, updateParameters } from './update.ts';
 
@@ -59,7 +59,7 @@ export function trainingStep(architecture: ClipArchitecture, options: TrainingSt
     ...settings,
     beside: rowsBeside(loss, embedsClasses(loss) ? (settings.classes ?? 0) : 0, settings.names),
     readsFeatures: distillingLoss(loss) !== undefined,
-    pairs: readsPairs(loss),
+    pictures: readsPictures(loss),
     keepsStatistics: frozenNorms(architecture, freeze),
   });
   const wanted = objective(architecture, input, towers, settings);

@@ -22,6 +22,8 @@ export interface TextRows {
   names: number;
   /** Sentences without pictures. */
   sentences: number;
+  /** Sentences of pairs in two languages: the one side, then the other. */
+  translations: number;
 }
 
 /** Their inputs, in the order in which they are joined. */
@@ -30,9 +32,10 @@ const inputs: Readonly<Record<keyof TextRows, string>> = {
   classes: 'class_tokens',
   names: 'name_tokens',
   sentences: 'sentence_tokens',
+  translations: 'translation_tokens',
 };
 
-export const noneBeside: Omit<TextRows, 'texts'> = { classes: 0, names: 0, sentences: 0 };
+export const noneBeside: Omit<TextRows, 'texts'> = { classes: 0, names: 0, sentences: 0, translations: 0 };
 
 /** The groups beside captions that a loss asks for. */
 export function rowsBeside(
@@ -40,7 +43,12 @@ export function rowsBeside(
   embeddedClasses: number,
   names?: number | undefined,
 ): Omit<TextRows, 'texts'> {
-  return { classes: embeddedClasses, names: embeddedNames(loss, names), sentences: sentencesOf(loss) };
+  return {
+    classes: embeddedClasses,
+    names: embeddedNames(loss, names),
+    sentences: sentencesOf(loss),
+    translations: 2 * translationsOf(loss),
+  };
 }
 
 /** Sentences without pictures in a step. */
@@ -48,10 +56,20 @@ export function sentencesOf({ sentences }: LossConfig): number {
   return (sentences?.weight ?? 0) > 0 ? sentences!.batch : 0;
 }
 
+/** Pairs of sentences in two languages in a step. */
+export function translationsOf({ pairs }: LossConfig): number {
+  return (pairs?.weight ?? 0) > 0 ? pairs!.batch : 0;
+}
+
+/** All that a step reads of text without pictures. */
+export function textsAlone(loss: LossConfig): number {
+  return sentencesOf(loss) + 2 * translationsOf(loss);
+}
+
 /** Whether a loss is about pictures, or pictures and captions, at all. */
-export function readsPairs(loss: LossConfig): boolean {
-  const { sentences: _, ...ofPairs } = loss;
-  return Object.values(ofPairs).some((part) => (part?.weight ?? 0) > 0);
+export function readsPictures(loss: LossConfig): boolean {
+  const { sentences: _, pairs: __, ...ofPictures } = loss;
+  return Object.values(ofPictures).some((part) => (part?.weight ?? 0) > 0);
 }
 
 export function totalRows(rows: TextRows): number {

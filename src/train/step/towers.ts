@@ -22,7 +22,7 @@ export interface TowersOptions {
   /** Sentences that are embedded with the captions. */
   beside: Omit<TextRows, 'texts'>;
   /** Whether the loss reads pictures and captions. Without it nothing that it reads is made of them. @default true */
-  pairs?: boolean;
+  pictures?: boolean;
   /** Whether the loss reads the features below the projection, too. @default false */
   readsFeatures?: boolean;
   /** Whether a batch norm uses its running statistics as they are; others take those of the batch and let them run. */
@@ -45,8 +45,8 @@ export function trainedTowers(
   input: Inputs,
   options: TowersOptions,
 ): TrainedTowers {
-  const { batch, textLength, imageTower, beside, pairs = true, readsFeatures = false } = options;
-  const rows = { texts: pairs ? batch : 0, ...beside };
+  const { batch, textLength, imageTower, beside, pictures = true, readsFeatures = false } = options;
+  const rows = { texts: pictures ? batch : 0, ...beside };
   const random = noise(architecture, input, options.regularisation, {
     images: batch,
     texts: totalRows(rows),
@@ -65,7 +65,9 @@ export function trainedTowers(
           ...hooksOf('image'),
           keptPatches: random.keptPatches,
           onStatistics: (norm) =>
-            options.keepsStatistics(norm) || !pairs ? undefined : (name, next) => statistics.set(name, next),
+            !pictures || options.keepsStatistics(norm)
+              ? undefined
+              : (name, next) => statistics.set(name, next),
         };
         if (!readsFeatures) return { embedded: imageEncoder(architecture, pixels, hooks) };
         const seen = imageFeatures(architecture, pixels, hooks);

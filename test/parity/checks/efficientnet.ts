@@ -87,13 +87,11 @@ const passOf = (batchStatistics: boolean) =>
           results[`map:${name}`] = value;
           return value;
         },
-        ...(batchStatistics
-          ? {
-              onStatistics: () => (name: string, next: Value) => {
-                results[`statistics:${name}`] = next;
-              },
+        onStatistics: batchStatistics
+          ? () => (name, next) => {
+              results[`statistics:${name}`] = next;
             }
-          : {}),
+          : undefined,
       });
       const logits = classifyFeatures(features, architecture.classes);
       const factors = uniform('loss', elementCount(logits.shape as number[])).map((number) => 2 * number - 1);

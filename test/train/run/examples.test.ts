@@ -33,12 +33,14 @@ test('configurations and fields in the documentation are right', async () => {
   const text = await readFile(join(root, 'docs/training.md'), 'utf8');
   const configs = [...text.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, code]) => JSON.parse(code!));
   expect(configs.length).toBeGreaterThan(0);
-  for (const config of configs) expect((await readTrainingConfig(config)).batch).toBe(config.batch);
+  for (const config of configs) expect((await readTrainingConfig(config)).batch).toBe(config.batch ?? 64);
   const table = text.slice(text.indexOf('| field |'), text.indexOf('A model from scratch'));
   for (const field of Object.keys(trainingSchema.shape)) expect(table).toContain(`\`${field}\``);
   const details = text.slice(text.indexOf('| field of `loss`'), text.indexOf('What each part minimises'));
-  const { classification, ...parts } = lossSchema.shape;
-  const named = Object.keys(classification.unwrap().shape).map((field) => `classification.${field}`);
+  const { classification, distillation, sentences, pairs, ...parts } = lossSchema.shape;
+  const named = Object.entries({ classification, distillation, sentences, pairs }).flatMap(([part, schema]) =>
+    Object.keys(schema.unwrap().shape).map((field) => `${part}.${field}`),
+  );
   const wanted = [...Object.keys(parts), ...named, ...Object.keys(optimizerSchema.shape)];
   for (const field of wanted.filter((name) => !name.endsWith('.weight'))) {
     expect(details).toMatch(new RegExp(`\`${field}[\`.]`));

@@ -6,7 +6,15 @@ import type { ClipArchitecture, VitArchitecture } from '../../../src/models/arch
 import { lossSchema, optimizerSchema, regularisationSchema } from '../../../src/train/step/config.ts';
 import type { OpenStepOptions } from '../../../src/train/step/open-step.ts';
 import type { Tensors } from '../../../src/train/step/program.ts';
-import { kindsOfNoise, largestDifference, number, toy, trainToy } from './toy.ts';
+import {
+  kindsOfNoise,
+  largestDifference,
+  number,
+  sentenceCount,
+  toy,
+  trainToy,
+  translationCount,
+} from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -67,6 +75,11 @@ describe('the gradients of chunks', () => {
         features: part({}),
         similarities: part({ between: fc.constantFrom('images', 'pairs') }),
         classification: part({ classes: fc.constantFrom('cached', 'learned', 'embedded') }),
+        sentences: part({
+          batch: fc.constant(sentenceCount),
+          relations: fc.option(fc.constant({}), { nil: undefined }),
+        }),
+        pairs: part({ batch: fc.constant(translationCount) }),
       }),
     });
     await fc.assert(
@@ -93,7 +106,11 @@ describe('the gradients of chunks', () => {
       patchDropout: 0.5,
       stochasticDepth: { image: 0.5, text: 0.5 },
     });
-    const loss = lossSchema.parse({ classification: {} });
+    const loss = lossSchema.parse({
+      classification: {},
+      sentences: { batch: sentenceCount },
+      pairs: { batch: translationCount },
+    });
     await expectEqual({ batch: 6, regularisation, loss }, 2);
     // Equal they would be too if neither had any.
     const lossWith = async (noise: object): Promise<number> => {
@@ -128,7 +145,12 @@ test('several steps with clipping, decay by layers and an average stay together'
   expect(largestDifference(whole.state, parts.state, [...parameters, ...averages])).toBeLessThan(1e-5);
 });
 
-test('a batch that is no multiple of the chunk, and batch norms in chunks, are refused', async () => {
+test('a batch that is no multiple of the chunk, text alone, and batch norms in chunks, are refused', async () => {
+  const loss = lossSchema.parse({ contrastive: { weight: 0 }, sentences: { batch: sentenceCount } });
+  await expect(trainToy(engine, { batch: 4, chunk: 2, loss })).rejects.toMatchObject({
+    code: 'invalid_option',
+    message: expect.stringContaining('no part of the loss reads pictures'),
+  });
   await expect(trainToy(engine, { batch: 4, chunk: 3 })).rejects.toMatchObject({
     code: 'invalid_option',
     message: expect.stringContaining('chunk is 3'),

@@ -9,6 +9,7 @@ import { type Noise, noise } from '../../../src/train/step/noise.ts';
 import { trainingStep } from '../../../src/train/step/step.ts';
 import { noneBeside } from '../../../src/train/step/text-groups.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
+import { smallLite } from '../../efficientnet-lite.ts';
 import { number, toy, trainToy } from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
@@ -77,6 +78,10 @@ describe('branches', () => {
     [toy.image, [0, 1].flatMap((i) => [`image.blocks.${i}.attention`, `image.blocks.${i}.mlp`])],
     [basic, blocks],
     [{ ...basic, kind: 'convnext', kernelSize: 3, activation: 'gelu', normEpsilon: 1e-6 }, blocks],
+    [
+      { ...smallLite, imageSize: 40 },
+      ['1.1', '2.1', '3.1', '3.2', '4.1', '4.2', '5.1', '5.2', '5.3'].map((block) => `image.stages.${block}`),
+    ],
     [
       { kind: 'resnet', imageSize: 32, width: 4, layers: [1, 2, 1, 1], heads: 2 },
       ['0.0', '1.0', '1.1', '2.0', '3.0'].map((block) => `image.stages.${block}`),

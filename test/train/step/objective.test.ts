@@ -1,14 +1,16 @@
 /** Every part of the loss, computed by loops from the embeddings that the towers make. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createEngine } from '../../../src/engine/engine.ts';
 import { lossSchema, regularisationSchema } from '../../../src/train/step/config.ts';
 import { declareInputs } from '../../../src/train/step/inputs.ts';
 import { cachedClasses } from '../../../src/train/step/objective.ts';
 import { openStep } from '../../../src/train/step/open-step.ts';
 import { openProgram, pick, type Tensors } from '../../../src/train/step/program.ts';
-import { noneBeside } from '../../../src/train/step/text-groups.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
-import { firstState, number, sizes, toy, toyBatch } from './toy.ts';
+import { firstState, number, sentenceCount, sizes, toy, toyBatch, translationCount } from './toy.ts';
+
+// Seconds each where a processor is free; other work beside it must not make them fail.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 type Rows = number[][];
 
@@ -21,31 +23,54 @@ afterAll(() => engine.close());
 const batch: Tensors = toyBatch(n, 5);
 (batch.features!.data as Float32Array).fill(0, 2 * sizes.features, 3 * sizes.features);
 (batch.class_targets!.data as Float32Array).fill(0, 3 * sizes.classes, 4 * sizes.classes);
+/** Nor has the text teacher anything to say of the second sentence. */
+(batch.sentence_vectors!.data as Float32Array).fill(0, sizes.sentenceWidth, 2 * sizes.sentenceWidth);
+const said = [0, 2, 3, 4];
 
 let state: Tensors = {};
-const embedded: { images: Rows; texts: Rows; classes: Rows } = { images: [], texts: [], classes: [] };
+const embedded: Record<'images' | 'texts' | 'classes' | 'sentences' | 'translations', Rows> = {
+  images: [],
+  texts: [],
+  classes: [],
+  sentences: [],
+  translations: [],
+};
 
 const everything = lossSchema.parse({
   features: { weight: 2 },
   similarities: { weight: 3, temperature },
   classification: { weight: 4, temperature },
+  sentences: { weight: 5, batch: sentenceCount, relations: { weight: 0.7, temperature } },
+  pairs: { weight: 6, batch: translationCount, temperature },
 });
 
 beforeAll(async () => {
   const step = await openStep(engine, toy, { batch: n, ...sizes, targets: true, loss: everything });
   state = firstState(step);
-  const { images, texts, classes } = trainedTowers(toy, declareInputs(), {
+  const { images, texts, classes, sentences, translations } = trainedTowers(toy, declareInputs(), {
     batch: n,
     textLength: 4,
     regularisation: regularisationSchema.parse({}),
     imageTower: { kind: 'model' },
-    beside: { ...noneBeside, classes: sizes.classes },
+    beside: {
+      classes: sizes.classes,
+      names: 0,
+      sentences: sentenceCount,
+      translations: 2 * translationCount,
+    },
     keepsStatistics: () => true,
   });
-  const towers = await openProgram(engine, { images, texts: texts!, classes: classes! });
+  const towers = await openProgram(engine, {
+    images,
+    texts: texts!,
+    classes: classes!,
+    sentences: sentences!,
+    translations: translations!,
+  });
   const feeds = pick({ ...state, ...batch }, (name) => towers.inputs.has(name));
   const outputs = await towers.session.run(feeds, { fetches: towers.outputs });
-  for (const name of ['images', 'texts', 'classes'] as const) embedded[name] = rowsOf(outputs, name);
+  for (const name of Object.keys(embedded) as (keyof typeof embedded)[])
+    embedded[name] = rowsOf(outputs, name);
 });
 
 function rowsOf(tensors: Tensors, name: string): Rows {
@@ -77,6 +102,32 @@ const divergences = (student: Rows, teacher: Rows): number[] =>
     const s = softmax(row);
     return softmax(teacher[i]!).reduce((sum, t, j) => sum + t * Math.log(t / s[j]!), 0);
   });
+
+/** 1 − the mean cosine of mapped sentences with the vectors that are known. */
+function taught(head: Rows): number {
+  const wanted = rowsOf(batch, 'sentence_vectors');
+  const foretold = products(embedded.sentences, head, 1).map(unit);
+  return 1 - mean(said.map((i) => dot(foretold[i]!, wanted[i]!)));
+}
+
+/** Each side of the pairs against all of the other, both ways. */
+function translated(): number {
+  const [ones, others] = [0, 1].map((side) =>
+    embedded.translations.slice(side * translationCount, (side + 1) * translationCount),
+  ) as [Rows, Rows];
+  const logits = products(ones, others, 1 / temperature);
+  const targets = rowsOf(batch, 'translation_targets');
+  return (mean(entropies(logits, targets)) + mean(entropies(turned(logits), turned(targets)))) / 2;
+}
+
+/** What is near what among sentences that are known, each to the others. */
+function related(): number {
+  const others = (rows: Rows): Rows => {
+    const all = products(rows, rows, 1 / temperature);
+    return said.map((i) => said.filter((j) => j !== i).map((j) => all[i]![j]!));
+  };
+  return mean(divergences(others(embedded.sentences), others(rowsOf(batch, 'sentence_vectors'))));
+}
 
 /** The parts of the loss for a first step from the same state. */
 async function parts(loss: object): Promise<Tensors> {
@@ -116,11 +167,18 @@ test('the parts of one loss, and their weighted sum', async () => {
   const labelled = entropies(classes, rowsOf(batch, 'class_targets')).filter((_, i) => i !== 3);
   expect(number(told, 'loss:classification')).toBeCloseTo(mean(labelled), 5);
 
+  expect(number(told, 'loss:sentences')).toBeCloseTo(taught(rowsOf(state, 'sentences.head')), 5);
+  expect(number(told, 'loss:sentences.relations')).toBeCloseTo(related(), 5);
+
+  expect(number(told, 'loss:pairs')).toBeCloseTo(translated(), 4);
+
   const sum =
     number(told, 'loss:contrastive') +
     2 * number(told, 'loss:features') +
     3 * number(told, 'loss:similarities') +
-    4 * number(told, 'loss:classification');
+    4 * number(told, 'loss:classification') +
+    5 * (number(told, 'loss:sentences') + 0.7 * number(told, 'loss:sentences.relations')) +
+    6 * number(told, 'loss:pairs');
   expect(number(told, 'loss')).toBeCloseTo(sum, 4);
 });
 
@@ -183,6 +241,61 @@ describe('classes', () => {
   });
 });
 
+describe('sentences without pictures', () => {
+  const alone = (sentences: object) =>
+    lossSchema.parse({ contrastive: { weight: 0 }, sentences: { batch: sentenceCount, ...sentences } });
+
+  test('train the text tower alone, and the map where there is one', async () => {
+    const step = await openStep(engine, toy, { batch: n, ...sizes, targets: true, loss: alone({}) });
+    expect([...step.batchInputs.keys()].sort()).toEqual(['sentence_tokens', 'sentence_vectors']);
+    const outside = step.stateNames.filter((name) => !/^((mean|square):)?text\./.test(name));
+    expect(outside).toEqual(['sentences.head', 'mean:sentences.head', 'square:sentences.head']);
+    await step.setState(firstState(step));
+    const told = await step.run(batch, { step: 1, learningRate: 0, seed: 0 });
+    expect(number(told, 'loss')).toBeCloseTo(taught(rowsOf(firstState(step), 'sentences.head')), 5);
+    expect(Object.keys(told).sort()).toEqual(['gradient_norm', 'gradient_norms', 'loss', 'loss:sentences']);
+  });
+
+  test('in two languages train the text tower alone', async () => {
+    const loss = lossSchema.parse({
+      contrastive: { weight: 0 },
+      pairs: { batch: translationCount, temperature },
+    });
+    const step = await openStep(engine, toy, { batch: n, loss });
+    expect([...step.batchInputs.keys()].sort()).toEqual(['translation_targets', 'translation_tokens']);
+    expect(step.stateNames.every((name) => /^((mean|square):)?text\./.test(name))).toBe(true);
+    await step.setState(firstState(step));
+    const told = await step.run(batch, { step: 1, learningRate: 0, seed: 0 });
+    expect(number(told, 'loss')).toBeCloseTo(translated(), 4);
+  });
+
+  test('of a teacher as wide as the model need no map, and get one where it is wanted', async () => {
+    const width = toy.embeddingSize;
+    const wide = Float32Array.from({ length: sentenceCount * width }, (_, i) => Math.sin(i + 1));
+    const rows = rowsOf({ v: { type: 'float32', data: wide, shape: [sentenceCount, width] } }, 'v').map(unit);
+    const sentence_vectors = {
+      type: 'float32' as const,
+      data: Float32Array.from(rows.flat()),
+      shape: [sentenceCount, width],
+    };
+    for (const map of [undefined, false, true]) {
+      const loss = alone(map === undefined ? {} : { map });
+      const step = await openStep(engine, toy, { batch: n, sentenceWidth: width, loss });
+      const first = firstState(step);
+      await step.setState(first);
+      expect('sentences.head' in first).toBe(map === true);
+      const told = await step.run({ ...batch, sentence_vectors }, { step: 1, learningRate: 0, seed: 0 });
+      const foretold = map
+        ? products(embedded.sentences, rowsOf(first, 'sentences.head'), 1).map(unit)
+        : embedded.sentences;
+      expect(number(told, 'loss')).toBeCloseTo(1 - mean(rows.map((row, i) => dot(row, foretold[i]!))), 5);
+    }
+    await expect(
+      openStep(engine, toy, { batch: n, ...sizes, loss: alone({ map: false }) }),
+    ).rejects.toMatchObject({ code: 'invalid_option', message: expect.stringContaining('have 6 numbers') });
+  });
+});
+
 describe('what cannot be minimised is refused', () => {
   test('when every part has the weight 0', async () => {
     await expect(parts({ contrastive: { weight: 0 } })).rejects.toMatchObject({
@@ -192,7 +305,7 @@ describe('what cannot be minimised is refused', () => {
   });
 
   test('when the data lack what a part is about', async () => {
-    for (const part of ['features', 'similarities', 'classification']) {
+    for (const part of ['features', 'similarities', 'classification', 'sentences']) {
       await expect(
         openStep(engine, toy, { batch: n, loss: lossSchema.parse({ [part]: {} }) }),
       ).rejects.toMatchObject({ code: 'invalid_option', message: expect.stringContaining(`loss.${part}`) });

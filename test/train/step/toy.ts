@@ -51,7 +51,13 @@ export const kindsOfNoise = [
   ['branches of the text tower', { stochasticDepth: { text: 0.5 } }],
 ] as const;
 
-export const sizes = { features: 5, classes: 3 } as const;
+export const sizes = { features: 5, classes: 3, sentenceWidth: 6 } as const;
+
+/** Sentences without pictures in a step. */
+export const sentenceCount = 5;
+
+/** Pairs of sentences in two languages in a step. */
+export const translationCount = 4;
 
 /** Everything that any part of a loss may read, for n pairs. */
 export function toyBatch(n: number, seed: number): Tensors {
@@ -90,6 +96,15 @@ export function toyBatch(n: number, seed: number): Tensors {
     text_features: unitRows(floats(n, sizes.features)),
     class_targets: { type: 'float32', data: classTargets, shape: [n, sizes.classes] },
     class_tokens: sentences(sizes.classes),
+    sentence_tokens: sentences(sentenceCount),
+    sentence_vectors: unitRows(floats(sentenceCount, sizes.sentenceWidth)),
+    translation_tokens: sentences(2 * translationCount),
+    // The first and the third say the same.
+    translation_targets: {
+      type: 'float32',
+      data: Float32Array.of(0.5, 0, 0.5, 0, 0, 1, 0, 0, 0.5, 0, 0.5, 0, 0, 0, 0, 1),
+      shape: [translationCount, translationCount],
+    },
   };
 }
 
