@@ -37,8 +37,8 @@ test('configurations and fields in the documentation are right', async () => {
   const table = text.slice(text.indexOf('| field |'), text.indexOf('A model from scratch'));
   for (const field of Object.keys(trainingSchema.shape)) expect(table).toContain(`\`${field}\``);
   const details = text.slice(text.indexOf('| field of `loss`'), text.indexOf('What each part minimises'));
-  const { classification, sentences, pairs, ...parts } = lossSchema.shape;
-  const named = Object.entries({ classification, sentences, pairs }).flatMap(([part, schema]) =>
+  const { classification, distillation, sentences, pairs, ...parts } = lossSchema.shape;
+  const named = Object.entries({ classification, distillation, sentences, pairs }).flatMap(([part, schema]) =>
     Object.keys(schema.unwrap().shape).map((field) => `${part}.${field}`),
   );
   const wanted = [...Object.keys(parts), ...named, ...Object.keys(optimizerSchema.shape)];
