@@ -37,7 +37,7 @@ export interface BytePairSettings {
   contextLength: number;
 }
 
-/** Words remembered, and how long one may be: some tens of megabytes at most. */
+/** Words remembered twice over, and how long one may be: some tens of megabytes at most. */
 const rememberedWords = 50_000;
 const rememberedLength = 64;
 
@@ -48,25 +48,32 @@ export function createBytePairCodec(vocabulary: BytePairVocabulary, settings: By
   const bytesAtEnd = symbolOfByte.map((symbol) => tokenIds.get(symbol + endOfWord) ?? -1);
   const splitBefore = addedSplitter(settings.added.filter((token) => !token.normalized));
   const splitAfter = addedSplitter(settings.added.filter((token) => token.normalized));
-  const words = new Map<string, readonly number[]>();
+  // Full, `words` becomes `earlier`: what is asked for again comes back from there, the rest is forgotten.
+  let words = new Map<string, readonly number[]>();
+  let earlier: ReadonlyMap<string, readonly number[]> = words;
   const encoder = new TextEncoder();
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   // OpenAI's pattern lets these through whole.
   if (settings.pattern === 'openAi') for (const token of settings.added) words.set(token.content, [token.id]);
   const whole = settings.pattern === 'openAi' ? [...words] : [];
 
+  const encodeBytes = (bytes: Uint8Array): readonly number[] => {
+    const symbols: number[] = [];
+    for (const byte of bytes) symbols.push(bytesInside[byte]!);
+    if (bytes.length > 0) symbols[bytes.length - 1] = bytesAtEnd[bytes.at(-1)!]!;
+    const ids = mergeSymbols(symbols, merges);
+    return ids.includes(-1) ? replaceUnknown(ids, settings.unknownToken) : ids;
+  };
+
   const encodePiece = (piece: string): readonly number[] => {
     const known = words.get(piece);
     if (known !== undefined) return known;
     const bytes = encoder.encode(piece);
-    const symbols = Array.from(bytes, (byte) => bytesInside[byte]!);
-    if (bytes.length > 0) symbols[bytes.length - 1] = bytesAtEnd[bytes.at(-1)!]!;
-    const ids = mergeSymbols(symbols, merges);
-    const result = ids.includes(-1) ? replaceUnknown(ids, settings.unknownToken) : ids;
+    const result = earlier.get(piece) ?? encodeBytes(bytes);
     if (piece.length <= rememberedLength) {
       if (words.size >= rememberedWords) {
-        words.clear();
-        for (const [content, id] of whole) words.set(content, id);
+        earlier = words;
+        words = new Map(whole);
       }
       // A fresh copy, because a part of a text keeps the whole text in memory.
       words.set(piece.length > 12 ? decoder.decode(bytes) : piece, result);

@@ -61,14 +61,21 @@ export const plainRules: TextRules = {
 
 /** The text as the vocabulary was made for it; lone surrogates become U+FFFD. */
 export function normalizeText(text: string, rules: TextRules): string {
-  let result = text.replace(/\p{Surrogate}/gu, '\uFFFD');
+  let result = isAscii(text) ? text : text.replace(/\p{Surrogate}/gu, '\uFFFD');
   if (rules.unescapeHtml) result = unescapeHtml(unescapeHtml(result));
-  if (rules.compose) result = result.normalize('NFC');
+  const isPlain = isAscii(result);
+  if (rules.compose && !isPlain) result = result.normalize('NFC');
   if (rules.removePunctuation) result = result.replace(/[!-/:-@[-`{-~]/g, '');
   // Unicode's white space: JavaScript's \s has U+FEFF and lacks U+0085.
-  if (rules.collapseWhitespace) result = result.replace(/\p{White_Space}+/gu, ' ');
+  if (rules.collapseWhitespace && !(isPlain && !result.includes('  ')))
+    result = result.replace(/\p{White_Space}+/gu, ' ');
   if (rules.trim) result = trim(result);
   return rules.lowerCase ? result.toLowerCase() : result;
+}
+
+/** Whether a text holds ASCII's visible characters and spaces only, as most do: less is to be looked at in them. */
+function isAscii(text: string): boolean {
+  return !/[^ -~]/.test(text);
 }
 
 /** Written as loops because a pattern anchored at the end takes quadratic time on long runs inside. */
