@@ -6,6 +6,7 @@ import { emoji } from './readings/emoji.mjs';
 import * as furniture from './readings/furniture.mjs';
 import * as garments from './readings/garments.mjs';
 import * as mulberry from './readings/mulberry.mjs';
+import * as paintings from './readings/paintings.mjs';
 import * as webPictures from './readings/web-pictures.mjs';
 import * as wordCartoons from './readings/word-cartoons.mjs';
 
@@ -213,6 +214,13 @@ export const sources = {
   textures: {
     from: [github('pan8915/DeepTexture', '0905c892e527')],
     read: classFolders(/^images\/([a-z]+)\/[^/]+\.jpg$/, 120, named(textures)),
+  },
+  paintings: {
+    from: [
+      github('eliogrande/TheEndlessTuning_WikiArt224', '7a1ba60d3b8c'),
+      { place: '../shared/data/teacher', version: 'MobileNetV2 of google-coral' },
+    ],
+    read: paintings.read,
   },
   garments: {
     from: [
