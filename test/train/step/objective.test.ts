@@ -51,7 +51,7 @@ beforeAll(async () => {
     batch: n,
     textLength: 4,
     regularisation: regularisationSchema.parse({}),
-    imageTower: { kind: 'model' },
+    imageTower: { kind: 'model', frozenApart: false },
     beside: {
       classes: sizes.classes,
       names: 0,
