@@ -63,7 +63,10 @@ if (cachedClasses.length > 1) {
   );
 }
 // A packed step is one program, so that the batch goes through it in one piece.
-const { chunk: _, ...options } = data.stepOptions(config, data.sizesOf(opened));
+const { chunk: _, ...own } = data.stepOptions(config, data.sizesOf(opened));
+// The frozen beginning of a tower is part of it too: the numbers are the same.
+const options =
+  own.imageTower?.kind === 'model' ? { ...own, imageTower: { ...own.imageTower, frozenApart: false } } : own;
 const step = (await steps()).trainingStep(model.architecture, options);
 const program = (await lowering()).lower(step.results);
 const learner = await network.openNetwork(model.architecture, options, {

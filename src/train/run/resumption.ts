@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { exists } from '../../disk/exists.ts';
 import { EidosError } from '../../errors.ts';
-import type { TrainingConfig } from '../config.ts';
+import { type TrainingConfig, trainingSchema } from '../config.ts';
 import { readCheckpoint, type TrainingCheckpoint } from './checkpoints.ts';
 import type { TrainingEvent } from './events.ts';
 import { newestCheckpoint } from './keeper.ts';
@@ -53,7 +53,7 @@ export async function earlierPart(
     return undefined;
   }
   const checkpoint = await readCheckpoint(path);
-  const before = JSON.parse(checkpoint.config) as TrainingConfig;
+  const before = withDefaults(JSON.parse(checkpoint.config) as TrainingConfig);
   requireSameTraining(before, config, checkpoint.progress.step);
   const measuresAnew = JSON.stringify(before.evaluation?.sets) !== JSON.stringify(config.evaluation?.sets);
   if (checkpoint.progress.best !== undefined && measuresAnew) {
@@ -75,6 +75,11 @@ async function requireNoModel(output: string): Promise<void> {
     'invalid_option',
     `${output} holds a model already, and no checkpoint to go on from: name another "output" for the new one. To teach this one more, name it as "initialise.from".`,
   );
+}
+
+/** Fields that are new to eidos were at their defaults. */
+function withDefaults(earlier: TrainingConfig): TrainingConfig {
+  return trainingSchema.safeParse(earlier).data ?? earlier;
 }
 
 /**

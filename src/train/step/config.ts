@@ -220,7 +220,13 @@ export const freezeSchema = z.array(z.string().min(1)).default([]);
  */
 export const imageTowerSchema = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('model') }),
+    z.strictObject({
+      kind: z.literal('model'),
+      frozenApart: z
+        .boolean()
+        .default(false)
+        .describe('Whether its frozen beginning runs as a program of its own, folded as for inference.'),
+    }),
     z.strictObject({
       kind: z.literal('features'),
       views: z
@@ -243,7 +249,7 @@ export const imageTowerSchema = z
     }),
     z.strictObject({ kind: z.literal('teacher'), size: z.int().positive() }),
   ])
-  .default({ kind: 'model' });
+  .default({ kind: 'model', frozenApart: false });
 
 export type LossConfig = z.output<typeof lossSchema>;
 export type ScheduleConfig = z.output<typeof scheduleSchema>;

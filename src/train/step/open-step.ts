@@ -1,10 +1,11 @@
 /** A training step in the engine: state in, batches through, state out, in one program or chunk by chunk. */
 import type { Engine } from '../../engine/engine.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
+import { aboveFrozen } from './frozen-below.ts';
 import { openAccumulatedStep } from './open-accumulated.ts';
 import type { StepParameter } from './parameters.ts';
 import { chosen, openProgram, pick, type TensorKind, type Tensors } from './program.ts';
-import type { TrainingStepOptions } from './settings.ts';
+import { stepSettings, type TrainingStepOptions } from './settings.ts';
 import { type StepMoment, trainingStep } from './step.ts';
 
 export interface OpenStep {
@@ -40,9 +41,12 @@ export async function openStep(
   architecture: ClipArchitecture,
   { chunk, ...options }: OpenStepOptions,
 ): Promise<OpenStep> {
-  return chunk === undefined || chunk === options.batch
-    ? openWholeStep(engine, architecture, options)
-    : openAccumulatedStep(engine, architecture, options, chunk);
+  const step =
+    chunk === undefined || chunk === options.batch
+      ? await openWholeStep(engine, architecture, options)
+      : await openAccumulatedStep(engine, architecture, options, chunk);
+  const { below } = stepSettings(architecture, options);
+  return below === undefined ? step : aboveFrozen(engine, architecture, below, step);
 }
 
 async function openWholeStep(

@@ -10,6 +10,7 @@ import {
   regularisationSchema,
 } from './config.ts';
 import { classifierPattern, distillingLoss } from './distillation.ts';
+import { type FrozenBelow, frozenBelow } from './frozen-below.ts';
 
 export interface TrainingStepOptions {
   /** Pairs in a batch; programs are compiled for this number. */
@@ -43,11 +44,15 @@ export type StepSettings = Required<{
   [K in keyof TrainingStepOptions]: K extends 'features' | 'classes' | 'names' | 'sentenceWidth'
     ? number | undefined
     : NonNullable<TrainingStepOptions[K]>;
-}>;
+}> & {
+  /** The frozen beginning of the image tower, where it is no part of the step. */
+  below: FrozenBelow | undefined;
+};
 
 /** Fills in the defaults. */
 export function stepSettings(architecture: ClipArchitecture, options: TrainingStepOptions): StepSettings {
-  const imageTower = options.imageTower ?? { kind: 'model' };
+  const imageTower = options.imageTower ?? { kind: 'model', frozenApart: false };
+  const isApart = imageTower.kind === 'model' && imageTower.frozenApart;
   const loss = options.loss ?? lossSchema.parse({});
   return {
     batch: options.batch,
@@ -63,5 +68,6 @@ export function stepSettings(architecture: ClipArchitecture, options: TrainingSt
     // What teaches by its answers does not learn.
     freeze: [...(options.freeze ?? []), ...(distillingLoss(loss) === undefined ? [] : [classifierPattern])],
     imageTower,
+    below: isApart ? frozenBelow(architecture, options.freeze ?? []) : undefined,
   };
 }

@@ -7,6 +7,7 @@ import type { ClipArchitecture } from '../../models/architecture.ts';
 import { type ImageEncoderOptions, imageEncoder } from '../../models/clip.ts';
 import { imageFeatures, imageFeatureWidth, projectImage } from '../../models/image-encoder.ts';
 import type { ImageTowerConfig, RegularisationConfig } from './config.ts';
+import { belowInput, type FrozenBelow } from './frozen-below.ts';
 import type { Inputs } from './inputs.ts';
 import { type Noise, noise } from './noise.ts';
 import type { Embeddings } from './objective.ts';
@@ -23,6 +24,8 @@ export interface TowersOptions {
   beside: Omit<TextRows, 'texts'>;
   /** Whether the loss reads pictures and captions. Without it nothing that it reads is made of them. @default true */
   pictures?: boolean;
+  /** The frozen beginning of the image tower, where it is no part of the program. */
+  below?: Pick<FrozenBelow, 'name' | 'shape'> | undefined;
   /** Whether the loss reads the features below the projection, too. @default false */
   readsFeatures?: boolean;
   /** Whether a batch norm uses its running statistics as they are; others take those of the batch and let them run. */
@@ -60,9 +63,12 @@ export function trainedTowers(
     switch (imageTower.kind) {
       case 'model': {
         const side = architecture.image.imageSize;
+        const { below } = options;
+        // Nothing reads the pixels where the tower begins above what is frozen.
         const pixels = input('pixels', [batch, 3, side, side]);
         const hooks: ImageEncoderOptions = {
           ...hooksOf('image'),
+          watch: (name, value) => (name === below?.name ? input(belowInput, [batch, ...below.shape]) : value),
           keptPatches: random.keptPatches,
           onStatistics: (norm) =>
             !pictures || options.keepsStatistics(norm)

@@ -142,7 +142,7 @@ test('no gradient goes through the target where the tower itself learns', async 
     batch,
     names,
     loss: loss({ classes: 'cached' }),
-    imageTower: { kind: 'model' },
+    imageTower: { kind: 'model', frozenApart: false },
   });
   expect([...step.batchInputs.keys()]).toEqual(['pixels']);
   await step.setState({

@@ -79,6 +79,7 @@ async function trained(
   architecture: ClipArchitecture,
   options: Partial<OpenStepOptions>,
   inputs: (step: number) => Promise<Tensors>,
+  steps = 4,
 ): Promise<{ losses: number[]; state: Tensors }> {
   const step = await openStep(engine, architecture, { batch, ...options });
   const values = weights(architecture);
@@ -88,7 +89,7 @@ async function trained(
   }
   await step.setState(state);
   const losses: number[] = [];
-  for (let at = 1; at <= 4; at++) {
+  for (let at = 1; at <= steps; at++) {
     const moment = { step: at, learningRate: 0.01, seed: 1 };
     losses.push(number(await step.run({ ...toyBatch(batch, at), ...(await inputs(at)) }, moment), 'loss'));
   }
@@ -191,6 +192,46 @@ describe('unlocking the end of a convolutional tower', () => {
     // Half of a norm's parameters are no frozen norm.
     const half = trainingStep(architecture, { ...everything, freeze: ['image.*.norm.weight'] });
     expect(Object.keys(half.results)).toContain('next:image.stem.norm.running_mean');
+  });
+
+  test('has the same losses with the frozen part apart, in chunks as well, and less to compute', async () => {
+    const norms = 'image.*.norm.*';
+    const inputs = async (at: number): Promise<Tensors> => ({ pixels: pixels(16, at) });
+    const apart = imageTowerSchema.parse({ kind: 'model', frozenApart: true });
+    for (const changes of [
+      { freeze },
+      { freeze: [...freeze, norms] },
+      { freeze: [...freeze, norms], chunk: 2 },
+    ]) {
+      const together = await trained(architecture, { ...everything, ...changes }, inputs);
+      const parted = await trained(architecture, { ...everything, ...changes, imageTower: apart }, inputs);
+      for (const [at, loss] of together.losses.entries()) {
+        expect(Math.abs(parted.losses[at]! - loss)).toBeLessThan(1e-4);
+      }
+      expect(Object.keys(parted.state).sort()).toEqual(Object.keys(together.state).sort());
+      // Gradients of a first step, as their means have them: AdamW makes much of what is next to nothing.
+      const one = await trained(architecture, { ...everything, ...changes }, inputs, 1);
+      const other = await trained(architecture, { ...everything, ...changes, imageTower: apart }, inputs, 1);
+      const means = Object.keys(one.state).filter((name) => name.startsWith('mean:'));
+      expect(largestDifference(other.state, one.state, means, 1e-4)).toBeLessThan(1e-3);
+      for (const [name, { data }] of weights(architecture)) {
+        if (/^image\.(stem|stages\.0)\./.test(name)) expect(parted.state[name]!.data, name).toEqual(data);
+      }
+    }
+    const whole = trainingStep(architecture, { ...everything, freeze });
+    const above = trainingStep(architecture, { ...everything, freeze, imageTower: apart });
+    const names = ({ parameters }: typeof whole): string[] => parameters.map(({ name }) => name);
+    expect(names(whole).filter((name) => !names(above).includes(name)).length).toBeGreaterThan(0);
+    expect(names(above).filter((name) => /^image\.(stem|stages\.0)\./.test(name))).toEqual([]);
+    expect(above.trained).toEqual(whole.trained);
+  });
+
+  test('needs something at the beginning that is frozen, to run it apart', () => {
+    const imageTower = imageTowerSchema.parse({ kind: 'model', frozenApart: true });
+    const step = (frozen: string[]) => trainingStep(architecture, { batch, imageTower, freeze: frozen });
+    expect(() => step([])).toThrow('imageTower.frozenApart');
+    expect(() => step(['image.stages.0.*'])).toThrow('such as image.stem.*');
+    expect(() => step(['image.stem.*'])).not.toThrow();
   });
 
   test('allows chunks where every norm is frozen', async () => {

@@ -92,7 +92,7 @@ describe('branches', () => {
       batch: 4,
       textLength: 4,
       regularisation: regularisationSchema.parse({ stochasticDepth: { image: 0.5 } }),
-      imageTower: { kind: 'model' },
+      imageTower: { kind: 'model', frozenApart: false },
       beside: noneBeside,
       keepsStatistics: () => false,
     });

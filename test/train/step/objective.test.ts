@@ -52,7 +52,7 @@ beforeAll(async () => {
     batch: n,
     textLength: 4,
     regularisation: regularisationSchema.parse({}),
-    imageTower: { kind: 'model' },
+    imageTower: { kind: 'model', frozenApart: false },
     beside: {
       ...noneBeside,
       classes: sizes.classes,
