@@ -26,7 +26,6 @@ describe('the data part of a configuration', () => {
 
   test.each([
     ['a field with a typo', { ...smallest, sorces: [] }, 'sorces'],
-    ['no source', { sources: [] }, 'sources'],
     ['an unknown form', { sources: [{ path: 'x', form: 'zip' }] }, 'form'],
     ['a share above one', { ...smallest, augmentation: { grey: 2 } }, 'grey'],
     ['a range the wrong way round', { ...smallest, augmentation: { area: [1, 0.5] } }, 'area'],
