@@ -85,20 +85,19 @@ try {
 console.log(`${values.output} holds the model of ${trained}, for pictures of ${size} pixels.`);
 
 /**
- * Two pictures: waves that differ by channel, and a bright disc on a ramp.
+ * A picture: waves that differ by channel, and a bright disc before them.
  * @param {number} side
  */
 function referencePixels(side) {
-  const data = new Float32Array(2 * 3 * side * side);
+  const data = new Float32Array(3 * side * side);
   for (let channel = 0; channel < 3; channel++) {
     for (let y = 0; y < side; y++) {
       for (let x = 0; x < side; x++) {
-        const at = (channel * side + y) * side + x;
-        data[at] = 1.5 * Math.sin((2 * Math.PI * (x * (channel + 1) + 2 * y)) / side);
         const inside = Math.hypot(x - side / 2, y - side / 2) < side / 4;
-        data[3 * side * side + at] = inside ? 1.5 - channel : (2 * y) / side - 1;
+        const wave = 1.5 * Math.sin((2 * Math.PI * (x * (channel + 1) + 2 * y)) / side);
+        data[(channel * side + y) * side + x] = inside ? 1.5 - channel : wave;
       }
     }
   }
-  return { data, shape: [2, 3, side, side] };
+  return { data, shape: [1, 3, side, side] };
 }

@@ -68,7 +68,7 @@ classify(photographs.map(({ path }) => path)).forEach(({ results: [first, second
   );
 });
 console.log(
-  '\nThe bundled model is small: hours of training on two processor cores. It errs often, above all\non the old photographs at the end; a published one does better (--model openai/clip-vit-base-patch32 fetches it).',
+  '\nThe bundled model is small and takes some of these for something else; a published one does better\n(--model openai/clip-vit-base-patch32 fetches it).',
 );
 console.log('\nTry your own:  npx eidos classify PHOTO.jpg --labels "a cat,a dog,the sea at night"');
 
