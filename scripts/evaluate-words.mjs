@@ -38,7 +38,6 @@ try {
 } finally {
   await clip.close();
 }
-await nothingFits();
 
 /** Of a thousand pictures of a thousand things, how many have the same word of 4,585 as their nearest. */
 async function attraction() {
@@ -138,7 +137,8 @@ async function nothingFits() {
     const captions = [];
     for await (const { image, captions: said } of dataset.samples()) {
       if (captions.length === 500) break;
-      writeFileSync(join(pictures, `${captions.length}.webp`), /** @type {Uint8Array} */ (image));
+      const bytes = Buffer.from(await /** @type {Blob} */ (image).arrayBuffer());
+      writeFileSync(join(pictures, `${captions.length}.webp`), bytes);
       captions.push((said.en ?? []).join(' ').toLowerCase());
     }
     const times = (/** @type {string} */ query) =>
@@ -299,3 +299,5 @@ const things = [
   'a wheelbarrow of coal',
   'a satellite dish',
 ];
+
+await nothingFits();

@@ -79,6 +79,7 @@ export async function* read(paintings, teacher) {
  * @param {import('../tree.mjs').Tree} tree with the classifier, whose first class is "background"
  */
 async function classifierOf(tree) {
+  /** @type {import('onnxruntime-node').InferenceSession | undefined} */
   let session;
   for await (const { bytes } of tree.read([classifier])) {
     session = await ort.InferenceSession.create(bytes, { intraOpNumThreads: 1, interOpNumThreads: 1 });
