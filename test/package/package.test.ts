@@ -49,11 +49,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('holds what a user needs and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
-  expect(paths).toEqual(expect.arrayContaining(['package.json', 'LICENSE', 'CHANGELOG.md', 'README.md']));
+  expect(paths).toEqual(
+    expect.arrayContaining(['package.json', 'LICENSE', 'CHANGELOG.md', 'NOTICE', 'README.md']),
+  );
   expect(paths).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js']));
   // The page is in the package where it was built before: .ci/run does, and prepack.
   if (existsSync(join(root, 'web/dist'))) expect(paths).toContain('web/dist/index.html');
-  const expected = /^(dist\/|models\/|web\/dist\/|(package\.json|LICENSE|README\.md|CHANGELOG\.md)$)/;
+  const expected = /^(dist\/|models\/|web\/dist\/|(package\.json|LICENSE|README\.md|CHANGELOG\.md|NOTICE)$)/;
   expect(paths.filter((path) => !expected.test(path))).toEqual([]);
   console.log(`Packed: ${paths.length} files, ${(packed.size / 1e6).toFixed(1)} MB.`);
 });
