@@ -2,7 +2,15 @@
  * `npm run evaluate:words`: what single words do in the bundled model: whether one of them attracts pictures of all kinds,
  * whether a search says that nothing fits, whether dogs come first, and which languages it reads.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -66,17 +74,9 @@ async function dogsFirst() {
   const { labels } = await import('./photograph-labels.mjs');
   const names = [...new Set(labels.flatMap(({ photographs }) => photographs))];
   const dogs = new Set(['two-dogs', ...(labels.find(({ en }) => en === 'dogs')?.photographs ?? [])]);
-  const own = [
-    'autumn-hills',
-    'dandelions',
-    'drum',
-    'fig-in-a-bowl',
-    'forest-stream',
-    'mountain-path',
-    'paint-brushes',
-    'sunset',
-    'two-dogs',
-  ];
+  const own = readdirSync(join(root, 'examples/photographs'))
+    .filter((file) => file.endsWith('.jpg'))
+    .map((file) => file.slice(0, -4));
   const paths = [
     ...own.map((name) => join(root, `examples/photographs/${name}.jpg`)),
     ...names.map((name) => join(values.examples, name.startsWith('/') ? `photos${name}.jpg` : `${name}.jpg`)),

@@ -19,21 +19,23 @@ const leftOut = new Set(
 );
 
 /** Names that are misspelt, or narrower in one language than in the other. */
-const better = {
-  alarmclock: { en: 'alarm clock', de: 'Wecker' },
-  bag: { en: 'backpack', de: 'Rucksack' },
-  cat: { en: 'cat', de: 'Katze' },
-  cart: { en: 'shopping cart', de: 'Einkaufswagen' },
-  clock: { en: 'clock', de: 'Uhr' },
-  duck: { en: 'duck', de: 'Ente' },
-  mill: { en: 'windmill', de: 'Windmühle' },
-  mushroom: { en: 'mushroom', de: 'Pilz' },
-  nut: { en: 'peanut', de: 'Erdnuss' },
-  sail: { en: 'sailboat', de: 'Segelboot' },
-  sole: { en: 'sole', de: 'Seezunge' },
-  television: { en: 'television', de: 'Fernseher' },
-  tomatoe: { en: 'tomato', de: 'Tomate' },
-};
+const better = new Map(
+  Object.entries({
+    alarmclock: { en: 'alarm clock', de: 'Wecker' },
+    bag: { en: 'backpack', de: 'Rucksack' },
+    cat: { en: 'cat', de: 'Katze' },
+    cart: { en: 'shopping cart', de: 'Einkaufswagen' },
+    clock: { en: 'clock', de: 'Uhr' },
+    duck: { en: 'duck', de: 'Ente' },
+    mill: { en: 'windmill', de: 'Windmühle' },
+    mushroom: { en: 'mushroom', de: 'Pilz' },
+    nut: { en: 'peanut', de: 'Erdnuss' },
+    sail: { en: 'sailboat', de: 'Segelboot' },
+    sole: { en: 'sole', de: 'Seezunge' },
+    television: { en: 'television', de: 'Fernseher' },
+    tomatoe: { en: 'tomato', de: 'Tomate' },
+  }),
+);
 
 /** @type {import('../sources.mjs').Reading} */
 export async function* read(tree, later) {
@@ -45,8 +47,7 @@ export async function* read(tree, later) {
     const thing = /^(?:der|die|das) (\p{Lu}.+)$/u.exec(content.de[`${key}.ogg`]?.trim() ?? '')?.[1];
     const en = content.en[`${key}.ogg`];
     if (thing === undefined || en === undefined || leftOut.has(key) || en.startsWith('to ')) continue;
-    const [own] = Object.entries(better).flatMap(([name, found]) => (name === key ? [found] : []));
-    words.set(path, own ?? { en, de: thing });
+    words.set(path, better.get(key) ?? { en, de: thing });
   }
   for await (const { path, bytes } of tree.read([...words.keys()])) {
     const name = path.replace(/^.*\/|\.png$/g, '');
