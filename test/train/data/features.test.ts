@@ -6,11 +6,10 @@ import { preprocessImage } from '../../../src/image/preprocess.ts';
 import { writeRandomView } from '../../../src/train/data/augment.ts';
 import { randomAt } from '../../../src/train/data/chance.ts';
 import { augmentationSchema } from '../../../src/train/data/config.ts';
+import { type LockedTower, viewSeed } from '../../../src/train/data/features/ask-tower.ts';
 import {
-  type LockedTower,
   type MeasureFeaturesOptions,
   measureImageFeatures,
-  viewSeed,
 } from '../../../src/train/data/features/measure.ts';
 import { drawnView, openFeatureRows } from '../../../src/train/data/features/rows.ts';
 import { pictureKey } from '../../../src/train/data/features/store.ts';

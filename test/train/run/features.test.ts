@@ -12,7 +12,7 @@ import {
   type TrainingEvent,
   train,
 } from '../../../src/train/index.ts';
-import { tinyTraining, writeColourFolders } from './tiny-training.ts';
+import { smallResnet, tinyTraining, trainUntil, writeColourFolders } from './tiny-training.ts';
 
 // Seconds each where a processor is free; other work beside it must not make them fail.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -22,21 +22,13 @@ let pictures: string;
 /** A model of batch norms that have run. */
 let first: string;
 
-const image: NonNullable<TrainingConfigInput['architecture']>['image'] = {
-  kind: 'basic_resnet',
-  imageSize: 16,
-  patchSize: 4,
-  widths: [8, 16],
-  blocks: [1, 1],
-};
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'eidos-locked-'));
   pictures = join(folder, 'colours');
   await writeColourFolders(pictures);
   const { architecture } = tinyTraining(pictures, folder);
   const wanted = tinyTraining(pictures, join(folder, 'first'), {
-    architecture: { ...architecture!, image },
+    architecture: { ...architecture!, image: smallResnet },
     regularisation: {},
     until: { steps: 4 },
   });
@@ -93,7 +85,11 @@ test('features are measured alone, and a training finds them', async () => {
   const words = { architecture: tinyTraining(pictures, '').architecture!, tokenizer: { from: 'nowhere' } };
   const wanted = locked('measured', { imageTower: tower });
   expect(
-    await measureFeatures({ ...wanted, ...words, architecture: { ...words.architecture, image } }),
+    await measureFeatures({
+      ...wanted,
+      ...words,
+      architecture: { ...words.architecture, image: smallResnet },
+    }),
   ).toEqual({ pictures: 24, views: 2, width: 16, folder: cache, broken: { count: 0, examples: [] } });
   const rows = (await readdir(cache)).filter((name) => name.endsWith('.f16'));
   expect(rows).toHaveLength(2);
@@ -107,13 +103,7 @@ test('features are measured alone, and a training finds them', async () => {
 test('with --resume a training above a locked tower gets the losses that it would have got', async () => {
   await train(locked('in one', { until: { steps: 8 } }));
   const wanted = locked('in two', { until: { steps: 8 } });
-  const controller = new AbortController();
-  await train(wanted, {
-    signal: controller.signal,
-    onEvent: (event) => {
-      if (event.kind === 'step' && event.step === 3) controller.abort();
-    },
-  });
+  await trainUntil(wanted, 3);
   await train(wanted, { resume: true });
   expect(await lossesOf('in two')).toEqual(await lossesOf('in one'));
   expect(await lossesOf('in two')).toHaveLength(8);
@@ -128,7 +118,7 @@ test('what no locked tower can do is refused by name', async () => {
   };
   const { architecture } = tinyTraining(pictures, '');
   await refused(
-    { architecture: { ...architecture!, image }, initialise: { from: first, only: ['text'] } },
+    { architecture: { ...architecture!, image: smallResnet }, initialise: { from: first, only: ['text'] } },
     'imageTower: of kind "features" it is locked',
   );
   const resnet = {

@@ -8,14 +8,13 @@ import { loadClip } from '../../../src/clip/load.ts';
 import { initialValues } from '../../../src/graph/initialise.ts';
 import { parametersOfClip } from '../../../src/models/parameters.ts';
 import {
-  readMetricsLog,
   readTrainingConfig,
   type StepLine,
   type TrainingConfigInput,
   train,
 } from '../../../src/train/index.ts';
 import { listCheckpoints, readCheckpoint } from '../../../src/train/run/checkpoints.ts';
-import { colourNames, tinyTraining, writeColourFolders } from './tiny-training.ts';
+import { colourNames, stepLines, tinyTraining, trainUntil, writeColourFolders } from './tiny-training.ts';
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
@@ -53,18 +52,7 @@ const alone = (name: string, changes: Partial<TrainingConfigInput> = {}) =>
     regularisation: { stochasticDepth: { text: 0.1 } },
     ...changes,
   });
-const steps = async (name: string): Promise<StepLine[]> =>
-  (await readMetricsLog(join(folder, name, 'training/metrics.jsonl'))).filter((line) => line.kind === 'step');
-
-async function trainUntil(wanted: TrainingConfigInput, step: number) {
-  const controller = new AbortController();
-  return train(wanted, {
-    signal: controller.signal,
-    onEvent: (event) => {
-      if (event.kind === 'step' && event.step === step) controller.abort();
-    },
-  });
-}
+const steps = (name: string): Promise<StepLine[]> => stepLines(join(folder, name));
 
 const parametersOf = async (model: string) => {
   const { parameters, architecture } = await openCheckpoint(model);

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import type { TrainingConfigInput } from '../../../src/train/index.ts';
+import { readMetricsLog, type StepLine, type TrainingConfigInput, train } from '../../../src/train/index.ts';
 
 const colours = { red: [230, 30, 30], green: [30, 200, 40], blue: [40, 50, 230], yellow: [230, 220, 40] };
 export const colourNames = Object.keys(colours);
@@ -52,4 +52,30 @@ export function tinyTraining(
     logEverySteps: 1,
     ...changes,
   };
+}
+
+/** A net with batch norms for the same pictures. */
+export const smallResnet: NonNullable<TrainingConfigInput['architecture']>['image'] = {
+  kind: 'basic_resnet',
+  imageSize: 16,
+  patchSize: 4,
+  widths: [8, 16],
+  blocks: [1, 1],
+};
+
+/** Trains and stops after a step, as Ctrl-C would. */
+export async function trainUntil(wanted: TrainingConfigInput, step: number) {
+  const controller = new AbortController();
+  return train(wanted, {
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.kind === 'step' && event.step === step) controller.abort();
+    },
+  });
+}
+
+/** What a training wrote of its steps. */
+export async function stepLines(output: string): Promise<StepLine[]> {
+  const lines = await readMetricsLog(join(output, 'training/metrics.jsonl'));
+  return lines.filter((line) => line.kind === 'step');
 }

@@ -18,7 +18,7 @@ import {
   train,
 } from '../../../src/train/index.ts';
 import { listCheckpoints, readCheckpoint } from '../../../src/train/run/checkpoints.ts';
-import { tinyTraining, writeColourFolders } from './tiny-training.ts';
+import { smallResnet, stepLines, tinyTraining, trainUntil, writeColourFolders } from './tiny-training.ts';
 
 // Seconds each where a processor is free; other work beside it must not make them fail.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
@@ -34,28 +34,8 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const config = (name: string, changes: Partial<TrainingConfigInput> = {}) =>
   tinyTraining(pictures, join(folder, name), changes);
-const steps = async (name: string): Promise<StepLine[]> =>
-  (await readMetricsLog(join(folder, name, 'training/metrics.jsonl'))).filter((line) => line.kind === 'step');
+const steps = (name: string): Promise<StepLine[]> => stepLines(join(folder, name));
 const checkpointsOf = (name: string) => listCheckpoints(join(folder, name, 'training/checkpoints'));
-
-const smallResnet: NonNullable<TrainingConfigInput['architecture']>['image'] = {
-  kind: 'basic_resnet',
-  imageSize: 16,
-  patchSize: 4,
-  widths: [8, 16],
-  blocks: [1, 1],
-};
-
-/** Trains and stops after a step, as Ctrl-C would. */
-async function trainUntil(wanted: TrainingConfigInput, step: number) {
-  const controller = new AbortController();
-  return train(wanted, {
-    signal: controller.signal,
-    onEvent: (event) => {
-      if (event.kind === 'step' && event.step === step) controller.abort();
-    },
-  });
-}
 
 describe('a training', () => {
   test('warns once of a batch larger than its data, with both numbers and the way out', async () => {

@@ -6,7 +6,6 @@ import { createEngine, type RuntimeTensor } from '../../../src/engine/engine.ts'
 import { differentiate } from '../../../src/graph/differentiate.ts';
 import { randomNumbers } from '../../../src/graph/initialise.ts';
 import { constant, input, parameter } from '../../../src/graph/operations.ts';
-import { elementCount } from '../../../src/graph/tensor.ts';
 import type { ClipArchitecture } from '../../../src/models/architecture.ts';
 import { partialCrossEntropy, similarityLogits } from '../../../src/models/losses.ts';
 import { createNameBatches, readClassNames } from '../../../src/train/data/class-names.ts';
@@ -16,7 +15,7 @@ import { distillationLoss } from '../../../src/train/step/distillation.ts';
 import { type OpenStepOptions, openStep } from '../../../src/train/step/open-step.ts';
 import { openProgram, type Tensors } from '../../../src/train/step/program.ts';
 import { temporaryFolder, tokenizer } from '../data/tiny-data.ts';
-import { firstState, number, toy, toyBatch } from './toy.ts';
+import { firstState, floats, number, toy, toyBatch, toyEfficientNet } from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -25,28 +24,12 @@ const folder = temporaryFolder();
 const [batch, names, width] = [4, 3, 12];
 const architecture: ClipArchitecture = {
   ...toy,
-  image: {
-    kind: 'efficientnet',
-    imageSize: 16,
-    stemWidth: 8,
-    stages: [{ kernelSize: 3, stride: 2, expansion: 2, width: 8, blocks: 1 }],
-    headWidth: width,
-    activation: 'relu6',
-    normEpsilon: 1e-3,
-    pool: 'average_max',
-    projection: { kind: 'linear' },
-  },
+  image: toyEfficientNet(width, { pool: 'average_max', projection: { kind: 'linear' } }),
 };
-
-function floats(seed: number, ...shape: number[]): RuntimeTensor {
-  const random = randomNumbers(seed);
-  const data = Float32Array.from({ length: elementCount(shape) }, () => 2 * random() - 1);
-  return { type: 'float32', data, shape };
-}
 
 /** What a batch brings beside captions: features, of which the first half is the mean of the last map, and names. */
 const beside = (): Tensors => ({
-  image_features: floats(4, batch, 2 * width),
+  image_features: floats(randomNumbers(4), batch, 2 * width),
   name_tokens: { ...toyBatch(batch, 3).class_tokens! },
 });
 
@@ -72,7 +55,7 @@ const loss = (changes: object) =>
 async function told(options: Partial<OpenStepOptions>) {
   const step = await openStep(engine, architecture, { batch, names, imageTower: locked, ...options });
   const state = { ...firstState(step) };
-  const random = floats(8, names, toy.embeddingSize);
+  const random = floats(randomNumbers(8), names, toy.embeddingSize);
   if (state['distillation.embeddings'] !== undefined) {
     state['distillation.embeddings'] = { ...random, data: Float32Array.from(rowsOf(random).flatMap(unit)) };
   }
@@ -137,7 +120,7 @@ test('the classifier teaches and does not learn; embedded names teach the text t
 });
 
 test('no gradient goes through the target where the tower itself learns', async () => {
-  const pixels = { pixels: floats(6, batch, 3, 16, 16) };
+  const pixels = { pixels: floats(randomNumbers(6), batch, 3, 16, 16) };
   const step = await openStep(engine, architecture, {
     batch,
     names,
@@ -147,7 +130,7 @@ test('no gradient goes through the target where the tower itself learns', async 
   expect([...step.batchInputs.keys()]).toEqual(['pixels']);
   await step.setState({
     ...firstState(step),
-    'distillation.embeddings': floats(8, names, toy.embeddingSize),
+    'distillation.embeddings': floats(randomNumbers(8), names, toy.embeddingSize),
   });
   const outputs = await step.run(pixels, { step: 1, learningRate: 0.01, seed: 0 });
   expect(number(outputs, 'gradient_norm')).toBeGreaterThan(0);
@@ -172,11 +155,11 @@ test('no gradient goes through the target where the tower itself learns', async 
   const [wantedToImages] = differentiate(outside, [images]);
   const [through] = differentiate(inside.loss, [seen]);
   const known: Tensors = {
-    seen: floats(1, batch, 2 * width),
-    images: floats(2, batch, toy.embeddingSize),
-    rows: floats(3, names, toy.embeddingSize),
-    'image.classifier.weight': floats(4, names, width),
-    'image.classifier.bias': floats(5, names),
+    seen: floats(randomNumbers(1), batch, 2 * width),
+    images: floats(randomNumbers(2), batch, toy.embeddingSize),
+    rows: floats(randomNumbers(3), names, toy.embeddingSize),
+    'image.classifier.weight': floats(randomNumbers(4), names, width),
+    'image.classifier.bias': floats(randomNumbers(5), names),
   };
   const run = async (results: Parameters<typeof openProgram>[1], more: Tensors = {}): Promise<Tensors> => {
     const { session, inputs, outputs: fetches } = await openProgram(engine, results);

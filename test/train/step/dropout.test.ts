@@ -2,7 +2,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { createEngine, type RuntimeTensor } from '../../../src/engine/engine.ts';
 import { randomNumbers } from '../../../src/graph/initialise.ts';
-import { elementCount } from '../../../src/graph/tensor.ts';
 import type { ClipArchitecture } from '../../../src/models/architecture.ts';
 import { imageTowerSchema, lossSchema, regularisationSchema } from '../../../src/train/step/config.ts';
 import { declareInputs } from '../../../src/train/step/inputs.ts';
@@ -11,7 +10,7 @@ import { openProgram, pick, type Tensors } from '../../../src/train/step/program
 import { trainingStep } from '../../../src/train/step/step.ts';
 import { noneBeside } from '../../../src/train/step/text-groups.ts';
 import { trainedTowers } from '../../../src/train/step/towers.ts';
-import { firstState, largestDifference, number, toy, toyBatch } from './toy.ts';
+import { firstState, floats, largestDifference, number, toy, toyBatch, toyEfficientNet } from './toy.ts';
 
 const engine = createEngine({ threads: 1 });
 afterAll(() => engine.close());
@@ -19,17 +18,7 @@ afterAll(() => engine.close());
 const [batch, width, hidden] = [6, 12, 40];
 const architecture: ClipArchitecture = {
   ...toy,
-  image: {
-    kind: 'efficientnet',
-    imageSize: 16,
-    stemWidth: 8,
-    stages: [{ kernelSize: 3, stride: 2, expansion: 2, width: 8, blocks: 1 }],
-    headWidth: width,
-    activation: 'relu6',
-    normEpsilon: 1e-3,
-    pool: 'average',
-    projection: { kind: 'perceptron', hidden },
-  },
+  image: toyEfficientNet(width, { pool: 'average', projection: { kind: 'perceptron', hidden } }),
   text: {
     kind: 'averaging',
     vocabularySize: 12,
@@ -46,12 +35,6 @@ const architecture: ClipArchitecture = {
 };
 const imageTower = imageTowerSchema.parse({ kind: 'features' });
 const regularisation = (dropout: object) => regularisationSchema.parse({ dropout });
-
-function floats(seed: number, ...shape: number[]): RuntimeTensor {
-  const random = randomNumbers(seed);
-  const data = Float32Array.from({ length: elementCount(shape) }, () => 2 * random() - 1);
-  return { type: 'float32', data, shape };
-}
 
 test('leaves out a share of the numbers, others in every step, and the same for the same seed', () => {
   const { inputs } = trainingStep(architecture, {
@@ -111,7 +94,7 @@ test('a head with dropout is what plain loops say, and nothing of it is left wit
     const state = firstState(step);
     const program = await openProgram(engine, { images });
     const masks = noise.draw({ seed: 4, step: 2 });
-    const known: Tensors = { ...state, ...masks, image_features: floats(3, batch, width) };
+    const known: Tensors = { ...state, ...masks, image_features: floats(randomNumbers(3), batch, width) };
     const feeds = pick(known, (name) => program.inputs.has(name));
     const outputs = await program.session.run(feeds, { fetches: ['images'] });
     return { images: Array.from(outputs.images!.data as Float32Array), state, masks };
@@ -129,7 +112,7 @@ test('a head with dropout is what plain loops say, and nothing of it is left wit
   const gelu = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
   const dropped = (x: number[], mask: number[]): number[] =>
     x.map((value, i) => (value * mask[i]!) / (1 - share));
-  rowsOf(floats(3, batch, width)).forEach((features, row) => {
+  rowsOf(floats(randomNumbers(3), batch, width)).forEach((features, row) => {
     const mean = features.reduce((sum, x) => sum + x, 0) / width;
     const variance = features.reduce((sum, x) => sum + (x - mean) ** 2, 0) / width;
     const normed = features.map((x) => (x - mean) / Math.sqrt(variance + 1e-5));
@@ -178,7 +161,7 @@ test('chunks have the dropout of the whole batch, and resuming draws the same', 
     await opened.setState(firstState(opened));
     const losses: number[] = [];
     for (let at = from; at <= 2; at++) {
-      const inputs = { ...toyBatch(batch, at), image_features: floats(at, batch, width) };
+      const inputs = { ...toyBatch(batch, at), image_features: floats(randomNumbers(at), batch, width) };
       losses.push(number(await opened.run(inputs, { step: at, learningRate: 0.01, seed: 3 }), 'loss'));
     }
     return { losses, state: await opened.getState() };

@@ -2,7 +2,7 @@
 import type { Engine, RuntimeTensor } from '../../../src/engine/engine.ts';
 import { initialValues, randomNumbers } from '../../../src/graph/initialise.ts';
 import { elementCount } from '../../../src/graph/tensor.ts';
-import type { ClipArchitecture } from '../../../src/models/architecture.ts';
+import type { ClipArchitecture, EfficientNetArchitecture } from '../../../src/models/architecture.ts';
 import { cachedClasses } from '../../../src/train/step/objective.ts';
 import { type OpenStep, type OpenStepOptions, openStep } from '../../../src/train/step/open-step.ts';
 import type { Tensors } from '../../../src/train/step/program.ts';
@@ -44,6 +44,27 @@ export const toy: ClipArchitecture = {
   },
 };
 
+/** An EfficientNet for it, of one block and so many features. */
+export const toyEfficientNet = (
+  headWidth: number,
+  upper: Pick<EfficientNetArchitecture, 'pool' | 'projection'>,
+): EfficientNetArchitecture => ({
+  kind: 'efficientnet',
+  imageSize: 16,
+  stemWidth: 8,
+  stages: [{ kernelSize: 3, stride: 2, expansion: 2, width: 8, blocks: 1 }],
+  headWidth,
+  activation: 'relu6',
+  normEpsilon: 1e-3,
+  ...upper,
+});
+
+/** Numbers between −1 and 1. */
+export function floats(random: () => number, ...shape: number[]): RuntimeTensor {
+  const data = Float32Array.from({ length: elementCount(shape) }, () => 2 * random() - 1);
+  return { type: 'float32', data, shape };
+}
+
 /** Each kind of noise alone, for a `regularisation`. */
 export const kindsOfNoise = [
   ['patches', { patchDropout: 0.5 }],
@@ -62,11 +83,6 @@ export const translationCount = 4;
 /** Everything that any part of a loss may read, for n pairs. */
 export function toyBatch(n: number, seed: number): Tensors {
   const random = randomNumbers(seed);
-  const floats = (...shape: number[]): RuntimeTensor => ({
-    type: 'float32',
-    data: Float32Array.from({ length: elementCount(shape) }, () => 2 * random() - 1),
-    shape,
-  });
   const sentences = (rows: number): RuntimeTensor => {
     const data = BigInt64Array.from({ length: rows * 4 }, (_, at) =>
       at % 4 === 3 ? 11n : BigInt(Math.floor(random() * 10)),
@@ -89,15 +105,15 @@ export function toyBatch(n: number, seed: number): Tensors {
   const classTargets = new Float32Array(n * sizes.classes);
   for (let row = 0; row < n; row++) classTargets[row * sizes.classes + (row % sizes.classes)] = 1;
   return {
-    pixels: floats(n, 3, 8, 8),
+    pixels: floats(random, n, 3, 8, 8),
     tokens: sentences(n),
     targets: { type: 'float32', data: targets, shape: [n, n] },
-    features: unitRows(floats(n, sizes.features)),
-    text_features: unitRows(floats(n, sizes.features)),
+    features: unitRows(floats(random, n, sizes.features)),
+    text_features: unitRows(floats(random, n, sizes.features)),
     class_targets: { type: 'float32', data: classTargets, shape: [n, sizes.classes] },
     class_tokens: sentences(sizes.classes),
     sentence_tokens: sentences(sentenceCount),
-    sentence_vectors: unitRows(floats(sentenceCount, sizes.sentenceWidth)),
+    sentence_vectors: unitRows(floats(random, sentenceCount, sizes.sentenceWidth)),
     translation_tokens: sentences(2 * translationCount),
     // The first and the third say the same.
     translation_targets: {
