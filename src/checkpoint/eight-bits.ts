@@ -4,7 +4,7 @@
  * numbers than single floats once it is open.
  */
 import { EidosError } from '../errors.ts';
-import { elementCount, type StoredTensor } from '../graph/tensor.ts';
+import { elementCount, floatsInMemory, type StoredTensor } from '../graph/tensor.ts';
 import { readBytes, readTensor } from './tensors.ts';
 import type { TensorEntry } from './write-safetensors.ts';
 
@@ -68,6 +68,5 @@ async function restore(tensor: StoredTensor, factors: StoredTensor): Promise<Sto
     const factor = values[row]!;
     for (const end = at + length; at < end; at++) data[at] = factor * whole[at]!;
   }
-  const location = { bytes: new Uint8Array(data.buffer) };
-  return { ...tensor, type: 'float32', location, byteLength: data.byteLength };
+  return { ...tensor, ...floatsInMemory(data) };
 }

@@ -2,7 +2,7 @@
 
 import { EidosError } from '../errors.ts';
 import { isSymbolic } from '../graph/dimension.ts';
-import { type BoundTensor, elementCount } from '../graph/tensor.ts';
+import { type BoundTensor, elementCount, floatsInMemory } from '../graph/tensor.ts';
 import { type Node, type NodeOf, nodesOf, type Value } from '../graph/value.ts';
 import { hasExactByteProducts } from './cpu.ts';
 import type { QuantizedWeight } from './onnx/quantized-gemm.ts';
@@ -166,8 +166,11 @@ async function smoothGains(
     const gains = await readFloats(reader, storedGain);
     const factors = smoothingFactors(gains);
     const divided = (values: Float32Array): Float32Array => values.map((value, i) => value / factors[i]!);
-    weights.set(gain.attributes.name, inMemory(storedGain, divided(gains)));
-    weights.set(bias.attributes.name, inMemory(storedBias, divided(await readFloats(reader, storedBias))));
+    weights.set(gain.attributes.name, { ...storedGain, ...floatsInMemory(divided(gains)) });
+    weights.set(bias.attributes.name, {
+      ...storedBias,
+      ...floatsInMemory(divided(await readFloats(reader, storedBias))),
+    });
     for (const parameter of behind) smoothing.set(parameter, factors);
   }
   return smoothing;
@@ -227,11 +230,6 @@ function smoothingFactors(gains: Float32Array): Float32Array {
   const median = sizes.slice().sort()[sizes.length >> 1]!;
   // Channels that are nearly switched off keep their place: a factor near zero would make others large.
   return sizes.map((size) => (median > 0 ? Math.sqrt(Math.max(size / median, 1)) : 1));
-}
-
-function inMemory(stored: BoundTensor, values: Float32Array): BoundTensor {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { ...stored, type: 'float32', location: { bytes }, byteLength: bytes.length };
 }
 
 interface Job {

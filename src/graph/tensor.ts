@@ -61,3 +61,9 @@ export interface BoundTensor extends StoredTensor {
   /** The bytes are [in, out] where the parameter is [out, in]; `shape` is that of the bytes. */
   transposed?: boolean;
 }
+
+/** Where single floats lie that are in memory, for a stored tensor of them; the bytes are the array's own, not a copy. */
+export function floatsInMemory(data: Float32Array): Pick<StoredTensor, 'type' | 'location' | 'byteLength'> {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { type: 'float32', location: { bytes }, byteLength: bytes.length };
+}

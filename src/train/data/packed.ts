@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../../disk/lock.ts';
+import { writeFailure } from '../../disk/write-failure.ts';
 import { EidosError } from '../../errors.ts';
 import type { SquareReader } from './pixels.ts';
 import type { Source, SourcePicture } from './source.ts';
@@ -100,13 +101,10 @@ async function pack(
       async () => (await known()) ?? (await writePack(source, path, options)),
     );
   } catch (cause) {
-    if (cause instanceof EidosError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === undefined) throw cause;
-    throw new EidosError(
-      'write_failed',
-      `Packed pictures of "${source.name}" cannot be kept in ${options.folder}: ${message}. Name another folder as data.cache.`,
-      { cause },
+    throw writeFailure(
+      cause,
+      (reason) =>
+        `Packed pictures of "${source.name}" cannot be kept in ${options.folder}: ${reason}. Name another folder as data.cache.`,
     );
   }
 }

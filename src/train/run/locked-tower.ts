@@ -5,12 +5,12 @@ import { createEngine } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import { symbolic } from '../../graph/dimension.ts';
 import { input } from '../../graph/operations.ts';
-import type { BoundTensor, FloatTensor } from '../../graph/tensor.ts';
+import { type BoundTensor, type FloatTensor, floatsInMemory } from '../../graph/tensor.ts';
 import { parametersOf } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageFeatures, imageFeatureWidth } from '../../models/image-encoder.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
-import type { LockedTower } from '../data/features/measure.ts';
+import type { LockedTower } from '../data/features/ask-tower.ts';
 
 export interface OpenLockedTower extends LockedTower {
   close(): Promise<void>;
@@ -42,9 +42,8 @@ export async function openLockedTower(
       );
     }
     const { data, shape } = value;
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    weights.set(name, { name, type: 'float32', shape, location: { bytes }, byteLength: bytes.length });
-    hash.update(`${name} ${shape}\n`).update(bytes);
+    weights.set(name, { name, shape, ...floatsInMemory(data) });
+    hash.update(`${name} ${shape}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   // What is no number, such as strides and the way of pooling, changes the features as well.
   hash.update(JSON.stringify(withoutProjection(image)));

@@ -17,9 +17,7 @@ export function distillingLoss({ distillation }: LossConfig): LossConfig['distil
 
 /** Names that go through the text tower in every step. */
 export function embeddedNames(loss: LossConfig, count: number | undefined): number {
-  return distillingLoss(loss)?.names !== undefined && distillingLoss(loss)?.classes === 'embedded'
-    ? (count ?? 0)
-    : 0;
+  return distillingLoss(loss)?.classes === 'embedded' ? (count ?? 0) : 0;
 }
 
 /** The state with what the text tower made of the names, [classes, embeddingSize], rows of unit length. */

@@ -7,14 +7,14 @@ import type { Engine, RuntimeTensor, Session } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import { symbolic } from '../../graph/dimension.ts';
 import { input } from '../../graph/operations.ts';
-import type { BoundTensor } from '../../graph/tensor.ts';
+import { type BoundTensor, floatsInMemory } from '../../graph/tensor.ts';
 import { parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageEncoder } from '../../models/image-encoder.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
 import { frozenNames } from './freeze.ts';
 import type { OpenStep } from './open-step.ts';
-import type { StepParameter } from './parameters.ts';
+import { frozenNorms, type StepParameter } from './parameters.ts';
 import { chosen, pick, type TensorKind, type Tensors } from './program.ts';
 
 /** What a step reads in place of pixels. */
@@ -39,10 +39,11 @@ export function frozenBelow(architecture: ClipArchitecture, freeze: readonly str
   const names = parametersOfClip(architecture).map(({ name }) => name);
   // Statistics of batch norms stay as they are where the norm is frozen; a pattern may name its gain and bias alone.
   const frozen = frozenNames(freeze, names);
-  const stays = (name: string): boolean =>
-    frozen.has(name) ||
-    (/\.running_(mean|variance)$/.test(name) &&
-      ['weight', 'bias'].every((own) => frozen.has(name.replace(/running_\w+$/, own))));
+  const keepsStatistics = frozenNorms(architecture, freeze);
+  const stays = (name: string): boolean => {
+    const norm = /^(.*)\.running_(?:mean|variance)$/.exec(name)?.[1];
+    return frozen.has(name) || (norm !== undefined && keepsStatistics(norm));
+  };
   const side = architecture.image.imageSize;
   const watched: [name: string, value: Value][] = [];
   imageEncoder(architecture, input('pixels', [symbolic('n'), 3, side, side]), {
@@ -140,11 +141,7 @@ function openFrozenBelow(engine: Engine, { value, shape, parameters }: FrozenBel
       const weights = new Map(
         parameters.map(({ name }): [string, BoundTensor] => {
           const { data, shape: own } = state[name]!;
-          const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-          return [
-            name,
-            { name, type: 'float32', shape: [...own], location: { bytes }, byteLength: bytes.length },
-          ];
+          return [name, { name, shape: [...own], ...floatsInMemory((data as Float32Array).slice()) }];
         }),
       );
       await session?.release();

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { toFloat16 } from '../../../checkpoint/numbers.ts';
 import { withLock } from '../../../disk/lock.ts';
+import { writeFailure } from '../../../disk/write-failure.ts';
 import { EidosError } from '../../../errors.ts';
 import { type TextList, textsIn } from './text-list.ts';
 import type { VectorFile } from './vectors.ts';
@@ -55,13 +56,10 @@ export async function askCommand(
       if (!(await isKept())) await ask(texts, asked, path, { signal, onProgress });
     });
   } catch (cause) {
-    if (cause instanceof EidosError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === undefined) throw cause;
-    throw new EidosError(
-      'write_failed',
-      `The vectors of sentences cannot be kept in ${cache}: ${message}. Name another folder as textTeacher.cache.`,
-      { cause },
+    throw writeFailure(
+      cause,
+      (reason) =>
+        `The vectors of sentences cannot be kept in ${cache}: ${reason}. Name another folder as textTeacher.cache.`,
     );
   }
   return file;

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { defaultCacheFolder } from '../../../engine/cache-folder.ts';
 import { EidosError } from '../../../errors.ts';
 import type { DataConfig, SourceConfig, TeacherConfig } from '../config.ts';
-import type { BrokenSample } from '../forms/form.ts';
 import type { SquareReader } from '../pixels.ts';
+import { readablePictures } from '../readable.ts';
 import type { Source } from '../source.ts';
 import { type FeatureFile, type FeatureTransform, meanFeatures, openMeasuredFeatures } from './features.ts';
 import { measureFeatures } from './measure.ts';
@@ -66,7 +66,8 @@ export async function openLessons(
         signal,
         onProgress: (done, total) => onProgress?.(source.name, done, total),
       });
-      const left = withoutBroken(source, new Set(broken));
+      const unread = new Set(broken);
+      const left = readablePictures(source, (at) => !unread.has(at), 'the teacher could not read it');
       return { file: { ...file, places: left.places }, source: left.source };
     };
     const files: Lessons['files'] = [];
@@ -95,22 +96,4 @@ function requireTeacher(teacher: Teacher | undefined, source: string): Teacher {
     'invalid_option',
     `The source "${source}" has no features: name their file as its "features", a teacher.model that measures them, or say "features": false.`,
   );
-}
-
-/** The source without pictures that cannot be read, and the places of the others among all. */
-function withoutBroken(source: Source, unread: ReadonlySet<number>): { source: Source; places: number[] } {
-  const places = [...source.pictures.keys()].filter((at) => !unread.has(at));
-  if (unread.size === 0) return { source, places };
-  const broken: BrokenSample[] = [...unread].map((at) => ({
-    name: source.pictures[at]!.name,
-    reason: 'the teacher could not read it',
-  }));
-  if (places.length === 0) {
-    throw new EidosError(
-      'invalid_option',
-      `No picture of the source "${source.name}" can be read, such as ${broken[0]!.name}.`,
-    );
-  }
-  const pictures = places.map((at) => source.pictures[at]!);
-  return { source: { ...source, pictures, broken: [...source.broken, ...broken] }, places };
 }

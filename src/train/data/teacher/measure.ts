@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withLock } from '../../../disk/lock.ts';
+import { writeFailure } from '../../../disk/write-failure.ts';
 import { EidosError } from '../../../errors.ts';
 import type { SquarePicture } from '../augment.ts';
 import type { TeacherConfig } from '../config.ts';
@@ -101,13 +102,10 @@ export async function measureFeatures(
       async () => (await kept()) ?? (await measureAll()),
     );
   } catch (cause) {
-    if (cause instanceof EidosError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === undefined) throw cause;
-    throw new EidosError(
-      'write_failed',
-      `The teacher's features of "${source.name}" cannot be kept in ${folder}: ${message}. Name another folder as teacher.cache.`,
-      { cause },
+    throw writeFailure(
+      cause,
+      (reason) =>
+        `The teacher's features of "${source.name}" cannot be kept in ${folder}: ${reason}. Name another folder as teacher.cache.`,
     );
   }
 }
