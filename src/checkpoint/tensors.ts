@@ -32,6 +32,11 @@ export async function readTensor(tensor: StoredTensor): Promise<Float32Array> {
   return toFloat32(await readBytes(tensor), tensor.type);
 }
 
+/** The shape of a canonical parameter in its canonical orientation [out, in]. */
+export function parameterShape({ shape, transposed }: BoundTensor): number[] {
+  return transposed === true ? shape.toReversed() : [...shape];
+}
+
 /** The numbers of a canonical parameter, in its canonical orientation [out, in]. */
 export async function readParameter(tensor: BoundTensor): Promise<Float32Array> {
   const data = await readTensor(tensor);

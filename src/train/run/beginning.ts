@@ -1,7 +1,7 @@
 /** What a training begins with: the architecture, its first weights, its tokenizer and how pictures are prepared. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Checkpoint, canonicalShapes, openCheckpoint, readParameter } from '../../checkpoint/index.ts';
+import { type Checkpoint, canonicalShapes, openCheckpoint, parameterShape } from '../../checkpoint/index.ts';
 import { bundledModel, findModel } from '../../clip/load.ts';
 import { EidosError } from '../../errors.ts';
 import { initialValues } from '../../graph/initialise.ts';
@@ -18,7 +18,12 @@ import type { TokenizerConfig } from '../data/config.ts';
 import { readsPictures } from '../step/text-groups.ts';
 import { architectureOf, preprocessingOf } from './architecture-config.ts';
 import { readCheckpoint } from './checkpoints.ts';
-import { type FirstImageTower, imageTowerValues, openFirstImageTower } from './image-beginning.ts';
+import {
+  type FirstImageTower,
+  imageTowerValues,
+  learnedNumbers,
+  openFirstImageTower,
+} from './image-beginning.ts';
 import { folderOfCheckpoint } from './places.ts';
 import type { PublishedModel } from './publish.ts';
 
@@ -199,15 +204,14 @@ async function valuesOf(
     const stored = model.parameters.get(name);
     // The bias of the sigmoid loss may be new to the model.
     if (stored === undefined && name === 'logit_bias') continue;
-    const storedShape = stored?.transposed === true ? stored.shape.toReversed() : stored?.shape;
-    if (stored === undefined || storedShape!.join() !== shape.join()) {
+    const storedShape = stored === undefined ? undefined : parameterShape(stored);
+    if (stored === undefined || storedShape?.join() !== shape.join()) {
       throw new EidosError(
         'invalid_option',
         `"initialise.from": ${model.folder} has ${stored === undefined ? 'no' : `[${storedShape}] as`} ${name}, the architecture [${shape}]. Give the same "architecture", or name in "initialise.only" the tower that fits.`,
       );
     }
-    const learned = state?.get(`ema:${name}`) ?? state?.get(name);
-    values.set(name, { data: learned?.data ?? (await readParameter(stored)), shape: [...shape] });
+    values.set(name, { data: await learnedNumbers(name, state, stored), shape: [...shape] });
   }
   if (state === undefined || only !== undefined) return values;
   // What the losses have learned besides, such as the map to a teacher's features; rows of classes belong to the data.

@@ -1,5 +1,5 @@
 /** The classifier that a locked tower was trained with, where its answers are to be foretold from words. */
-import { openAnyCheckpoint, readParameter } from '../../checkpoint/index.ts';
+import { openAnyCheckpoint, parameterShape, readParameter } from '../../checkpoint/index.ts';
 import { findModel } from '../../clip/load.ts';
 import { EidosError } from '../../errors.ts';
 import type { FloatTensor } from '../../graph/tensor.ts';
@@ -46,8 +46,7 @@ async function readClassifier(source: string): Promise<Map<string, FloatTensor>>
   for (const name of names) {
     const stored = parameters.get(name);
     if (stored === undefined) continue;
-    const shape = stored.transposed === true ? stored.shape.toReversed() : [...stored.shape];
-    values.set(name, { data: await readParameter(stored), shape });
+    values.set(name, { data: await readParameter(stored), shape: parameterShape(stored) });
   }
   return values;
 }

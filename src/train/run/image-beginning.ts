@@ -4,11 +4,12 @@ import {
   type Checkpoint,
   type ImageClassifier,
   openAnyCheckpoint,
+  parameterShape,
   readParameter,
 } from '../../checkpoint/index.ts';
 import { findModel } from '../../clip/load.ts';
 import { EidosError } from '../../errors.ts';
-import type { FloatTensor } from '../../graph/tensor.ts';
+import type { BoundTensor, FloatTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture, ImageArchitecture } from '../../models/architecture.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
 import { readCheckpoint } from './checkpoints.ts';
@@ -66,8 +67,7 @@ export async function imageTowerValues(
   const wanted = parametersOfClip(architecture).filter(({ name }) => name.startsWith('image.'));
   const fits = ({ name, shape }: { name: string; shape: readonly number[] }): boolean => {
     const stored = opened.parameters.get(name);
-    const storedShape = stored?.transposed === true ? stored.shape.toReversed() : stored?.shape;
-    return storedShape?.join() === shape.join();
+    return stored !== undefined && parameterShape(stored).join() === shape.join();
   };
   const isProjection = ({ name }: { name: string }): boolean => name.startsWith('image.projection.');
   const keepsProjection = wanted.filter(isProjection).every(fits);
@@ -82,8 +82,17 @@ export async function imageTowerValues(
         `"initialise.image": ${opened.files[0]} has ${stored === undefined ? 'no' : `[${stored.shape}] as`} ${name}, the architecture [${shape}]. Give the architecture that "eidos inspect --json" shows of it.`,
       );
     }
-    const learned = state?.get(`ema:${name}`) ?? state?.get(name);
-    values.set(name, { data: learned?.data ?? (await readParameter(stored)), shape: [...shape] });
+    values.set(name, { data: await learnedNumbers(name, state, stored), shape: [...shape] });
   }
   return values;
+}
+
+/** What an earlier training has learned of a parameter, its average where it kept one; else what the model's file has. */
+export async function learnedNumbers(
+  name: string,
+  state: ReadonlyMap<string, FloatTensor> | undefined,
+  stored: BoundTensor,
+): Promise<Float32Array> {
+  const learned = state?.get(`ema:${name}`) ?? state?.get(name);
+  return learned?.data ?? (await readParameter(stored));
 }
