@@ -53,7 +53,7 @@ const found = await data.openTrainingData(config, beginning.imageSizeOf(config, 
 const begun = await beginning.beginTraining(config, firstModel, undefined, (wanted) =>
   data.learnTokenizer(found, wanted),
 );
-const model = await measuring.withClassifier(begun, config, found.names?.length ?? 0);
+const model = await measuring.withClassifier(begun, config, found.names?.classes ?? 0);
 const seen = await measuring.withImageFeatures(found, config, model, { onEvent: showProgress });
 const opened = await measuring.withNearness(seen, config, { onEvent: showProgress });
 const { constants, cachedClasses } = data.stepClasses(config, opened, model.tokenizer);

@@ -100,7 +100,7 @@ async function trainAlone(
   const begun = await beginTraining(full, firstModel, earlier && places.output, (wanted) =>
     learnTokenizer(found, wanted),
   );
-  const model = await withClassifier(begun, full, found.names?.length ?? 0);
+  const model = await withClassifier(begun, full, found.names?.classes ?? 0);
   const seen = await withImageFeatures(found, full, model, { threads, signal, onEvent });
   const data = await withNearness(seen, full, { signal, onEvent });
   noteData(progress, data, onEvent);

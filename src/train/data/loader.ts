@@ -31,6 +31,8 @@ export interface Batch {
   features?: RuntimeTensor;
   /** What a locked image tower says of the view, [batch, width]; in place of pixels. */
   image_features?: RuntimeTensor;
+  /** What it says of the whole picture, [batch, width]. */
+  whole_features?: RuntimeTensor;
   /** [batch, classes]: see createClassTargets. */
   class_targets?: RuntimeTensor;
 }
@@ -47,6 +49,8 @@ export interface BatchOptions {
   threads?: number;
   /** Whether pictures are read at all; where features stand for them none is needed. @default true */
   pixels?: boolean;
+  /** Whether a locked tower's features of whole pictures are read beside those of the views. @default false */
+  wholeFeatures?: boolean;
   /** For a loss that classifies: the share of a target that goes to what the class is a kind of. @default no targets */
   classTargets?: { kinds: number } | undefined;
 }
@@ -149,6 +153,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
     const values = readers === undefined ? undefined : await readRows(readers, numbers, chosen);
     const lesson = await teacher?.read(chosen.map(({ at }, row) => ({ at, number: numbers[row]! })));
     const features = seen?.read(chosen.map(({ at }, row) => ({ at, number: numbers[row]! })));
+    const whole = options.wholeFeatures === true ? seen?.readWhole(chosen) : undefined;
     const captions = chosen.map(({ at, picture }, row) =>
       captionOf(picture.description, keyOf(at), randomAt(seed, ofCaptions, numbers[row]!)),
     );
@@ -164,6 +169,7 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       ...(features === undefined
         ? {}
         : { image_features: float32(features, [batch, features.length / batch]) }),
+      ...(whole === undefined ? {} : { whole_features: float32(whole, [batch, whole.length / batch]) }),
       tokens: { type: 'int64', data: tokens.data, shape: tokens.shape },
       targets: float32(targets, [batch, batch]),
       ...(lesson === undefined ? {} : { features: float32(lesson, [batch, lesson.length / batch]) }),

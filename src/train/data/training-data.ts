@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { defaultCacheFolder } from '../../engine/cache-folder.ts';
 import { EidosError } from '../../errors.ts';
 import type { Concept } from './captions.ts';
+import type { ClassNames } from './class-names.ts';
 import { classesOf } from './class-targets.ts';
 import type { DataConfig } from './config.ts';
 import type { ImageFeatures } from './features/measure.ts';
@@ -27,7 +28,7 @@ export interface TrainingData {
   /** What a locked image tower has said of all pictures, where there is one. */
   imageFeatures?: ImageFeatures;
   /** Classes of an image net's own classifier, in its order, where a part of the loss is about them. */
-  names?: Concept[];
+  names?: ClassNames;
   /** For each source the place of each picture in an order of all: see placesOfPictures. */
   nearness?: Uint32Array[];
   /** Files of sentences without pictures. */

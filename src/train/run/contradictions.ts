@@ -7,6 +7,7 @@ import { EidosError } from '../../errors.ts';
 import { resolveTemplates } from '../../text/templates.ts';
 import type { TrainingConfig } from '../config.ts';
 import { groupedDraws } from '../data/hard/hard-draws.ts';
+import { asksAboutWhole } from '../step/distillation.ts';
 import { readsPictures, sentencesOf, translationsOf } from '../step/text-groups.ts';
 
 interface Contradiction {
@@ -69,6 +70,13 @@ function ofLoss({ loss, imageTower }: TrainingConfig): Contradiction[] {
       path: ['loss', 'distillation'],
       message:
         'is about the features of the image tower, and "imageTower" of kind "teacher" has others in its place',
+    });
+  }
+  if (asksAboutWhole(loss) && imageTower.kind !== 'features') {
+    found.push({
+      path: ['loss', 'distillation', 'view'],
+      message:
+        'is "whole", which is known of a locked image tower alone: say "imageTower" of kind "features", or leave it away',
     });
   }
   if (Object.values(loss).every((part) => part === undefined || part.weight === 0)) {

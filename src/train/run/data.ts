@@ -10,7 +10,7 @@ import { openBatches } from '../data/loader.ts';
 import { widthOfVectors } from '../data/sentences/open-sentences.ts';
 import { openTextBatches } from '../data/sentences/text-batches.ts';
 import { openData, type TrainingData } from '../data/training-data.ts';
-import { cachedNames, distillingLoss, embeddedNames } from '../step/distillation.ts';
+import { asksAboutWhole, cachedNames, distillingLoss, embeddedNames } from '../step/distillation.ts';
 import { cachedClasses, namingLoss } from '../step/objective.ts';
 import type { OpenStepOptions } from '../step/open-step.ts';
 import type { Tensors } from '../step/program.ts';
@@ -64,7 +64,7 @@ export async function openTrainingData(
   const distilling = distillingLoss(config.loss);
   if (distilling === undefined) return data;
   const languages = Object.keys(config.data.captions.languages);
-  return { ...data, names: await readClassNames(distilling.names, languages) };
+  return { ...data, names: await readClassNames(distilling.names, languages, distilling.kinds) };
 }
 
 /** Whether all that is said of any picture is the name of one and the same class. */
@@ -109,13 +109,14 @@ export async function openTrainingBatches(
         firstStep,
         threads: config.threads.data,
         pixels: config.imageTower.kind === 'model',
+        wholeFeatures: asksAboutWhole(loss),
         classTargets: namingLoss(loss),
       })
     : undefined;
   const names =
-    embeddedNames(loss, data.names?.length) === 0
+    embeddedNames(loss, data.names?.concepts.length) === 0
       ? undefined
-      : createNameBatches(data.names!, config.data.captions, tokenizer, seed);
+      : createNameBatches(data.names!.concepts, config.data.captions, tokenizer, seed);
   const brokenLines = data.sentences.flatMap(({ broken }) => broken);
   let step = firstStep;
   return {
@@ -124,7 +125,7 @@ export async function openTrainingBatches(
       const [pairs, beside] = await Promise.all([loader?.next(), texts.make(number)]);
       const tensors = { ...pairs, ...beside } as Tensors;
       if (names !== undefined) {
-        const shape = [data.names!.length, tokenizer.contextLength];
+        const shape = [data.names!.concepts.length, tokenizer.contextLength];
         tensors.name_tokens = { type: 'int64', data: names(number), shape };
       }
       return {
@@ -152,8 +153,10 @@ export interface DataSizes {
   classCount: number;
   /** Of a teacher, where there is one. */
   featureWidth: number | undefined;
-  /** Named classes of an image net's own classifier, where a part of the loss is about them. */
+  /** Names that an image net's own classifier is foretold by, where a part of the loss is about it. */
   nameCount: number | undefined;
+  /** Classes of that classifier, where there are more names than classes. */
+  namedClasses?: number | undefined;
   /** Of a text teacher, where there is one. */
   sentenceWidth: number | undefined;
 }
@@ -162,7 +165,8 @@ export function sizesOf({ classes, lessons, names, sentences }: TrainingData): D
   return {
     classCount: classes.length,
     featureWidth: lessons?.width,
-    nameCount: names?.length,
+    nameCount: names?.concepts.length,
+    namedClasses: names?.shares === undefined ? undefined : names.classes,
     sentenceWidth: widthOfVectors(sentences),
   };
 }
@@ -170,7 +174,7 @@ export function sizesOf({ classes, lessons, names, sentences }: TrainingData): D
 /** What a training's step is, given what its data turned out to be. */
 export function stepOptions(
   config: TrainingConfig,
-  { classCount, featureWidth, nameCount, sentenceWidth }: DataSizes,
+  { classCount, featureWidth, nameCount, namedClasses, sentenceWidth }: DataSizes,
 ): OpenStepOptions {
   const { batch, chunk, loss, optimizer, regularisation, freeze, imageTower } = config;
   return {
@@ -180,6 +184,7 @@ export function stepOptions(
     classes: classCount === 0 ? undefined : classCount,
     features: featureWidth,
     names: nameCount,
+    namedClasses,
     sentenceWidth,
     loss,
     optimizer,
@@ -192,7 +197,7 @@ export function stepOptions(
 /** What of the classes' words a step needs: the same in every step, or what to embed now and then. */
 export function stepClasses(
   { loss, data: { captions } }: Pick<TrainingConfig, 'loss' | 'data'>,
-  { classes, names = [] }: Pick<TrainingData, 'classes' | 'names'>,
+  { classes, names }: Pick<TrainingData, 'classes' | 'names'>,
   tokenizer: Tokenizer,
 ): { constants: Tensors; cachedClasses: CachedClasses[] } {
   const languages = Object.keys(captions.languages);
@@ -206,10 +211,23 @@ export function stepClasses(
     everySteps,
   });
   return {
-    constants: naming?.classes === 'embedded' ? classTokens(classes, tokenizer) : {},
+    constants: {
+      ...(naming?.classes === 'embedded' ? classTokens(classes, tokenizer) : {}),
+      ...(names?.shares === undefined
+        ? {}
+        : {
+            name_shares: {
+              type: 'float32',
+              data: names.shares,
+              shape: [names.classes, names.concepts.length],
+            },
+          }),
+    },
     cachedClasses: [
       ...(naming?.classes === 'cached' ? [cached(cachedClasses, classes, naming.renewEverySteps)] : []),
-      ...(distilling?.classes === 'cached' ? [cached(cachedNames, names, distilling.renewEverySteps)] : []),
+      ...(distilling?.classes === 'cached'
+        ? [cached(cachedNames, names?.concepts ?? [], distilling.renewEverySteps)]
+        : []),
     ],
   };
 }

@@ -92,6 +92,21 @@ export const lossSchema = z.strictObject({
         .min(1)
         .optional()
         .describe('The image net with its classifier. Without it that of `initialise.image`.'),
+      view: z
+        .enum(['own', 'whole'])
+        .default('own')
+        .describe(
+          'What the classifier is asked about: the view that is trained on, or (above a locked tower’s features) the ' +
+            'whole picture, so that a coarse, cut or drawn view is called what the picture is.',
+        ),
+      kinds: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe(
+          'Share of the target that goes to what classes of ImageNet are kinds of, such as dog for pug.',
+        ),
     })
     .optional()
     .describe(

@@ -27,7 +27,7 @@ import {
   similarityLogits,
 } from '../../models/losses.ts';
 import type { LossConfig } from './config.ts';
-import { distillationLoss } from './distillation.ts';
+import { asksAboutWhole, distillationLoss } from './distillation.ts';
 import type { Inputs } from './inputs.ts';
 
 /** What the towers made of a batch, all rows of unit length. */
@@ -41,7 +41,7 @@ export interface Embeddings {
   sentences?: Value | undefined;
   /** Pairs in two languages, [2 · pairs, embeddingSize], one side before the other, where the loss reads them. */
   translations?: Value | undefined;
-  /** Names of the classes of an image net's own classifier, [names, embeddingSize], where they are embedded. */
+  /** Names that an image net's own classifier is foretold by, [names, embeddingSize], where they are embedded. */
   names?: Value | undefined;
   /** Pooled features of the pictures [batch, width], as they are, where that classifier reads them. */
   seen?: Value | undefined;
@@ -57,8 +57,10 @@ export interface ObjectiveOptions {
   features?: number | undefined;
   /** Classes, where the loss has a part about them. */
   classes?: number | undefined;
-  /** Named classes of an image net's own classifier, where the loss has a part about them. */
+  /** Names that an image net's own classifier is foretold by, where the loss has a part about it. */
   names?: number | undefined;
+  /** Classes of that classifier, where there are more names than classes. */
+  namedClasses?: number | undefined;
   /** Numbers of a text teacher's vector, where the loss has a part about them. */
   sentenceWidth?: number | undefined;
 }
@@ -137,12 +139,16 @@ export function objective(
       return partialCrossEntropy(similarityLogits(images, rows, scale), targets);
     },
     distillation: () => {
+      const names = needed(options.names, 'names', 'distillation');
+      const named = options.namedClasses ?? names;
+      const seen = needed(beside.seen, 'pictures that the tower or its features show', 'distillation');
       const { loss: part, target } = distillationLoss({
         image: architecture.image,
-        seen: needed(beside.seen, 'pictures that the tower or its features show', 'distillation'),
+        seen: asksAboutWhole(loss) ? input('whole_features', seen.shape) : seen,
         images,
-        names: beside.names,
-        classes: needed(options.names, 'names', 'distillation'),
+        embedded: beside.names,
+        names,
+        shares: named === names ? undefined : input('name_shares', [named, names]),
         scale: logit.scale,
         temperature: loss.distillation!.temperature,
       });

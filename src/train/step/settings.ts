@@ -23,8 +23,10 @@ export interface TrainingStepOptions {
   features?: number | undefined;
   /** Classes, where a part of the loss is about them. */
   classes?: number | undefined;
-  /** Named classes of the image net's own classifier, where a part of the loss is about them. */
+  /** Names that the image net's own classifier is foretold by, where a part of the loss is about it. */
   names?: number | undefined;
+  /** Classes of that classifier, where there are more names than classes. */
+  namedClasses?: number | undefined;
   /** Numbers of a text teacher's vector, where a part of the loss reads them. */
   sentenceWidth?: number | undefined;
   /** @default the contrastive loss alone */
@@ -41,7 +43,12 @@ export interface TrainingStepOptions {
 
 /** The options with nothing left open. */
 export type StepSettings = Required<{
-  [K in keyof TrainingStepOptions]: K extends 'features' | 'classes' | 'names' | 'sentenceWidth'
+  [K in keyof TrainingStepOptions]: K extends
+    | 'features'
+    | 'classes'
+    | 'names'
+    | 'namedClasses'
+    | 'sentenceWidth'
     ? number | undefined
     : NonNullable<TrainingStepOptions[K]>;
 }> & {
@@ -61,6 +68,7 @@ export function stepSettings(architecture: ClipArchitecture, options: TrainingSt
     features: imageTower.kind === 'teacher' ? imageTower.size : options.features,
     classes: options.classes,
     names: options.names,
+    namedClasses: options.namedClasses,
     sentenceWidth: options.sentenceWidth,
     loss,
     optimizer: options.optimizer ?? optimizerSchema.parse({}),

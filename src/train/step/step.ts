@@ -33,7 +33,7 @@ export interface TrainingStep {
    * `temperature` (1 / e^logit_scale after the step) where the loss has one, and `next:NAME` for running statistics.
    *
    * Inputs by name: `pixels` [batch, 3, side, side], `tokens` [batch, length] int64, `targets`, `features`,
-   * `text_features`, `class_targets`, `class_tokens`, `name_tokens`, `sentence_tokens`, `sentence_vectors` as the
+   * `text_features`, `class_targets`, `class_tokens`, `name_tokens`, `name_shares`, `whole_features`, `sentence_tokens`, `sentence_vectors` as the
    * options ask, what inputs() gives, and the state NAME, `mean:NAME`, `square:NAME`, `ema:NAME`.
    */
   results: Record<string, Value>;

@@ -259,7 +259,13 @@ test('batches have the features of the views that are drawn, the same every time
   const rows = await rowsOf(measured);
   const withFeatures = { ...data, sources: measured.sources, imageFeatures: measured.features };
   const loader = await batches(withFeatures, { pixels: false, batch: 5, seed: 3, firstStep: 2 });
-  const again = await batches(withFeatures, { pixels: false, batch: 5, seed: 3, firstStep: 2 });
+  const again = await batches(withFeatures, {
+    pixels: false,
+    batch: 5,
+    seed: 3,
+    firstStep: 2,
+    wholeFeatures: true,
+  });
   const views = new Set<number>();
   const names = data.sources[0]!.pictures.map(({ name }) => name);
   for (let step = 2; step < 8; step++) {
@@ -272,7 +278,11 @@ test('batches have the features of the views that are drawn, the same every time
       const wanted = rows[names.indexOf(name)]![view]!;
       expect([...batch.image_features!.data.subarray(row * width, (row + 1) * width)]).toEqual(wanted);
     }
-    expect((await again.next()).image_features).toEqual(batch.image_features);
+    expect(batch.whole_features).toBeUndefined();
+    const both = await again.next();
+    expect(both.image_features).toEqual(batch.image_features);
+    const whole = loader.namesOf(step).flatMap((name) => rows[names.indexOf(name)]![0]!);
+    expect([...both.whole_features!.data]).toEqual(whole);
   }
   expect([...views].sort()).toEqual([0, 1, 2]);
   await loader.close();

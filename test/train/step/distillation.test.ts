@@ -106,6 +106,79 @@ async function embeddedNames(step: Awaited<ReturnType<typeof openStep>>, state: 
   return rowsOf(rows!);
 }
 
+test('names may be shared with what classes are kinds of, and the whole picture be asked about in place of the view', async () => {
+  // Three names for two classes: the second is foretold by its own name and by the third, which is its kind.
+  const shares = [
+    [1, 0, 0],
+    [0, 0.75, 0.25],
+  ];
+  const whole = floats(randomNumbers(11), batch, 2 * width);
+  const step = await openStep(engine, architecture, {
+    batch,
+    names,
+    namedClasses: shares.length,
+    imageTower: locked,
+    loss: loss({ classes: 'cached', view: 'whole' }),
+  });
+  const random = floats(randomNumbers(8), names, toy.embeddingSize);
+  const state: Tensors = {
+    ...firstState(step),
+    'distillation.embeddings': { ...random, data: Float32Array.from(rowsOf(random).flatMap(unit)) },
+  };
+  await step.setState(state);
+  const { image_features } = beside();
+  const outputs = await step.run(
+    {
+      image_features: image_features!,
+      whole_features: whole,
+      name_shares: { type: 'float32', data: Float32Array.from(shares.flat()), shape: [2, names] },
+    },
+    { step: 1, learningRate: 0.01, seed: 0 },
+  );
+  const weight = rowsOf(state['image.classifier.weight']!);
+  expect(weight).toHaveLength(2);
+  const bias = Array.from(state['image.classifier.bias']!.data as Float32Array);
+  const rows = rowsOf(state['distillation.embeddings']!);
+  const views = rowsOf(image_features!);
+  const entropies = rowsOf(whole, width).map((seen, at) => {
+    const answers = softmax(weight.map((row, one) => dot(seen, row) + bias[one]!));
+    const target = [0, 1, 2].map((name) => answers.reduce((sum, p, one) => sum + p * shares[one]![name]!, 0));
+    const image = unit(rowsOf(state['image.projection.weight']!).map((to) => dot(views[at]!, to)));
+    return -dot(target, softmax(rows.map((row) => dot(image, row) / 0.07)).map(Math.log));
+  });
+  expect(number(outputs, 'loss:distillation')).toBeCloseTo(
+    entropies.reduce((sum, one) => sum + one, 0) / batch,
+    4,
+  );
+});
+
+test('kinds of ImageNet’s classes stand behind the classes, and one that is a class itself is not said twice', async () => {
+  const rows = Array.from({ length: 1000 }, (_, index) => ({
+    index,
+    wnid: `n${index}`,
+    en: `class ${index}`,
+  }));
+  rows[258]!.en = 'Samoyed';
+  // A class with the name of its kind: 339 is a kind of horse.
+  rows[339]!.en = 'horse';
+  const file = join(folder.path, 'thousand.jsonl');
+  await writeFile(file, rows.map((row) => JSON.stringify(row)).join('\n'));
+  const { concepts, classes, shares } = await readClassNames(file, ['en'], 0.4);
+  expect(classes).toBe(1000);
+  const place = (key: string): number => concepts.findIndex((concept) => concept.key === key);
+  const row = (index: number): number[] =>
+    Array.from(shares!.subarray(index * concepts.length, (index + 1) * concepts.length));
+  expect(place('dog')).toBeGreaterThanOrEqual(1000);
+  expect(row(258)[258]).toBeCloseTo(0.6, 6);
+  expect(row(258)[place('dog')]).toBeCloseTo(0.4, 6);
+  expect(concepts.filter(({ key }) => key === 'horse')).toHaveLength(1);
+  expect(row(339)[339]).toBeCloseTo(1, 6);
+  expect(row(0).reduce((sum, one) => sum + one, 0)).toBeCloseTo(1, 6);
+  const small = join(folder.path, 'without-index.jsonl');
+  await writeFile(small, JSON.stringify({ label: 'a', en: 'red square' }));
+  await expect(readClassNames(small, ['en'], 0.4)).rejects.toThrow('gives no "index"');
+});
+
 test('the classifier teaches and does not learn; embedded names teach the text tower, cached ones do not', async () => {
   for (const classes of ['cached', 'embedded'] as const) {
     const { step, state, after } = await told({ loss: loss({ classes }) });
@@ -145,8 +218,8 @@ test('no gradient goes through the target where the tower itself learns', async 
     seen,
     // A picture's embedding hangs on its features as the target does.
     images,
-    names: rows,
-    classes: names,
+    embedded: rows,
+    names,
     scale,
     temperature: 2,
   });
@@ -196,7 +269,7 @@ test('names stand in the order of the classifier, and are said anew in every ste
     { index: 0, wnid: 'a', en: 'red square', de: 'rotes Quadrat' },
   ];
   await writeFile(file, rows.map((row) => JSON.stringify(row)).join('\n'));
-  const concepts = await readClassNames(file, ['en', 'de']);
+  const { concepts } = await readClassNames(file, ['en', 'de']);
   expect(concepts.map(({ key }) => key)).toEqual(['red square', 'blue square']);
   const captions = captionsSchema.parse({ templates: { en: ['a {}', 'the {}'], de: ['ein {}'] } });
   const make = createNameBatches(concepts, captions, tokenizer, 1);

@@ -7,8 +7,10 @@ import type { Draw } from '../draws.ts';
 import type { ImageFeatures } from './measure.ts';
 
 export interface FeatureRows {
-  /** Features [draws, width]; which view each is follows from the draw's number. */
+  /** Features [draws, width] of the view that each draw shows, which follows from its number. */
   read(draws: readonly { at: Draw; number: number }[]): Float32Array<ArrayBuffer>;
+  /** Features [draws, width] of the first view, the whole picture. */
+  readWhole(draws: readonly { at: Draw }[]): Float32Array<ArrayBuffer>;
   close(): void;
 }
 
@@ -37,22 +39,26 @@ export function openFeatureRows({ width, sources }: ImageFeatures, seed: number)
   const halves = new Uint16Array(width);
   const bytes = new Uint8Array(halves.buffer);
   const values = halfFloatValues();
+  const readViews = (wanted: readonly { at: Draw; view: number }[]): Float32Array<ArrayBuffer> => {
+    const target = new Float32Array(wanted.length * width);
+    const places = wanted.map(({ at: { source, picture }, view }, row) => {
+      const { path, rows } = sources[source]![view]!;
+      return { row, path, place: rows[picture]! };
+    });
+    places.sort((a, b) => (a.path === b.path ? a.place - b.place : a.path < b.path ? -1 : 1));
+    for (const { row, path, place } of places) {
+      readRow(fileOf, path, bytes, place * bytes.length);
+      const start = row * width;
+      for (let i = 0; i < width; i++) target[start + i] = values[halves[i]!]!;
+    }
+    return target;
+  };
   return {
-    read(draws) {
-      const target = new Float32Array(draws.length * width);
-      const places = draws.map(({ at: { source, picture }, number }, row) => {
-        const views = sources[source]!;
-        const { path, rows } = views[drawnView(seed, number, views.length)]!;
-        return { row, path, place: rows[picture]! };
-      });
-      places.sort((a, b) => (a.path === b.path ? a.place - b.place : a.path < b.path ? -1 : 1));
-      for (const { row, path, place } of places) {
-        readRow(fileOf, path, bytes, place * bytes.length);
-        const start = row * width;
-        for (let i = 0; i < width; i++) target[start + i] = values[halves[i]!]!;
-      }
-      return target;
-    },
+    read: (draws) =>
+      readViews(
+        draws.map(({ at, number }) => ({ at, view: drawnView(seed, number, sources[at.source]!.length) })),
+      ),
+    readWhole: (draws) => readViews(draws.map(({ at }) => ({ at, view: 0 }))),
     close() {
       for (const file of files.values()) closeSync(file);
       files.clear();
