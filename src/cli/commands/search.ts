@@ -50,7 +50,10 @@ export function searchCommand(): Command {
       collect,
     )
     .option('--similar <id>', 'pictures like one of the index')
-    .option('--duplicates', 'pictures that are nearly the same, in groups')
+    .option(
+      '--duplicates',
+      'copies of one picture, in groups: same bytes, or another size, compression or format',
+    )
     .option('-k, --top-k <k>', 'hits shown (default: 10)', wholeNumber('--top-k'))
     .option('--offset <n>', 'hits passed over: the pages before', wholeNumber('--offset'))
     .option(
@@ -216,7 +219,7 @@ async function printDuplicates(index: SearchIndex, options: Options): Promise<vo
       process.stdout.write(`${similarity.toFixed(3)}\n${paths}\n`);
     }
   }
-  if (groups.length === 0) warn(options)('No two pictures are nearly the same.');
+  if (groups.length === 0) warn(options)('No picture is there twice.');
 }
 
 function share(text: string): number {

@@ -3,11 +3,15 @@ import { readBytes } from '../../../checkpoint/index.ts';
 import type { TensorEntry } from '../../../checkpoint/write-safetensors.ts';
 import { momentsOf } from '../../../classifier/relevance/moments.ts';
 import type { StoredTensor } from '../../../graph/tensor.ts';
+import { perceptualHashLength } from '../../../image/perceptual-hash.ts';
+import { groupCopies } from '../duplicates/groups.ts';
 import { type About, parseAboutText } from '../store/about.ts';
 import type { PictureStore } from '../store/pictures.ts';
-import type { PictureRow } from '../store/rows.ts';
+import { decodePixels, type PictureRecord } from '../store/rows.ts';
+import { byteRows } from './byte-rows.ts';
 import { encodeTexts, type TextColumn, textColumn } from './columns.ts';
-import type { Snapshot } from './snapshot.ts';
+import { product } from './product.ts';
+import { givenHash, type Snapshot } from './snapshot.ts';
 
 /** What is copied, and of which version of the store. */
 export interface SnapshotParts {
@@ -23,7 +27,7 @@ export interface SnapshotContent {
   metadata: Record<string, string>;
 }
 
-const format = '1';
+const format = '2';
 const texts = { ids: 'id', paths: 'path', raws: 'raw', cameras: 'camera', captions: 'caption' } as const;
 const numbers = {
   sizes: { field: 'size', type: 'float64' },
@@ -32,6 +36,9 @@ const numbers = {
   widths: { field: 'width', type: 'int32' },
   heights: { field: 'height', type: 'int32' },
 } as const;
+
+/** Bytes of SHA-256. */
+const fileHashLength = 32;
 
 /** Copies a version out of the store. Throws where the store cannot be read. */
 export async function gatherContent({
@@ -50,14 +57,15 @@ export async function gatherContent({
     { name: 'covariance', type: 'float32', shape: [size, size], data: covariance },
     ...numberEntries(rows),
     ...textEntries(rows),
+    ...(await copyEntries(rows, data, size)),
   ];
   return { entries, metadata: { format, key, about: JSON.stringify(about), unreadable: String(unreadable) } };
 }
 
 /** All rows with their embeddings as one matrix, a path once. */
-async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRow[]; data: Float32Array }> {
+async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRecord[]; data: Float32Array }> {
   const size = pictures.embeddingSize;
-  const rows: PictureRow[] = [];
+  const rows: PictureRecord[] = [];
   const seen = new Set<string>();
   const parts: Float32Array[] = [];
   for await (const { rows: some, embeddings } of pictures.everything()) {
@@ -82,7 +90,7 @@ async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRow[];
   return { rows, data };
 }
 
-function numberEntries(rows: readonly PictureRow[]): TensorEntry[] {
+function numberEntries(rows: readonly PictureRecord[]): TensorEntry[] {
   return Object.entries(numbers).map(([name, { field, type }]) => {
     const values = rows.map((row) => row[field] ?? Number.NaN);
     const data = type === 'int32' ? Int32Array.from(values) : Float64Array.from(values);
@@ -90,7 +98,7 @@ function numberEntries(rows: readonly PictureRow[]): TensorEntry[] {
   });
 }
 
-function textEntries(rows: readonly PictureRow[]): TensorEntry[] {
+function textEntries(rows: readonly PictureRecord[]): TensorEntry[] {
   return Object.entries(texts).flatMap(([name, field]) => {
     const { bytes, offsets } = encodeTexts(rows.map((row) => row[field]));
     return [
@@ -98,6 +106,35 @@ function textEntries(rows: readonly PictureRow[]): TensorEntry[] {
       { name: `${name}.bytes`, type: 'uint8' as const, shape: [bytes.length], data: bytes },
     ];
   });
+}
+
+/** What tells copies of one picture, and which rows are such. */
+async function copyEntries(
+  rows: readonly PictureRecord[],
+  vectors: Float32Array,
+  size: number,
+): Promise<TensorEntry[]> {
+  const hashes = new Uint8Array(rows.length * fileHashLength);
+  const pixels = new Uint8Array(rows.length * perceptualHashLength);
+  const candidates = rows.map(({ hash, pixels: stored, width, height }, row) => {
+    hashes.set(Buffer.from(hash, 'hex').subarray(0, fileHashLength), row * fileHashLength);
+    const start = row * perceptualHashLength;
+    pixels.set(decodePixels(stored).subarray(0, perceptualHashLength), start);
+    const own = pixels.subarray(start, start + perceptualHashLength);
+    return { row, file: hash, picture: givenHash(own, width, height) };
+  });
+  const vectorOf = (row: number) => vectors.subarray(row * size, (row + 1) * size);
+  const groups = await groupCopies(candidates, (a, b) => product(vectorOf(a), vectorOf(b)));
+  const firsts = Int32Array.from({ length: rows.length }, (_, row) => row);
+  for (const { rows: group } of groups) {
+    const first = group.reduce((least, row) => Math.min(least, row));
+    for (const row of group) firsts[row] = first;
+  }
+  return [
+    { name: 'hashes', type: 'uint8', shape: [rows.length, fileHashLength], data: hashes },
+    { name: 'pixels', type: 'uint8', shape: [rows.length, perceptualHashLength], data: pixels },
+    { name: 'firsts', type: 'int32', shape: [rows.length], data: firsts },
+  ];
 }
 
 /** What a copy is of, where it is of this version and can be used. */
@@ -132,6 +169,9 @@ export async function parseContent(
     raws: await text('raws'),
     cameras: await text('cameras'),
     captions: await text('captions'),
+    hashes: byteRows(tensors.get('hashes')!),
+    pixels: byteRows(tensors.get('pixels')!),
+    firsts: await int32('firsts'),
     sizes: await float64('sizes'),
     modified: await float64('modified'),
     taken: await float64('taken'),

@@ -8,10 +8,18 @@ import type { SoundFile } from './read.ts';
 export interface FreshPictures {
   readonly counts: Readonly<Record<'added' | 'changed', number>>;
   /** @param own the row of this path, where there is one: its place is taken */
-  add(read: SoundFile, own: PictureRow | undefined, vector: Float32Array): void;
+  add(read: SoundFile, own: PictureRow | undefined, seen: SeenPicture): void;
   /** Whether so many wait, or some have waited long. */
   isDue(most: number): boolean;
   commit(): Promise<void>;
+}
+
+/** What the model and the perceptual hash made of a picture. */
+export interface SeenPicture {
+  /** [embeddingSize] */
+  vector: Float32Array;
+  /** In base64. */
+  pixels: string | null;
 }
 
 const secondsPerCommit = 10;
@@ -23,8 +31,8 @@ export function createFreshPictures(pictures: PictureStore, newId: NewId): Fresh
   let lastCommit = performance.now();
   return {
     counts,
-    add(read, own, vector) {
-      const row = rowOf(read, own?.id ?? newId(read.file, read.hash));
+    add(read, own, { vector, pixels }) {
+      const row = rowOf(read, own?.id ?? newId(read.file, read.hash), pixels);
       (own === undefined ? added : replacing).push({ row, vector });
       counts[own === undefined ? 'added' : 'changed'] += 1;
     },
