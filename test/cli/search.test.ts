@@ -75,6 +75,11 @@ describe.skipIf(!existsSync(commandLine))('eidos index, search, keywords', () =>
     expect(status).toBe(0);
     expect(stdout).toContain('0 pictures');
     expect(stdout).toContain('its folders hold none');
+    const empty = eidos('search', 'a dog', '--index', 'none.index', '--all');
+    expect(empty).toMatchObject({ status: 0, stdout: '' });
+    expect(empty.stderr).toContain('holds no pictures');
+    const filtered = eidos('search', 'a dog', '--all', '--camera', 'none');
+    expect(filtered.stderr).toBe('No picture passes the filters.\n');
   });
 
   test('what cannot be meant is refused', () => {

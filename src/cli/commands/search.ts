@@ -194,15 +194,24 @@ function print({ hits, total, nothingFits, cutOff }: SearchAnswer, options: Opti
     });
     process.stdout.write(rows.join(''));
   }
-  const tell = warn(options);
-  if (hits.length === 0) {
-    const share = `${(100 * cutOff).toFixed(1)} %`;
-    if (nothingFits)
-      tell(`Nothing here fits: no picture reaches ${share}. --all shows the nearest ones anyway.`);
-    else if (total > 0) tell(total === 1 ? 'There is only one hit.' : `There are only ${total} hits.`);
-    else
-      tell(`Nothing that passes the filters fits (from ${share} on). --all shows the nearest ones anyway.`);
+  if (hits.length === 0) warn(options)(whyNone({ total, nothingFits, cutOff }, options));
+}
+
+/** Why there are no hits to be shown. */
+function whyNone({ total, nothingFits, cutOff }: Omit<SearchAnswer, 'hits'>, { similar }: Options): string {
+  if (total > 0) return total === 1 ? 'There is only one hit.' : `There are only ${total} hits.`;
+  const share = `${(100 * cutOff).toFixed(1)} %`;
+  // From 0 on everything fits, as with --all: then there is nothing.
+  if (nothingFits && cutOff === 0) {
+    return similar === undefined
+      ? 'The index holds no pictures: `eidos index FOLDER` takes some in.'
+      : 'The index holds no other picture.';
   }
+  if (nothingFits) {
+    return `Nothing here fits: no picture reaches ${share}. --all shows the nearest ones anyway.`;
+  }
+  if (cutOff === 0) return 'No picture passes the filters.';
+  return `Nothing that passes the filters fits (from ${share} on). --all shows the nearest ones anyway.`;
 }
 
 /** The fields of the contract first. */

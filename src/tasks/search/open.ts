@@ -13,7 +13,7 @@ import { indexedPicture } from './query/picture.ts';
 import { createCurrent } from './snapshot/current.ts';
 import { presentAbout, unknownId, unreadableFiles, vectorOf } from './snapshot/questions.ts';
 import { readIndexedFile } from './store/files.ts';
-import { holdsIndex, localFolder } from './store/folder.ts';
+import { holdsIndex, holdsPictures, localFolder } from './store/folder.ts';
 import { createSource, type IndexSource } from './store/source.ts';
 import type {
   DuplicateGroup,
@@ -107,12 +107,19 @@ async function readPicture({ source, current }: IndexParts, id: string): Promise
 async function requireIndex(source: IndexSource): Promise<void> {
   const { path, folder } = source;
   if (folder !== undefined) {
-    if (!(await holdsIndex(folder))) throw noIndex(path);
-    return;
+    if (await holdsIndex(folder)) return;
+    throw (await holdsPictures(folder)) ? withoutAbout(path) : noIndex(path);
   }
   if ((await (await source.store()).about()) !== undefined) return;
   await source.close();
   throw noIndex(path);
+}
+
+function withoutAbout(path: string): EidosError {
+  return new EidosError(
+    'invalid_index',
+    `The index ${path} is damaged: its table \`about\` is gone. Bring it back from a copy, or make the index anew with \`eidos index FOLDER --index ${path}\`.`,
+  );
 }
 
 function noIndex(path: string): EidosError {

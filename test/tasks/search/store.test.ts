@@ -23,7 +23,7 @@ test('writers without a lock between them wait for each other', async () => {
   const folder = await temporaryFolder();
   const stores = await Promise.all([1, 2].map(() => openStore(join(folder, 'index'), undefined)));
   const tables = [];
-  for (const store of stores) tables.push(await store.pictures('pictures_test', 2));
+  for (const store of stores) tables.push(await store.makePictures('pictures_test', 2));
   const [one, other] = tables as [(typeof tables)[number], (typeof tables)[number]];
   const row = (id: string): PictureRecord => ({
     id,
