@@ -1,4 +1,4 @@
-/** Runs the built command line in a folder of its own caches, without any network. */
+/** Runs the built command line in a folder with caches and data of its own, without any network. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ export const commandLine = fileURLToPath(new URL('../dist/cli/main.js', import.m
 export function runEidos(
   folder: string,
   args: readonly string[],
+  { dataFrom = folder }: { dataFrom?: string } = {},
 ): { status: number | null; stdout: string; stderr: string } {
   return spawnSync(process.execPath, [commandLine, ...args], {
     cwd: folder,
@@ -16,6 +17,7 @@ export function runEidos(
     env: {
       ...process.env,
       XDG_CACHE_HOME: join(folder, 'cache'),
+      XDG_DATA_HOME: join(dataFrom, 'data'),
       HF_HUB_OFFLINE: '1',
       HF_HOME: join(folder, 'hub'),
     },

@@ -1,5 +1,4 @@
 /** Opens an index: the store behind it, the copy that answers, the model, and what they do together. */
-import { resolve } from 'node:path';
 import { findKeywords, type Keyword, type KeywordOptions } from '../../classifier/keywords.ts';
 import { EidosError } from '../../errors.ts';
 import type { ImageSource } from '../../image/source.ts';
@@ -13,7 +12,7 @@ import { indexedPicture } from './query/picture.ts';
 import { createCurrent } from './snapshot/current.ts';
 import { presentAbout, unknownId, unreadableFiles, vectorOf } from './snapshot/questions.ts';
 import { readIndexedFile } from './store/files.ts';
-import { holdsIndex, holdsPictures, localFolder } from './store/folder.ts';
+import { holdsIndex, holdsPictures } from './store/folder.ts';
 import { createSource, type IndexSource } from './store/source.ts';
 import type {
   DuplicateGroup,
@@ -123,9 +122,8 @@ function withoutAbout(path: string): EidosError {
 }
 
 function noIndex(path: string): EidosError {
-  const place = resolve('.eidos-index') === localFolder(path) ? '' : ` --index ${path}`;
   return new EidosError(
     'not_found',
-    `There is no index at ${path}: \`eidos index FOLDER${place}\` makes one.`,
+    `There is no index at ${path}: \`eidos index FOLDER --index ${path}\` makes one.`,
   );
 }

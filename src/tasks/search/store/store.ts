@@ -33,6 +33,10 @@ export interface Store {
   /** Names of tables that hold pictures. */
   pictureTables(): Promise<string[]>;
   dropPictures(name: string): Promise<void>;
+  /** Whether any table of pictures has a row. */
+  holdsPictures(): Promise<boolean>;
+  /** Removes all tables. */
+  clear(): Promise<void>;
   unreadable(): Promise<UnreadableRow[]>;
   putUnreadable(rows: readonly UnreadableRow[]): Promise<void>;
   removeUnreadable(paths: readonly string[]): Promise<void>;
@@ -56,6 +60,12 @@ export async function openStore(
     ),
   );
   const tables = createTables(path, connection);
+  const pictureTables = async (): Promise<string[]> =>
+    (await tables.names()).filter((name) => name.startsWith(picturesPrefix));
+  const drop = async (name: string): Promise<void> => {
+    tables.forget(name);
+    await inStore(path, 'write', () => connection.dropTable(name));
+  };
   return {
     ...aboutMethods(path, arrow, tables),
     ...unreadableMethods(path, arrow, tables),
@@ -68,12 +78,17 @@ export async function openStore(
       const table = await tables.findOrCreate(name, pictureSchema(arrow, embeddingSize));
       return createPictureStore(path, table, { lance, arrow, embeddingSize });
     },
-    async pictureTables() {
-      return (await tables.names()).filter((name) => name.startsWith(picturesPrefix));
+    pictureTables,
+    dropPictures: drop,
+    async holdsPictures() {
+      for (const name of await pictureTables()) {
+        const table = await tables.find(name);
+        if (table !== undefined && (await inStore(path, 'read', () => table.countRows())) > 0) return true;
+      }
+      return false;
     },
-    async dropPictures(name) {
-      tables.forget(name);
-      await inStore(path, 'write', () => connection.dropTable(name));
+    async clear() {
+      for (const name of await tables.names()) await drop(name);
     },
     close() {
       tables.close();

@@ -23,12 +23,15 @@ export interface SeenPicture {
 }
 
 const secondsPerCommit = 10;
+/** The first commits are small and soon, as somebody may be looking on; each doubles what is there, up to the most. */
+const firstCommit = 16;
 
 export function createFreshPictures(pictures: PictureStore, newId: NewId): FreshPictures {
   const counts = { added: 0, changed: 0 };
   let added: EmbeddedRow[] = [];
   let replacing: EmbeddedRow[] = [];
   let lastCommit = performance.now();
+  let committed = 0;
   return {
     counts,
     add(read, own, { vector, pixels }) {
@@ -38,13 +41,15 @@ export function createFreshPictures(pictures: PictureStore, newId: NewId): Fresh
     },
     isDue(most) {
       const count = added.length + replacing.length;
-      return count >= most || (count > 0 && performance.now() - lastCommit > secondsPerCommit * 1000);
+      const due = Math.min(most, firstCommit + committed);
+      return count >= due || (count > 0 && performance.now() - lastCommit > secondsPerCommit * 1000);
     },
     async commit() {
       const [fresh, changed] = [added, replacing];
       added = [];
       replacing = [];
       lastCommit = performance.now();
+      committed += fresh.length + changed.length;
       await pictures.add(...asTable(fresh, pictures.embeddingSize));
       await pictures.replace(...asTable(changed, pictures.embeddingSize));
     },
