@@ -6,12 +6,31 @@ import { fileURLToPath } from 'node:url';
 /** The built entry of the command line. */
 export const commandLine = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
-export function runEidos(
-  folder: string,
-  args: readonly string[],
-  { dataFrom = folder }: { dataFrom?: string } = {},
-): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [commandLine, ...args], {
+export interface RunSettings {
+  /** The folder whose data it has. @default the one that it runs in */
+  dataFrom?: string;
+  /** Variables beside those of the tests. */
+  environment?: Readonly<Record<string, string>>;
+}
+
+export interface Ended {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export function runEidos(folder: string, args: readonly string[], settings: RunSettings = {}): Ended {
+  return spawnSync(process.execPath, [commandLine, ...args], optionsOf(folder, settings));
+}
+
+/** The same by a shell's line, in which `eidos` stands for the command line. */
+export function runShell(folder: string, line: string, settings: RunSettings = {}): Ended {
+  const command = `eidos() { "${process.execPath}" "${commandLine}" "$@"; }; ${line}`;
+  return spawnSync('sh', ['-c', command], optionsOf(folder, settings));
+}
+
+function optionsOf(folder: string, { dataFrom = folder, environment = {} }: RunSettings) {
+  return {
     cwd: folder,
     encoding: 'utf8',
     env: {
@@ -20,8 +39,9 @@ export function runEidos(
       XDG_DATA_HOME: join(dataFrom, 'data'),
       HF_HUB_OFFLINE: '1',
       HF_HOME: join(folder, 'hub'),
+      ...environment,
     },
-  });
+  } as const;
 }
 
 /** What a command with --json has printed. */

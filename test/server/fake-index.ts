@@ -96,6 +96,7 @@ export function createFakeIndex(files: Readonly<Record<string, Uint8Array>>): Fa
       pictures: pictures.slice(offset, offset + limit),
       total: pictures.length,
     }),
+    pathBytes: async (id) => Buffer.from(pictures.find((known) => known.id === id)!.image),
     readPicture: async (id) => files[id]!,
     unreadable: async () => nothing.unreadable,
     close: async () => {},

@@ -59,6 +59,7 @@ export async function openIndex(path: string, options: OpenIndexOptions = {}): P
     picture: whileOpen((id) => pictureOf(parts, id)),
     pictures: whileOpen(async (settings = {}) => browse((await current.answering()).snapshot, settings)),
     readPicture: whileOpen((id) => readPicture(parts, id)),
+    pathBytes: whileOpen((id) => pathBytesOf(parts, id)),
     unreadable: whileOpen(() => unreadableFiles(source)),
     async close() {
       if (isClosed) return;
@@ -100,6 +101,14 @@ async function readPicture({ source, current }: IndexParts, id: string): Promise
   const row = rowOf(id);
   if (row === undefined) throw unknownId(source, id);
   return readIndexedFile(snapshot.paths.get(row), snapshot.raws.get(row));
+}
+
+async function pathBytesOf({ source, current }: IndexParts, id: string): Promise<Uint8Array> {
+  const { snapshot, rowOf } = await current.answering();
+  const row = rowOf(id);
+  if (row === undefined) throw unknownId(source, id);
+  const raw = snapshot.raws.get(row);
+  return raw === '' ? Buffer.from(snapshot.paths.get(row)) : Buffer.from(raw, 'base64');
 }
 
 /** In a folder it is told from the files in it, without loading LanceDB; elsewhere only the store can say. */

@@ -77,6 +77,11 @@ export interface SearchIndex {
    * @throws EidosError `not_found` for an unknown id and for a file that is gone
    */
   readPicture(id: string): Promise<Uint8Array>;
+  /**
+   * The bytes of the path of a picture's file, which are those of `image` but where its name is no UTF-8.
+   * @throws EidosError `not_found` for an unknown id
+   */
+  pathBytes(id: string): Promise<Uint8Array>;
   /** Files that look like pictures and could not be read. They are tried again when they change. */
   unreadable(): Promise<UnreadableFile[]>;
   close(): Promise<void>;
