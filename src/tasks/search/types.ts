@@ -259,7 +259,7 @@ export interface SearchAnswer {
 }
 
 export interface DuplicateOptions {
-  /** The smallest cosine of two copies, beside what their pixels say; files of the same bytes always are. @default 0.97 */
+  /** The smallest cosine of two copies, beside what their pixels say; files of the same bytes have 1. @default any */
   similarity?: Cosine | undefined;
   filters?: Filters | undefined;
   signal?: AbortSignal | undefined;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Clip } from '../../../src/clip/clip.ts';
 import { loadClip } from '../../../src/clip/load.ts';
+import { EidosError } from '../../../src/errors.ts';
 import { openIndex } from '../../../src/tasks/search/index.ts';
 import { inStore } from '../../../src/tasks/search/store/statements.ts';
 import { commandLine } from '../../command.ts';
@@ -88,6 +89,30 @@ test('what lies beside an index does not keep it from being opened', async () =>
   await rm(join(path, 'copies'), { recursive: true });
   const index = await openIndex(path, { clip });
   expect((await index.search('a dog', { cutOff: false })).hits).toHaveLength(2);
+  await index.close();
+});
+
+test('a first synchronisation that fails leaves nothing, and the same index may try again', async () => {
+  const root = join(folder, 'second-try');
+  await writePictures(root, { 'a.png': 1 });
+  const path = join(folder, 'made/for/it');
+  let isBroken = true;
+  const failing: Clip = {
+    ...clip,
+    async embedPixels(...given) {
+      if (isBroken) throw new EidosError('not_finite', 'Numbers that are none.');
+      return clip.embedPixels(...given);
+    },
+  };
+  const index = await openIndex(path, { clip: failing, create: true });
+  await expect(index.sync([root])).rejects.toMatchObject({ code: 'not_finite' });
+  expect(existsSync(join(folder, 'made'))).toBe(false);
+  isBroken = false;
+  expect(await index.sync([root])).toMatchObject({ added: 1, pictures: 1 });
+  isBroken = true;
+  await writePictures(root, { 'b.png': 2 });
+  await expect(index.sync()).rejects.toMatchObject({ code: 'not_finite' });
+  expect((await index.info()).pictures).toBe(1);
   await index.close();
 });
 

@@ -6,7 +6,7 @@ import { product } from '../snapshot/product.ts';
 import type { Scorer } from '../snapshot/scorer.ts';
 import { hashedPictureAt, type Snapshot } from '../snapshot/snapshot.ts';
 import type { DuplicateGroup, DuplicateOptions } from '../types.ts';
-import { type CopyCandidate, copySimilarity, groupCopies } from './groups.ts';
+import { type CopyCandidate, groupCopies } from './groups.ts';
 
 /**
  * @returns largest group first
@@ -15,9 +15,9 @@ import { type CopyCandidate, copySimilarity, groupCopies } from './groups.ts';
 export async function findDuplicates(
   snapshot: Snapshot,
   scorer: Scorer,
-  { similarity = copySimilarity, filters, signal }: DuplicateOptions,
+  { similarity, filters, signal }: DuplicateOptions,
 ): Promise<DuplicateGroup[]> {
-  if (!(similarity > 0 && similarity <= 1)) {
+  if (similarity !== undefined && !(similarity > 0 && similarity <= 1)) {
     throw new EidosError('invalid_option', `similarity is ${similarity}: it is a cosine above 0, at most 1.`);
   }
   const passing = filterRows(snapshot, filters);

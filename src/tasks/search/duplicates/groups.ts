@@ -1,12 +1,9 @@
 /**
- * Copies of one picture among many: files of the same bytes, or pictures that the perceptual hash and the model both take
- * for the same. A group grows only by what is a copy of all that is in it, so that it does not lead from one picture to
+ * Copies of one picture among many: files of the same bytes, or pictures of the same perceptual hash. What the model makes
+ * of them does not tell: small changes of a small picture move its embedding further than another picture is away. A group grows only by what is a copy of all that is in it, so that it does not lead from one picture to
  * another over what lies between them (complete linkage).
  */
 import { type HashedPicture, isSamePicture, meansTolerance } from '../../../image/perceptual-hash.ts';
-
-/** Cosine that copies in another size, compression or format have at least. */
-export const copySimilarity = 0.97;
 
 export interface CopyCandidate {
   row: number;
@@ -24,13 +21,13 @@ export interface CopyGroup {
 
 /**
  * @param cosine of the pictures in two rows; it is asked for only where their perceptual hashes agree
- * @param least the smallest cosine of two copies
+ * @param least the smallest cosine of two copies, where that is to count, too
  * @returns groups of two and more
  */
 export async function groupCopies(
   candidates: readonly CopyCandidate[],
   cosine: (a: number, b: number) => number | Promise<number>,
-  least: number = copySimilarity,
+  least = -1,
 ): Promise<CopyGroup[]> {
   const files = groupFiles(candidates);
   const nearby = createGrid<Growing>();
@@ -91,7 +88,8 @@ async function bestGroup(
       similarity = Math.min(similarity, await cosine(rows[0]!, file.rows[0]!));
       if (similarity < least) break;
     }
-    if (similarity >= least && similarity > (best?.similarity ?? 0)) best = { group, similarity };
+    if (similarity >= least && (best === undefined || similarity > best.similarity))
+      best = { group, similarity };
   }
   return best;
 }

@@ -39,7 +39,7 @@ export function answer(query: ScoredQuery, options: SearchOptions): SearchAnswer
     const all = rows.filter((row) => passing?.[row] !== 0);
     return collapsed === undefined ? all : [...new Set(all.map(collapsed.standing))];
   };
-  const certain = shown(copies);
+  const certain = shown(copies).sort((a, b) => scores[b]! - scores[a]!);
   const { rows, total } = rank(scores, offset + topK, {
     passing: collapsed?.passing ?? passing,
     least,

@@ -41,7 +41,12 @@ export async function find(
   const { snapshot, rowOf } = answering;
   const calibration = await parts.models.calibration(snapshot.about.model);
   const wordRows = settings.hybrid && words !== '' ? await rowsWithWords(parts, answering, words) : undefined;
-  const scores = await scoresOf(parts, answering, { vector, settings, wordRows });
+  const copies = seen === undefined ? [] : await copiesOf(seen, snapshot);
+  const scores = await scoresOf(parts, answering, {
+    vector,
+    settings,
+    wanted: [...copies, ...(wordRows ?? [])],
+  });
   return answer(
     {
       snapshot,
@@ -49,7 +54,7 @@ export async function find(
       relevance: relevanceOf(vector, kind, calibration, calibration.background ?? snapshot.moments),
       leftOut: leftOutId === undefined ? undefined : rowOf(leftOutId),
       wordRows,
-      copies: seen === undefined ? [] : await copiesOf(seen, snapshot, scores),
+      copies,
     },
     settings,
   );
@@ -62,22 +67,22 @@ export async function matchingClip({ source, current, models }: IndexParts): Pro
   return clip;
 }
 
-/** Cosines with every picture, [count]; beyond exact search of the nearest and of `wordRows` alone, NaN elsewhere. */
+/** Cosines with every picture, [count]; beyond exact search of the nearest and of `wanted` rows alone, NaN elsewhere. */
 async function scoresOf(
   { source, options }: IndexParts,
   answering: Answering,
   {
     vector,
     settings: { offset = 0, topK = 10 },
-    wordRows = [],
-  }: { vector: Float32Array; settings: SearchOptions; wordRows: readonly number[] | undefined },
+    wanted,
+  }: { vector: Float32Array; settings: SearchOptions; wanted: readonly number[] },
 ): Promise<Float32Array> {
   const { snapshot, scorer } = answering;
   if (snapshot.count <= (options.exactUpTo ?? defaultExactUpTo)) {
     return (await scorer.score({ data: vector, shape: [1, vector.length] })).data;
   }
   const scores = await nearestScores(source, answering, vector, offset + topK);
-  for (const row of wordRows) {
+  for (const row of wanted) {
     if (Number.isNaN(scores[row]!)) scores[row] = product(vector, await scorer.vector(row));
   }
   return scores;

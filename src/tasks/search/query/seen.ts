@@ -1,15 +1,15 @@
 /** A picture that is asked for, as far as its copies in the index are told by: the file's bytes, and how its pixels look. */
 import { createHash } from 'node:crypto';
-import { bestRows } from '../../../classifier/best.ts';
 import type { Clip } from '../../../clip/clip.ts';
 import {
   type HashedPicture,
   hashedPicture,
   isSamePicture,
+  meansLength,
+  meansTolerance,
   perceptualHash,
 } from '../../../image/perceptual-hash.ts';
 import { type ImageSource, imageLabel, isRawPixels, readSource } from '../../../image/source.ts';
-import { copySimilarity } from '../duplicates/groups.ts';
 import type { IndexParts } from '../parts.ts';
 import { unknownId } from '../snapshot/questions.ts';
 import { hashedPictureAt, type Snapshot } from '../snapshot/snapshot.ts';
@@ -64,31 +64,39 @@ export async function indexedSeen(
   return { vector: await scorer.vector(row), seen };
 }
 
-/** Candidates that are looked at: copies are nearest of all. */
-const mostCandidates = 1000;
-
-/**
- * Rows of the index that are copies of a picture, the most alike first.
- * @param scores cosines of the picture with all rows, [count]
- */
-export async function copiesOf(
-  { hash, picture }: SeenPicture,
-  snapshot: Snapshot,
-  scores: Float32Array,
-): Promise<number[]> {
-  const copies: number[] = [];
-  for (const row of bestRows(scores, mostCandidates, { least: copySimilarity }).rows) {
-    const isSameFile = hash !== undefined && Buffer.compare(hash, await snapshot.hashes.get(row)) === 0;
-    if (isSameFile || (await looksSame(picture, snapshot, row))) copies.push(row);
+/** Rows of the index that are copies of a picture, in their order. */
+export async function copiesOf({ hash, picture }: SeenPicture, snapshot: Snapshot): Promise<number[]> {
+  const copies = new Set(hash === undefined ? [] : await rowsOfFile(hash, snapshot));
+  if (picture !== undefined) {
+    for (const row of await rowsNear(picture, snapshot)) {
+      const other = await hashedPictureAt(snapshot, row);
+      if (other !== undefined && isSamePicture(picture, other)) copies.add(row);
+    }
   }
-  return copies;
+  return [...copies].sort((a, b) => a - b);
 }
 
-async function looksSame(
-  picture: HashedPicture | undefined,
-  snapshot: Snapshot,
-  row: number,
-): Promise<boolean> {
-  const other = await hashedPictureAt(snapshot, row);
-  return picture !== undefined && other !== undefined && isSamePicture(picture, other);
+async function rowsOfFile(hash: Uint8Array, { hashes, count }: Snapshot): Promise<number[]> {
+  const all = await hashes.all();
+  const width = hash.length;
+  const rows: number[] = [];
+  for (let row = 0; row < count; row++) {
+    // Nearly all differ in the first byte.
+    if (all[row * width] !== hash[0]) continue;
+    if (Buffer.compare(hash, all.subarray(row * width, (row + 1) * width)) === 0) rows.push(row);
+  }
+  return rows;
+}
+
+/** Rows whose means are those of a copy: a few of very many. */
+async function rowsNear({ means }: HashedPicture, snapshot: Snapshot): Promise<number[]> {
+  const bytes = await snapshot.means.all();
+  const all = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const rows: number[] = [];
+  for (let row = 0; row < snapshot.count; row++) {
+    const start = row * meansLength;
+    // Not numbers are near nothing.
+    if (means.every((mean, i) => Math.abs(mean - all[start + i]!) <= meansTolerance + 1e-3)) rows.push(row);
+  }
+  return rows;
 }

@@ -3,11 +3,11 @@ import { readBytes } from '../../../checkpoint/index.ts';
 import type { TensorEntry } from '../../../checkpoint/write-safetensors.ts';
 import { momentsOf } from '../../../classifier/relevance/moments.ts';
 import type { StoredTensor } from '../../../graph/tensor.ts';
-import { perceptualHashLength } from '../../../image/perceptual-hash.ts';
+import { meansLength, perceptualHashLength } from '../../../image/perceptual-hash.ts';
 import { groupCopies } from '../duplicates/groups.ts';
 import { type About, parseAboutText } from '../store/about.ts';
 import type { PictureStore } from '../store/pictures.ts';
-import { decodePixels, type PictureRecord } from '../store/rows.ts';
+import { decodePixels, type PictureRow } from '../store/rows.ts';
 import { byteRows } from './byte-rows.ts';
 import { encodeTexts, type TextColumn, textColumn } from './columns.ts';
 import { product } from './product.ts';
@@ -48,7 +48,7 @@ export async function gatherContent({
   pictures,
 }: SnapshotParts): Promise<SnapshotContent> {
   const size = pictures.embeddingSize;
-  const { rows, data } = await gatherRows(pictures);
+  const { rows, data, pixels } = await gatherRows(pictures);
   const { mean, covariance } = momentsOf(data, size);
   const entries: TensorEntry[] = [
     // First, so that the matrix begins at a multiple of a cache line.
@@ -57,15 +57,24 @@ export async function gatherContent({
     { name: 'covariance', type: 'float32', shape: [size, size], data: covariance },
     ...numberEntries(rows),
     ...textEntries(rows),
-    ...(await copyEntries(rows, data, size)),
+    ...(await copyEntries({ rows, data, pixels })),
   ];
   return { entries, metadata: { format, key, about: JSON.stringify(about), unreadable: String(unreadable) } };
 }
 
-/** All rows with their embeddings as one matrix, a path once. */
-async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRecord[]; data: Float32Array }> {
+interface GatheredRows {
+  rows: PictureRow[];
+  /** Unit vectors, [rows, embeddingSize]. */
+  data: Float32Array;
+  /** Perceptual hashes, [rows, 1152]; zeros where there is none. */
+  pixels: Uint8Array;
+}
+
+/** All rows with their embeddings as one matrix, and their perceptual hashes as another, a path once. */
+async function gatherRows(pictures: PictureStore): Promise<GatheredRows> {
   const size = pictures.embeddingSize;
-  const rows: PictureRecord[] = [];
+  const rows: PictureRow[] = [];
+  const hashes: Uint8Array[] = [];
   const seen = new Set<string>();
   const parts: Float32Array[] = [];
   for await (const { rows: some, embeddings } of pictures.everything()) {
@@ -75,7 +84,9 @@ async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRecord
       // Two processes without a lock between them may both have added a file; the next sync removes one of the rows.
       if (seen.has(row.path)) return;
       seen.add(row.path);
-      rows.push(row);
+      const { pixels, ...facts } = row;
+      rows.push(facts);
+      hashes.push(decodePixels(pixels));
       if (kept !== i) vectors.copyWithin(kept * size, i * size, (i + 1) * size);
       kept += 1;
     });
@@ -87,10 +98,14 @@ async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRecord
     data.set(part, done);
     done += part.length;
   }
-  return { rows, data };
+  const pixels = new Uint8Array(rows.length * perceptualHashLength);
+  hashes.forEach((hash, row) => {
+    if (hash.length === perceptualHashLength) pixels.set(hash, row * perceptualHashLength);
+  });
+  return { rows, data, pixels };
 }
 
-function numberEntries(rows: readonly PictureRecord[]): TensorEntry[] {
+function numberEntries(rows: readonly PictureRow[]): TensorEntry[] {
   return Object.entries(numbers).map(([name, { field, type }]) => {
     const values = rows.map((row) => row[field] ?? Number.NaN);
     const data = type === 'int32' ? Int32Array.from(values) : Float64Array.from(values);
@@ -98,7 +113,7 @@ function numberEntries(rows: readonly PictureRecord[]): TensorEntry[] {
   });
 }
 
-function textEntries(rows: readonly PictureRecord[]): TensorEntry[] {
+function textEntries(rows: readonly PictureRow[]): TensorEntry[] {
   return Object.entries(texts).flatMap(([name, field]) => {
     const { bytes, offsets } = encodeTexts(rows.map((row) => row[field]));
     return [
@@ -109,21 +124,18 @@ function textEntries(rows: readonly PictureRecord[]): TensorEntry[] {
 }
 
 /** What tells copies of one picture, and which rows are such. */
-async function copyEntries(
-  rows: readonly PictureRecord[],
-  vectors: Float32Array,
-  size: number,
-): Promise<TensorEntry[]> {
+async function copyEntries({ rows, data, pixels }: GatheredRows): Promise<TensorEntry[]> {
+  const size = data.length / rows.length;
   const hashes = new Uint8Array(rows.length * fileHashLength);
-  const pixels = new Uint8Array(rows.length * perceptualHashLength);
-  const candidates = rows.map(({ hash, pixels: stored, width, height }, row) => {
+  const means = new Float32Array(rows.length * meansLength).fill(Number.NaN);
+  const candidates = rows.map(({ hash, width, height }, row) => {
     hashes.set(Buffer.from(hash, 'hex').subarray(0, fileHashLength), row * fileHashLength);
-    const start = row * perceptualHashLength;
-    pixels.set(decodePixels(stored).subarray(0, perceptualHashLength), start);
-    const own = pixels.subarray(start, start + perceptualHashLength);
-    return { row, file: hash, picture: givenHash(own, width, height) };
+    const own = pixels.subarray(row * perceptualHashLength, (row + 1) * perceptualHashLength);
+    const picture = givenHash(own, width, height);
+    if (picture !== undefined) means.set(picture.means, row * meansLength);
+    return { row, file: hash, picture };
   });
-  const vectorOf = (row: number) => vectors.subarray(row * size, (row + 1) * size);
+  const vectorOf = (row: number) => data.subarray(row * size, (row + 1) * size);
   const groups = await groupCopies(candidates, (a, b) => product(vectorOf(a), vectorOf(b)));
   const firsts = Int32Array.from({ length: rows.length }, (_, row) => row);
   for (const { rows: group } of groups) {
@@ -133,6 +145,7 @@ async function copyEntries(
   return [
     { name: 'hashes', type: 'uint8', shape: [rows.length, fileHashLength], data: hashes },
     { name: 'pixels', type: 'uint8', shape: [rows.length, perceptualHashLength], data: pixels },
+    { name: 'means', type: 'float32', shape: [rows.length, meansLength], data: means },
     { name: 'firsts', type: 'int32', shape: [rows.length], data: firsts },
   ];
 }
@@ -171,6 +184,7 @@ export async function parseContent(
     captions: await text('captions'),
     hashes: byteRows(tensors.get('hashes')!),
     pixels: byteRows(tensors.get('pixels')!),
+    means: byteRows(tensors.get('means')!),
     firsts: await int32('firsts'),
     sizes: await float64('sizes'),
     modified: await float64('modified'),

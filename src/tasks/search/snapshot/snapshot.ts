@@ -27,8 +27,10 @@ export interface Snapshot {
   captions: TextColumn;
   /** SHA-256 of the files, [count, 32]. */
   hashes: ByteRows;
-  /** Perceptual hashes, [count, 384]; zeros where there is none. */
+  /** Perceptual hashes, [count, 1152]; zeros where there is none. */
   pixels: ByteRows;
+  /** `HashedPicture.means` in single floats, [count, 5]; not numbers where there is no perceptual hash. */
+  means: ByteRows;
   /** The first row of those that are copies of one picture; a picture without copies has its own. */
   firsts: Int32Array;
   /** [count] each; NaN where the camera noted no time. */
