@@ -41,9 +41,15 @@ export interface ServerApp {
   close(): Promise<void>;
 }
 
-/** @throws EidosError `invalid_option` for a limit that is none; what opening the index throws */
+/** @throws EidosError `invalid_option` for a limit that is none, and for `takeIn` without an index; what opening the index throws */
 export async function createApp(options: ServerOptions): Promise<ServerApp> {
   const limits = resolveLimits(options.limits);
+  if (options.takeIn !== undefined && options.openIndex === undefined) {
+    throw new EidosError(
+      'invalid_option',
+      'takeIn needs an index to take folders into: give openIndex, too.',
+    );
+  }
   const log = createLog(options);
   const metrics = createMetrics({ withProcess: true });
   const access = createAccess(options.apiKeys ?? []);
