@@ -25,7 +25,7 @@ function opener(target: string): [command: string, ...args: string[]] {
   const isAddress = /^https?:/.test(target);
   const browser = process.env.BROWSER;
   if (isAddress && browser) return [browser, target];
-  // An empty title first: `start` takes a first argument in quotes for one.
-  if (process.platform === 'win32') return ['cmd', '/c', 'start', '""', target];
+  // Not by `start`: its shell would run what stands behind an & in a file's name.
+  if (process.platform === 'win32') return ['explorer', target];
   return [process.platform === 'darwin' ? 'open' : 'xdg-open', target];
 }

@@ -41,7 +41,10 @@ export interface ServerApp {
   close(): Promise<void>;
 }
 
-/** @throws EidosError `invalid_option` for a limit that is none, and for `takeIn` without an index; what opening the index throws */
+/**
+ * @throws EidosError `invalid_option` for a limit that is none, and for `takeIn` without an index; what opening the index
+ * throws
+ */
 export async function createApp(options: ServerOptions): Promise<ServerApp> {
   const limits = resolveLimits(options.limits);
   if (options.takeIn !== undefined && options.openIndex === undefined) {

@@ -1,7 +1,8 @@
 /**
  * Copies of one picture among many: files of the same bytes, or pictures of the same perceptual hash. What the model makes
- * of them does not tell: small changes of a small picture move its embedding further than another picture is away. A group grows only by what is a copy of all that is in it, so that it does not lead from one picture to
- * another over what lies between them (complete linkage).
+ * of them does not tell: small changes of a small picture move its embedding further than another picture is away. A group
+ * grows only by what is a copy of all that is in it, so that it does not lead from one picture to another over what lies
+ * between them (complete linkage).
  */
 import { type HashedPicture, isSamePicture, meansTolerance } from '../../../image/perceptual-hash.ts';
 
