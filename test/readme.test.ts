@@ -34,7 +34,12 @@ describe.skipIf(!existsSync(join(root, 'dist/cli/main.js')))('the examples of th
     await symlink(join(root, 'examples'), join(folder, 'examples'), 'junction');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
-  const environment = () => ({ ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), HF_HUB_OFFLINE: '1' });
+  const environment = () => ({
+    ...process.env,
+    XDG_CACHE_HOME: join(folder, 'cache'),
+    XDG_DATA_HOME: join(folder, 'data'),
+    HF_HUB_OFFLINE: '1',
+  });
 
   const scripts = examples.filter(({ language }) => language === 'js');
   test.each(scripts.map(({ code }, i) => [i, code] as const))(

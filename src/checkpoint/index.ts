@@ -14,7 +14,7 @@ export type { Configurations } from './layouts/layout.ts';
 export { architectureFromShapes, layouts } from './layouts/table.ts';
 export { toFloat16, toFloat32 } from './numbers.ts';
 export { canonicalShapes, parameterCount } from './parameters.ts';
-export { parameterShape, readBytes, readParameter, readTensor } from './tensors.ts';
+export { parameterShape, readBytes, readParameter, readTensor, sliceRows } from './tensors.ts';
 export { findUnsoundNumber, type UnsoundNumber } from './unsound.ts';
 export { openWeights } from './weights.ts';
 export { writeHuggingFace, writeModel } from './write-model.ts';

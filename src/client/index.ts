@@ -71,7 +71,10 @@ export interface EidosClient {
   pictures(options?: PageOptions): Promise<BrowseAnswer>;
   picture(id: string, options?: RequestOptions): Promise<Picture>;
   /** Pictures that look like one of the index. */
-  similar(id: string, options?: PageOptions & { cutOff?: number | false }): Promise<SearchAnswer>;
+  similar(
+    id: string,
+    options?: PageOptions & { cutOff?: number | false; collapse?: boolean },
+  ): Promise<SearchAnswer>;
   /** Words that fit a picture of the index. */
   keywords(
     id: string,

@@ -24,6 +24,8 @@ export interface PreprocessOptions extends SourceOptions, DecodeOptions {
    * @default 'exact'
    */
   resize?: 'exact' | 'fast' | undefined;
+  /** Told of a picture that was decoded in full, before it is resized: what else is to be known of its pixels. */
+  onDecoded?: ((picture: DecodedPicture, label: string) => void) | undefined;
 }
 
 /**
@@ -82,7 +84,10 @@ export async function imageSquares(
         continue;
       }
     }
-    picture ??= await decodeImage(input, options, label);
+    if (picture === undefined) {
+      picture = await decodeImage(input, options, label);
+      options.onDecoded?.(picture, label);
+    }
     throwIfAborted(options.signal, label);
     squares.push(resizeExact(picture, preprocessing));
   }

@@ -16,7 +16,7 @@ import { rateLimitGuard } from './guards/rate-limit.ts';
 import { roomGuard, sizeGuard, timeGuard } from './guards/room.ts';
 import { createLog, type Log, type RequestLine } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { resolveLimits, type ServerOptions } from './options.ts';
+import { type FoldersToTakeIn, resolveLimits, type ServerOptions } from './options.ts';
 import { createPage } from './page.ts';
 import { createPictureReader } from './pictures/received.ts';
 import { problemOf, RequestError, withOpenAiError } from './problems.ts';
@@ -29,6 +29,7 @@ import { addIndex } from './routes/picture-index.ts';
 import { addPictures } from './routes/pictures.ts';
 import { addSearch } from './routes/search.ts';
 import { addSession } from './routes/session.ts';
+import { createSynchronisation, type Synchronisation } from './synchronisation.ts';
 
 /** A server without a socket. */
 export interface ServerApp {
@@ -40,9 +41,18 @@ export interface ServerApp {
   close(): Promise<void>;
 }
 
-/** @throws EidosError `invalid_option` for a limit that is none; what opening the index throws */
+/**
+ * @throws EidosError `invalid_option` for a limit that is none, and for `takeIn` without an index; what opening the index
+ * throws
+ */
 export async function createApp(options: ServerOptions): Promise<ServerApp> {
   const limits = resolveLimits(options.limits);
+  if (options.takeIn !== undefined && options.openIndex === undefined) {
+    throw new EidosError(
+      'invalid_option',
+      'takeIn needs an index to take folders into: give openIndex, too.',
+    );
+  }
   const log = createLog(options);
   const metrics = createMetrics({ withProcess: true });
   const access = createAccess(options.apiKeys ?? []);
@@ -52,9 +62,11 @@ export async function createApp(options: ServerOptions): Promise<ServerApp> {
   let isShuttingDown = false;
   const clip = createBatchingClip(options.clip, { limits, onRun: metrics.countRun });
   const index = await options.openIndex?.(clip.forIndex);
+  const synchronisation = index && createSynchronisation(index, closing.signal);
   const parts: ServerParts = {
     clip,
     index,
+    synchronisation,
     limits,
     access,
     readPicture: createPictureReader(limits, { allowUrls: options.allowUrls ?? false }),
@@ -91,6 +103,10 @@ export async function createApp(options: ServerOptions): Promise<ServerApp> {
   addSession(api, parts);
   addDocuments(api, parts);
 
+  if (synchronisation !== undefined && options.takeIn !== undefined) {
+    void takeIn(synchronisation, options.takeIn, closing.signal);
+  }
+
   const page = createPage(options.pageFolder);
   api.notFound(
     async (c) =>
@@ -115,6 +131,19 @@ export async function createApp(options: ServerOptions): Promise<ServerApp> {
       await index?.close();
     },
   };
+}
+
+/** Takes folders into the index while requests are answered; whoever asks for a synchronisation meanwhile joins it. */
+async function takeIn(
+  synchronisation: Synchronisation,
+  { folders, onProgress = () => {}, onDone, onError }: FoldersToTakeIn,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    onDone?.(await synchronisation.join({ folders, signal, onProgress }));
+  } catch (error) {
+    onError?.(error);
+  }
 }
 
 /** Where a request comes from; requests from memory come from nowhere. */

@@ -6,6 +6,7 @@ import type { Access } from './guards/access.ts';
 import type { Metrics } from './metrics.ts';
 import type { Limits } from './options.ts';
 import type { PictureReader } from './pictures/received.ts';
+import type { Synchronisation } from './synchronisation.ts';
 
 export interface ServerEnvironment {
   /** Missing where requests come from memory and not from a socket. */
@@ -24,6 +25,8 @@ export type Api = OpenAPIHono<ServerEnvironment>;
 export interface ServerParts {
   clip: BatchingClip;
   index: SearchIndex | undefined;
+  /** Of the index, where there is one. */
+  synchronisation: Synchronisation | undefined;
   limits: Limits;
   access: Access;
   readPicture: PictureReader;

@@ -1,7 +1,7 @@
 /** What a server can be told, and every default of it. */
 import type { Clip } from '../clip/clip.ts';
 import { EidosError } from '../errors.ts';
-import type { SearchIndex } from '../tasks/search/types.ts';
+import type { SearchIndex, SyncProgress, SyncReport } from '../tasks/search/types.ts';
 
 export interface ServerOptions {
   /** Answers everything. The server leaves it open when it closes. */
@@ -11,6 +11,8 @@ export interface ServerOptions {
    * it, searching is answered with `not_found`.
    */
   openIndex?: ((clip: Clip) => Promise<SearchIndex>) | undefined;
+  /** Folders that the index takes in as soon as the server begins, while it answers with what is done. @default none */
+  takeIn?: FoldersToTakeIn | undefined;
   /** Keys of which every request to the API needs one. Demanded where the server listens beyond this machine. */
   apiKeys?: readonly string[] | undefined;
   /**
@@ -31,6 +33,15 @@ export interface ServerOptions {
   logLevel?: LogLevel | undefined;
   /** Whether the log has the words that people search for. Pictures it never has. @default false */
   logQueries?: boolean | undefined;
+}
+
+export interface FoldersToTakeIn {
+  folders: readonly string[];
+  onProgress?: ((progress: SyncProgress) => void) | undefined;
+  /** Told what was done. */
+  onDone?: ((report: SyncReport) => void) | undefined;
+  /** Told what ended it before that. */
+  onError?: ((error: unknown) => void) | undefined;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

@@ -202,6 +202,8 @@ const queryPart = z
 export const mostHits = 1000;
 const furthestOffset = 10_000_000;
 
+const collapses = 'Shows copies of one picture as one hit, with the others in its `copies`.';
+
 export const searchRequest = z
   .strictObject({
     q: sentence.optional().meta({
@@ -221,6 +223,7 @@ export const searchRequest = z
         description: 'The smallest probability of a hit; false for the nearest, however little they fit.',
       }),
     hybrid: z.boolean().optional().meta({ description: 'Lets file names and captions count.' }),
+    collapse: z.boolean().optional().meta({ description: collapses }),
   })
   .refine(
     ({ q, image, picture, parts }) => [q, image, picture, parts].some((part) => part !== undefined),
@@ -248,6 +251,11 @@ const cutOffParameter = z
   .optional()
   .meta({ type: 'string', pattern: '^(false|0(\\.\\d{1,9})?|1(\\.0{1,9})?)$' });
 
+const flag = z
+  .enum(['true', 'false'])
+  .transform((text) => text === 'true')
+  .meta({ type: 'string', enum: ['true', 'false'] });
+
 export const searchParameters = z.strictObject({
   q: sentence.meta({
     description: 'Words, in the syntax of the command line: +beach -people +2:golden retriever.',
@@ -255,11 +263,8 @@ export const searchParameters = z.strictObject({
   }),
   ...paging,
   cutOff: cutOffParameter,
-  hybrid: z
-    .enum(['true', 'false'])
-    .transform((text) => text === 'true')
-    .optional()
-    .meta({ type: 'string', enum: ['true', 'false'] }),
+  hybrid: flag.optional(),
+  collapse: flag.optional().meta({ description: collapses }),
   ...filterParameters,
 });
 
@@ -285,6 +290,10 @@ const hit = picture
   .extend({
     similarity,
     probability: probability.meta({ description: 'How likely the picture fits the query, calibrated.' }),
+    copies: z
+      .array(picture)
+      .optional()
+      .meta({ description: 'The other copies of the picture, where they were collapsed.' }),
   })
   .meta({ id: 'Hit' });
 
@@ -314,7 +323,12 @@ export const browseAnswer = z
   .object({ pictures: z.array(picture).meta({ description: 'Newest first.' }), total: count })
   .meta({ id: 'Pictures' });
 
-export const similarParameters = z.strictObject({ ...paging, cutOff: cutOffParameter, ...filterParameters });
+export const similarParameters = z.strictObject({
+  ...paging,
+  cutOff: cutOffParameter,
+  collapse: flag.optional().meta({ description: collapses }),
+  ...filterParameters,
+});
 
 export const keywordParameters = z.strictObject({
   topK: wholeNumber(1, 100).optional(),

@@ -6,9 +6,16 @@ export interface Synchronisation {
   isRunning(): boolean;
   /**
    * Begins one, or joins the one that is under way.
+   * @param listener `folders` are taken into the index where it begins one. @default those that it has
    * @throws EidosError `aborted` for who has left; whatever the index throws
    */
-  join(listener: { signal: AbortSignal; onProgress: (progress: SyncProgress) => void }): Promise<SyncReport>;
+  join(listener: Listener): Promise<SyncReport>;
+}
+
+interface Listener {
+  signal: AbortSignal;
+  onProgress: (progress: SyncProgress) => void;
+  folders?: readonly string[] | undefined;
 }
 
 interface Run {
@@ -23,7 +30,7 @@ interface Run {
 export function createSynchronisation(index: SearchIndex, closing: AbortSignal): Synchronisation {
   let running: Run | undefined;
 
-  function begin(): Run {
+  function begin(folders: readonly string[] | undefined): Run {
     const stop = new AbortController();
     const onClosing = () => stop.abort(closing.reason);
     closing.addEventListener('abort', onClosing);
@@ -33,7 +40,7 @@ export function createSynchronisation(index: SearchIndex, closing: AbortSignal):
       told.progress = progress;
       for (const listener of listeners) listener(progress);
     };
-    const report = index.sync(undefined, { signal: stop.signal, onProgress }).finally(() => {
+    const report = index.sync(folders, { signal: stop.signal, onProgress }).finally(() => {
       closing.removeEventListener('abort', onClosing);
       if (running?.stop === stop) running = undefined;
     });
@@ -42,11 +49,11 @@ export function createSynchronisation(index: SearchIndex, closing: AbortSignal):
 
   return {
     isRunning: () => running !== undefined,
-    async join({ signal, onProgress }) {
+    async join({ signal, onProgress, folders }) {
       if (signal.aborted) throw left();
       // One that is being stopped is not joined: a new one begins behind it.
       if (running?.stop.signal.aborted) await running.report.catch(() => {});
-      running ??= begin();
+      running ??= begin(folders);
       const run = running;
       run.listeners.add(onProgress);
       if (run.told.progress !== undefined) onProgress(run.told.progress);

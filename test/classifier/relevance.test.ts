@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { loadCalibration, relevanceOf, saveCalibration } from '../../src/classifier/relevance/calibration.ts';
 import { fitRelevance } from '../../src/classifier/relevance/fit.ts';
@@ -116,6 +117,41 @@ test('probability and cosine are each other’s way back, and rise together', ()
   expect(relevance.cosineFor(0)).toBe(Number.NEGATIVE_INFINITY);
   expect(relevance.cosineFor(1)).toBe(Number.POSITIVE_INFINITY);
   expect(relevance.probability(0.6)).toBeGreaterThan(relevance.probability(0.5));
+});
+
+test('no probability falls as the cosine rises, whatever a calibration holds', () => {
+  const { images, queries } = pictures(200, 2);
+  const background = momentsOf(images.data, width);
+  const weight = fc.double({ min: -60, max: 60, noNaN: true });
+  const cosine = fc.double({ min: -1, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(
+      fc.record({ bias: weight, z: weight, cosine: weight, deviation: weight, cutOff: fc.constant(0.1) }),
+      fc.nat(queries.length - 1),
+      fc.tuple(cosine, cosine),
+      (weights, query, cosines) => {
+        const calibration = { background, weights: { text: weights, image: weights } };
+        const relevance = relevanceOf(queries[query]!.vector, 'image', calibration, background);
+        const [low, high] = [...cosines].sort((a, b) => a - b) as [number, number];
+        expect(relevance.probability(high)).toBeGreaterThanOrEqual(relevance.probability(low));
+      },
+    ),
+    { endOnFailure: true },
+  );
+});
+
+test('a fit rises with z and with the cosine, also where nearer pictures fit less often', () => {
+  const { images, queries } = pictures(400, 31);
+  const background = momentsOf(images.data, width);
+  const contrary = queries.map(({ vector, fits: isKind }) => ({
+    vector,
+    fits: (row: number) => row % 3 === 0 && !isKind(row),
+  }));
+  for (const judged of [queries, contrary]) {
+    const weights = fitRelevance(images, [judged], background);
+    expect(weights.z).toBeGreaterThanOrEqual(0);
+    expect(weights.cosine).toBeGreaterThanOrEqual(0);
+  }
 });
 
 test('areas and errors of calibration are those of small examples', () => {

@@ -1,22 +1,27 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandLine, printedLines, runEidos } from '../command.ts';
+import { damagedModel } from '../damaged-model.ts';
 import { writePictures } from '../tasks/search/pictures.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 
 let model: string;
 let folder: string;
+/** Its image tower answers with numbers that are none. */
+let brokenModel: string;
 
 beforeAll(async () => {
   model = await writeTinyModel();
+  brokenModel = await damagedModel(model, /vision_model.*post_layernorm.weight/, Number.NaN);
   folder = await mkdtemp(join(tmpdir(), 'eidos-cli-search-'));
   await writePictures(folder, { 'pictures/a.png': 1, 'pictures/b.png': 2, 'pictures/deep/c.png': 3 });
 });
 afterAll(async () => {
   await rm(model, { recursive: true });
+  await rm(brokenModel, { recursive: true });
   await rm(folder, { recursive: true });
 });
 
@@ -75,6 +80,45 @@ describe.skipIf(!existsSync(commandLine))('eidos index, search, keywords', () =>
     expect(status).toBe(0);
     expect(stdout).toContain('0 pictures');
     expect(stdout).toContain('its folders hold none');
+    const empty = eidos('search', 'a dog', '--index', 'none.index', '--all');
+    expect(empty).toMatchObject({ status: 0, stdout: '' });
+    expect(empty.stderr).toContain('holds no pictures');
+    const filtered = eidos('search', 'a dog', '--all', '--camera', 'none');
+    expect(filtered.stderr).toBe('No picture passes the filters.\n');
+  });
+
+  test('without a place of its own an index is the person’s, unless one lies here or above', async () => {
+    const elsewhere = join(folder, 'elsewhere');
+    await mkdir(join(elsewhere, 'deeper'), { recursive: true });
+    const inFolder = (where: string, ...args: string[]) => runEidos(where, args, { dataFrom: folder });
+    expect(inFolder(elsewhere, 'search', 'a dog', '--all', '--json').status).toBe(0);
+    expect(existsSync(join(folder, 'data/eidos/index/about.lance'))).toBe(true);
+    const own = inFolder(elsewhere, 'index', '../pictures/deep', '--index', '.eidos-index', '--model', model);
+    expect(own.stdout).toContain('1 picture in');
+    const found = inFolder(join(elsewhere, 'deeper'), 'search', 'a dog', '--all', '--json');
+    expect(printedLines(found.stdout)).toHaveLength(1);
+    await rm(elsewhere, { recursive: true });
+  });
+
+  test('a first index that fails leaves nothing behind', async () => {
+    const before = (await readdir(folder)).sort();
+    for (const [path, failing] of [
+      ['new.index', 'no-such-model'],
+      ['new/deep/er.index', brokenModel],
+    ] as const) {
+      const { status, stderr } = eidos('index', 'pictures/deep', '--index', path, '--model', failing);
+      expect(status, stderr).toBe(2);
+      expect((await readdir(folder)).sort(), path).toEqual(before);
+    }
+    await mkdir(join(folder, 'empty.index'));
+    expect(eidos('index', 'pictures/deep', '--index', 'empty.index', '--model', brokenModel).status).toBe(2);
+    expect(await readdir(join(folder, 'empty.index'))).toEqual([]);
+    const mended = eidos('index', 'pictures/deep', '--index', 'empty.index', '--model', model);
+    expect(mended).toMatchObject({ status: 0, stdout: expect.stringContaining('1 picture in') });
+    const failing = eidos('index', 'pictures', '--index', 'empty.index', '--model', brokenModel);
+    expect(failing.status).toBe(2);
+    const kept = eidos('search', 'a dog', '--index', 'empty.index', '--all', '--json');
+    expect(printedLines(kept.stdout)).toHaveLength(1);
   });
 
   test('what cannot be meant is refused', () => {

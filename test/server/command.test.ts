@@ -1,7 +1,7 @@
 /** `eidos serve`: how it begins, what it answers, how it ends. Needs the build. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -41,7 +41,12 @@ describe.skipIf(!isBuilt)('eidos serve', () => {
       [commandLine, 'serve', '--port', '0', '--json', '--model', model, ...args],
       {
         cwd: folder,
-        env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), EIDOS_API_KEY: '' },
+        env: {
+          ...process.env,
+          XDG_CACHE_HOME: join(folder, 'cache'),
+          XDG_DATA_HOME: join(folder, 'data'),
+          EIDOS_API_KEY: '',
+        },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );
@@ -96,7 +101,46 @@ describe.skipIf(!isBuilt)('eidos serve', () => {
     expect(await end).toBe(0);
   });
 
+  test('takes in folders while it answers with what is done, and opens the page', async () => {
+    const pictures = join(folder, 'to-be-served');
+    await mkdir(pictures);
+    for (let number = 0; number < 400; number++) {
+      await writeFile(join(pictures, `${number}.png`), plainPicture([number % 256, number >> 8, 9]));
+    }
+    const opened = join(folder, 'opened');
+    const browser = join(folder, 'browser');
+    await writeFile(browser, `#!/bin/sh\necho "$1" > "${opened}"\n`, { mode: 0o755 });
+    process.env.BROWSER = browser;
+    const { server, line, log } = await serve(pictures, '--open');
+    delete process.env.BROWSER;
+    const home = join(folder, 'data/eidos/index');
+    expect(line).toEqual({ url: expect.any(String), model, index: home, pictures: 0 });
+    const counts: number[] = [];
+    let isSyncing = true;
+    while (isSyncing || counts.at(-1) !== 400) {
+      const index = await (await fetch(`${line.url}/v1/index`)).json();
+      counts.push((await (await fetch(`${line.url}/v1/pictures?topK=1`)).json()).total);
+      isSyncing = index.syncing;
+    }
+    expect(counts.some((count) => count > 0 && count < 400)).toBe(true);
+    const found = await (await fetch(`${line.url}/v1/search?q=red&cutOff=false`)).json();
+    expect(found.total).toBe(400);
+    if (process.platform === 'linux') {
+      expect((await readFile(opened, 'utf8')).trim()).toBe(line.url);
+    }
+    const end = ended(server);
+    server.kill('SIGTERM');
+    expect(await end).toBe(0);
+    expect(log()).not.toContain('could not be');
+    // Without folders it is there again.
+    const again = await serve();
+    expect(again.line).toMatchObject({ index: home, pictures: 400 });
+    again.server.kill('SIGTERM');
+    await rm(home, { recursive: true });
+  });
+
   test.each([
+    [['missing-folder'], /missing-folder is not there/],
     [['--host', '0.0.0.0'], /API keys/],
     [['--port', '70000'], /--port/],
     [['--index', 'nowhere'], /nowhere/],

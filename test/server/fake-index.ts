@@ -17,6 +17,8 @@ export interface FakeIndex extends SearchIndex {
   endSync(error?: Error): void;
   /** Tells its listeners. */
   tell: NonNullable<SyncOptions['onProgress']>;
+  /** The folders that were named for the last one. */
+  readonly folders: readonly string[] | undefined;
   /** How often one was begun. */
   readonly syncs: number;
 }
@@ -49,6 +51,7 @@ export function createFakeIndex(files: Readonly<Record<string, Uint8Array>>): Fa
   const asked: FakeIndex['asked'] = [];
   let sync: { settings: SyncOptions; end: (error?: Error) => void } | undefined;
   let syncs = 0;
+  let folders: readonly string[] | undefined;
   const answer = ({ topK = 10, offset = 0 }: SearchOptions): SearchAnswer => ({
     hits: pictures
       .slice(offset, offset + topK)
@@ -73,9 +76,13 @@ export function createFakeIndex(files: Readonly<Record<string, Uint8Array>>): Fa
       model: { name: 'tiny', fingerprint: 'f', embeddingSize: 32 },
       version: 4,
     }),
-    sync: (_, settings = {}) =>
+    get folders() {
+      return folders;
+    },
+    sync: (named, settings = {}) =>
       new Promise((resolve, reject) => {
         syncs += 1;
+        folders = named;
         sync = { settings, end: (error) => (error === undefined ? resolve(nothing) : reject(error)) };
         settings.signal?.addEventListener('abort', () => reject(new EidosError('aborted', 'Stopped.')));
       }),
@@ -96,6 +103,7 @@ export function createFakeIndex(files: Readonly<Record<string, Uint8Array>>): Fa
       pictures: pictures.slice(offset, offset + limit),
       total: pictures.length,
     }),
+    pathBytes: async (id) => Buffer.from(pictures.find((known) => known.id === id)!.image),
     readPicture: async (id) => files[id]!,
     unreadable: async () => nothing.unreadable,
     close: async () => {},

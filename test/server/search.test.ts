@@ -36,7 +36,7 @@ const ask = (path: string, init: Parameters<typeof request>[2] = {}) => request(
 describe('search', () => {
   test('words, paging and filters as parameters', async () => {
     const { status, body } = await ask(
-      '/v1/search?q=%2Bbeach%20-people&topK=1&offset=1&cutOff=false&hybrid=true&minWidth=20&orientation=square&after=2024-02',
+      '/v1/search?q=%2Bbeach%20-people&topK=1&offset=1&cutOff=false&hybrid=true&collapse=true&minWidth=20&orientation=square&after=2024-02',
     );
     expect(status).toBe(200);
     expect(body).toMatchObject({ hits: [{ id: 'blue', probability: 0.9 }], total: 3, nothingFits: false });
@@ -47,6 +47,7 @@ describe('search', () => {
       offset: 1,
       cutOff: false,
       hybrid: true,
+      collapse: true,
       filters: { minWidth: 20, orientation: 'square', after: '2024-02' },
     });
     expect(options.signal).toBeInstanceOf(AbortSignal);
@@ -176,6 +177,29 @@ describe('the index', () => {
       unreadableCount: 1,
       unreadable: [{ image: '/photos/torn.jpg', error: { code: 'invalid_image' } }],
       syncing: false,
+    });
+  });
+
+  test('folders are taken in from the start, and who asks for a synchronisation joins', async () => {
+    const done: number[] = [];
+    const own = createFakeIndex(files);
+    const filling = await createApp({
+      clip,
+      openIndex: async () => own,
+      takeIn: { folders: ['/photos/new'], onDone: ({ pictures }) => done.push(pictures) },
+    });
+    await until(() => own.syncs === 1);
+    expect(own.folders).toEqual(['/photos/new']);
+    expect((await request(filling, '/v1/index')).body).toMatchObject({ syncing: true });
+    const joined = request(filling, '/v1/index/sync', { method: 'POST' });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    own.endSync();
+    expect((await joined).text).toContain('event: done');
+    expect(done).toEqual([3]);
+    expect(own.syncs).toBe(1);
+    await filling.close();
+    await expect(createApp({ clip, takeIn: { folders: ['/photos'] } })).rejects.toMatchObject({
+      code: 'invalid_option',
     });
   });
 

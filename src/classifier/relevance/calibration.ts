@@ -97,6 +97,9 @@ export interface Relevance {
   readonly cutOff: RelevanceProbability;
 }
 
+/** How many deviations above the usual the hits lie that calibrations are fitted on. */
+const usualHit = 3;
+
 /** @param query of unit length */
 export function relevanceOf(
   query: Float32Array,
@@ -106,9 +109,12 @@ export function relevanceOf(
 ): Relevance {
   const { bias, z, cosine: direct, deviation: spread, cutOff } = weights[kind];
   const { mean, deviation } = usualCosine(query, background);
-  // A fit on odd data could fall with the cosine; the order of hits and their probabilities must not contradict.
-  const slope = Math.max(z / deviation + direct, 1e-6);
-  const constant = bias + spread * deviation - (z * mean) / deviation;
+  const fitted = z / deviation + direct;
+  // Older fits let the probability fall with the cosine where the deviation is large; the order of hits and their
+  // probabilities must not contradict. Such a curve rises by a quarter of what z alone makes, around where hits lie.
+  const slope = Math.max(fitted, z / deviation / 4, 1e-6);
+  const turning = mean + usualHit * deviation;
+  const constant = bias + spread * deviation - (z * mean) / deviation + (fitted - slope) * turning;
   return {
     probability: (cosine) => 1 / (1 + Math.exp(-(constant + slope * cosine))),
     cosineFor: (probability) => {

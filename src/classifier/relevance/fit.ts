@@ -14,6 +14,8 @@ const hitsPerQuery = 20;
 const keptAnswers = 0.95;
 
 /**
+ * The probability rises with z and with the cosine: a fit that would let it fall is made without that number, as a hit that
+ * is nearer cannot fit less often.
  * @param images unit vectors, [pictures, embeddingSize]
  * @param groups kinds of queries that count alike, however many there are of each: sentences and single words
  * @throws EidosError `invalid_option` where nothing fits, or everything
@@ -30,9 +32,27 @@ export function fitRelevance(
   if (!examples.some(({ fits }) => fits) || examples.every(({ fits }) => fits)) {
     throw new EidosError('invalid_option', 'A calibration needs pictures that fit and pictures that do not.');
   }
-  const [bias, z, cosine, deviation] = fitLogistic(examples) as [number, number, number, number];
+  const [bias, z, cosine, deviation] = fitRising(examples);
   const weights = { bias, z, cosine, deviation, cutOff: 0 };
   return { ...weights, cutOff: adviseCutOff(images, groups.flat(), weights, background) };
+}
+
+/** Bias, and the weights of z, cosine and deviation, of which the first two are not negative. */
+function fitRising(examples: readonly Example[]): [number, number, number, number] {
+  const fitWith = (z: boolean, cosine: boolean) =>
+    fitLogistic(
+      examples.map((example) => {
+        const [ownZ, ownCosine, deviation] = example.features;
+        return { ...example, features: [z ? ownZ : 0, cosine ? ownCosine : 0, deviation] as const };
+      }),
+    ) as [number, number, number, number];
+  const withBoth = fitWith(true, true);
+  if (withBoth[1] >= 0 && withBoth[2] >= 0) return withBoth;
+  // z is what is comparable between queries: where it rises it is kept.
+  const withZ = fitWith(true, false);
+  if (withZ[1] >= 0) return withZ;
+  const withCosine = fitWith(false, true);
+  return withCosine[2] >= 0 ? withCosine : fitWith(false, false);
 }
 
 function examplesOf(images: Embeddings, query: JudgedQuery, background: Moments): Omit<Example, 'weight'>[] {

@@ -1,10 +1,11 @@
 /** `eidos index`: folders of pictures become searchable, and stay so. */
 import { Command } from 'commander';
 import { EidosError } from '../../errors.ts';
-import type { SearchIndex, SyncOptions, SyncProgress, SyncReport } from '../../tasks/search/types.ts';
+import type { SearchIndex, SyncOptions, SyncReport } from '../../tasks/search/types.ts';
 import { failureLine, someFailed } from '../failure.ts';
 import { addIndexOption, type IndexOptions, openNamedIndex } from '../index-options.ts';
 import { addModelOptions, collect, type ModelOptions, warn } from '../model-options.ts';
+import { syncDisplay } from '../sync-display.ts';
 
 interface Options extends ModelOptions, IndexOptions {
   exclude?: string[];
@@ -56,7 +57,7 @@ async function run(folders: string[], options: Options): Promise<void> {
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
   process.once('SIGTERM', onInterrupt);
-  const display = options.quiet || !process.stderr.isTTY ? undefined : await progressDisplay();
+  const display = options.quiet || !process.stderr.isTTY ? undefined : await syncDisplay();
   const settings: SyncOptions = {
     signal: stop.signal,
     ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
@@ -143,29 +144,4 @@ function print(index: SearchIndex, report: SyncReport, { json }: Options): void 
 
 function counted(pictures: number): string {
   return pictures === 1 ? '1 picture' : `${pictures} pictures`;
-}
-
-async function progressDisplay(): Promise<{ update: (progress: SyncProgress) => void; stop: () => void }> {
-  const { SingleBar, Presets } = await import('cli-progress');
-  const bar = new SingleBar(
-    {
-      format: '{bar} {value} of {total} pictures, {eta_formatted} left',
-      hideCursor: true,
-      clearOnComplete: true,
-    },
-    Presets.shades_classic,
-  );
-  let isShown = false;
-  return {
-    update({ stage, done, total }) {
-      if (stage !== 'embed') return;
-      if (!isShown) bar.start(total, done);
-      isShown = true;
-      bar.update(done);
-    },
-    stop() {
-      if (isShown) bar.stop();
-      isShown = false;
-    },
-  };
 }

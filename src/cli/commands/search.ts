@@ -11,12 +11,14 @@ import type {
   SearchIndex,
   SearchOptions,
 } from '../../tasks/search/types.ts';
-import { bar } from '../bars.ts';
-import { addIndexOption, type IndexOptions, indexPath, openNamedIndex, shownPath } from '../index-options.ts';
+import { addIndexOption, type IndexOptions, indexPath, openNamedIndex } from '../index-options.ts';
 import { addModelOptions, collect, type ModelOptions, warn, wholeNumber } from '../model-options.ts';
+import { openForPerson } from '../open-for-person.ts';
+import type { OutputOptions } from '../search-output.ts';
+import { previewProtocols } from '../terminal/protocols.ts';
 import { takesWordsWithSigns } from '../words-with-signs.ts';
 
-interface Options extends ModelOptions, IndexOptions {
+interface Options extends ModelOptions, IndexOptions, Omit<OutputOptions, 'json'> {
   image?: string[];
   similar?: string;
   duplicates?: boolean;
@@ -25,6 +27,8 @@ interface Options extends ModelOptions, IndexOptions {
   cutOff?: number;
   all?: boolean;
   hybrid?: boolean;
+  collapse?: boolean;
+  open?: boolean;
   path?: string;
   after?: string;
   before?: string;
@@ -50,7 +54,10 @@ export function searchCommand(): Command {
       collect,
     )
     .option('--similar <id>', 'pictures like one of the index')
-    .option('--duplicates', 'pictures that are nearly the same, in groups')
+    .option(
+      '--duplicates',
+      'copies of one picture, in groups: same bytes, or another size, compression or format',
+    )
     .option('-k, --top-k <k>', 'hits shown (default: 10)', wholeNumber('--top-k'))
     .option('--offset <n>', 'hits passed over: the pages before', wholeNumber('--offset'))
     .option(
@@ -60,6 +67,17 @@ export function searchCommand(): Command {
     )
     .option('--all', 'the nearest pictures, however little they fit')
     .option('--hybrid', 'let file names and captions count, too')
+    .option('--collapse', 'copies of one picture as one hit (default, but for --json)')
+    .option('--no-collapse', 'each copy by itself')
+    .option('--paths', 'paths alone, one a line, for other commands')
+    .option('-0, --null', 'the same with a zero byte behind each path, for xargs -0')
+    .option('--open', 'open the best hit as a click would')
+    .addOption(
+      new Option('--preview <protocol>', 'show the pictures, too (default: where the terminal can)').choices(
+        previewProtocols,
+      ),
+    )
+    .option('--no-preview', 'names alone')
     .option('--path <pattern>', 'only in this folder, or paths of this pattern')
     .option('--after <date>', 'only taken at or after: 2024, 2024-05, 2024-05-31')
     .option('--before <date>', 'only taken at or before')
@@ -84,6 +102,9 @@ A query is one sentence, or parts with signs: + wants, - wants not, and a number
 Between quotes of any kind nothing is special, and any dash is a minus.
 A probability says how often such a hit fits; when none reaches the cut-off, nothing here fits, and nothing is shown.
 
+Copies of one picture are one hit, but for --json without --collapse. Names are links where a terminal has them, and pictures
+are shown in Kitty's, iTerm's and sixel terminals.
+
 --json gives a line a hit, best first: {"image", "similarity", "probability", "id", "width", "height", …}; with
 --duplicates a line a group: {"similarity", "pictures"}.
 
@@ -91,6 +112,7 @@ Examples:
   eidos search a dog in the snow
   eidos search "+beach -people" --after 2023 --orientation landscape
   eidos search --image pool.jpg at night --top-k 3 --json
+  eidos search sunset --top-k 20 --null | xargs -0 cp -t album/
 
 Exit status: 0 (also where nothing fits), 2 for wrong usage and where there is no index.`,
     )
@@ -108,7 +130,10 @@ async function run(words: string[], options: Options): Promise<void> {
       options.similar === undefined
         ? await index.search({ parts }, settings)
         : await index.similar(options.similar, settings);
-    print(answer, options);
+    const { printHits } = await import('../search-output.ts');
+    await printHits(index, answer, options);
+    if (answer.hits.length === 0) warn(options)(whyNone(answer, options));
+    if (options.open) await openBest(index, answer.hits, options);
   } finally {
     await index.close();
   }
@@ -124,6 +149,15 @@ async function queryParts(words: readonly string[], options: Options): Promise<Q
       'invalid_option',
       '--similar and --duplicates are questions of their own: leave out words, --image and the other one.',
     );
+  }
+  if (options.duplicates && options.open) {
+    throw new EidosError(
+      'invalid_option',
+      '--open is for a best hit, which --duplicates has not: leave it out.',
+    );
+  }
+  if (options.json && (options.paths || options.null)) {
+    throw new EidosError('invalid_option', '--json and --paths exclude each other: give one of them.');
   }
   if (other === 0 && text === '' && images.length === 0) {
     throw new EidosError('invalid_option', 'Nothing to search for: give words, or a picture with --image.');
@@ -159,7 +193,7 @@ async function openOrOffer(options: Options): Promise<SearchIndex | undefined> {
 }
 
 function settingsOf(options: Options): SearchOptions {
-  const { topK, offset, cutOff, all, hybrid } = options;
+  const { topK, offset, cutOff, all, hybrid, collapse = !options.json } = options;
   if (all && cutOff !== undefined) {
     throw new EidosError('invalid_option', '--all and --cut-off exclude each other: give one of them.');
   }
@@ -169,6 +203,7 @@ function settingsOf(options: Options): SearchOptions {
     ...(offset === undefined ? {} : { offset }),
     ...(all ? { cutOff: false } : cutOff === undefined ? {} : { cutOff }),
     ...(hybrid ? { hybrid } : {}),
+    collapse,
   };
 }
 
@@ -181,42 +216,38 @@ function filtersOf(options: Options): Filters {
   };
 }
 
-function print({ hits, total, nothingFits, cutOff }: SearchAnswer, options: Options): void {
-  if (options.json) {
-    for (const hit of hits) process.stdout.write(`${JSON.stringify(inOrder(hit))}\n`);
-  } else {
-    const rows = hits.map(({ image, probability }) => {
-      const percentage = `${(100 * probability).toFixed(1)} %`.padStart(7);
-      return `  ${bar(probability)} ${percentage}  ${shownPath(image)}\n`;
-    });
-    process.stdout.write(rows.join(''));
+/** Why there are no hits to be shown. */
+function whyNone({ total, nothingFits, cutOff }: Omit<SearchAnswer, 'hits'>, { similar }: Options): string {
+  if (total > 0) return total === 1 ? 'There is only one hit.' : `There are only ${total} hits.`;
+  const share = `${(100 * cutOff).toFixed(1)} %`;
+  // From 0 on everything fits, as with --all: then there is nothing.
+  if (nothingFits && cutOff === 0) {
+    return similar === undefined
+      ? 'The index holds no pictures: `eidos index FOLDER` takes some in.'
+      : 'The index holds no other picture.';
   }
-  const tell = warn(options);
-  if (hits.length === 0) {
-    const share = `${(100 * cutOff).toFixed(1)} %`;
-    if (nothingFits)
-      tell(`Nothing here fits: no picture reaches ${share}. --all shows the nearest ones anyway.`);
-    else if (total > 0) tell(total === 1 ? 'There is only one hit.' : `There are only ${total} hits.`);
-    else
-      tell(`Nothing that passes the filters fits (from ${share} on). --all shows the nearest ones anyway.`);
+  if (nothingFits) {
+    return `Nothing here fits: no picture reaches ${share}. --all shows the nearest ones anyway.`;
   }
-}
-
-/** The fields of the contract first. */
-function inOrder({ image, similarity, probability, ...rest }: SearchHit): object {
-  return { image, similarity, probability, ...rest };
+  if (cutOff === 0) return 'No picture passes the filters.';
+  return `Nothing that passes the filters fits (from ${share} on). --all shows the nearest ones anyway.`;
 }
 
 async function printDuplicates(index: SearchIndex, options: Options): Promise<void> {
   const groups = await index.duplicates({ filters: filtersOf(options) });
-  for (const { similarity, pictures } of groups) {
-    if (options.json) process.stdout.write(`${JSON.stringify({ similarity, pictures })}\n`);
-    else {
-      const paths = pictures.map(({ image }) => `  ${shownPath(image)}\n`).join('');
-      process.stdout.write(`${similarity.toFixed(3)}\n${paths}\n`);
-    }
-  }
-  if (groups.length === 0) warn(options)('No two pictures are nearly the same.');
+  const { printGroups } = await import('../search-output.ts');
+  await printGroups(index, groups, options);
+  if (groups.length === 0) warn(options)('No picture is there twice.');
+}
+
+/** Opens the best hit as a click would. */
+async function openBest(index: SearchIndex, [best]: readonly SearchHit[], options: Options): Promise<void> {
+  if (best === undefined) return;
+  const isText = Buffer.compare(await index.pathBytes(best.id), Buffer.from(best.image)) === 0;
+  if (isText) return openForPerson(best.image).catch((error: Error) => warn(options)(error.message));
+  warn(options)(
+    `${best.image} has a name that is no UTF-8, which other programs cannot be told: open it yourself.`,
+  );
 }
 
 function share(text: string): number {

@@ -1,12 +1,12 @@
 /** `eidos serve`: the tasks over HTTP, and the page, until it is stopped. */
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
-import type { LogLevel } from '../../server/options.ts';
-import type { SearchIndex } from '../../tasks/search/types.ts';
-import { addIndexOption, type IndexOptions, indexPath } from '../index-options.ts';
+import type { FoldersToTakeIn, LogLevel } from '../../server/options.ts';
+import type { IndexInfo, SearchIndex } from '../../tasks/search/types.ts';
+import { describeError } from '../failure.ts';
+import { addIndexOption, type IndexOptions, indexPath, presentIndex } from '../index-options.ts';
 import {
   addModelOptions,
   collect,
@@ -15,8 +15,11 @@ import {
   warn,
   wholeNumber,
 } from '../model-options.ts';
+import { openForPerson } from '../open-for-person.ts';
+import { syncDisplay } from '../sync-display.ts';
 
 interface Options extends ModelOptions, IndexOptions {
+  open?: boolean;
   host: string;
   port?: number;
   watch?: boolean;
@@ -31,7 +34,12 @@ interface Options extends ModelOptions, IndexOptions {
 
 export function serveCommand(): Command {
   return addModelOptions(
-    addIndexOption(new Command('serve').description('answer over HTTP, and show the page'))
+    addIndexOption(
+      new Command('serve')
+        .description('answer over HTTP, and show the page')
+        .argument('[folders...]', 'folders of pictures to be indexed while the page shows what is done'),
+    )
+      .option('--open', 'open the page in the browser')
       .option('--host <address>', 'where to listen; beyond this machine an API key is demanded', '127.0.0.1')
       .option('-p, --port <port>', 'the port, 0 for one that is free (default: 3456)', portNumber)
       .option('--watch', 'keep the index at the state of its folders')
@@ -54,14 +62,16 @@ export function serveCommand(): Command {
     .addHelpText(
       'after',
       `
-Without --index, the index is the one here or in the nearest folder above; without any, all but search is answered.
-Without --model, the model is that of the index. /docs shows the API, /metrics and /readyz how the server is.
+Folders are taken into the index, which is made where there is none; the page shows what is done, and goes on filling.
+Without --index, the index is the one here or in the nearest folder above, or else your own; without any, all but search is
+answered. Without --model, the model is that of the index. /docs shows the API, /metrics and /readyz how the server is.
 
 --json prints a line {"url", "model", "index", "pictures"} once the server answers; index and pictures only where it
-has an index.
+has an index. With folders a line {"index", "added", "changed", "moved", "removed", "unchanged", "pictures", "seconds"} or
+{"error"} follows when they are taken in.
 
 Examples:
-  eidos serve
+  eidos serve ~/Pictures --open
   eidos serve --index photos.index --port 8080 --watch
   EIDOS_API_KEY=… eidos serve --host 0.0.0.0 --allow-host photos.example
 
@@ -70,18 +80,29 @@ Exit status: 0 when it was stopped, 2 when it could not begin.`,
     .action(run);
 }
 
-async function run(options: Options): Promise<void> {
-  const path = pathOfIndex(options);
-  const [{ startServer }, apiKeys] = await Promise.all([import('../../server/listen.ts'), readKeys(options)]);
-  const model = options.model ?? (path === undefined ? undefined : await modelOfIndex(path));
+async function run(folders: string[], options: Options): Promise<void> {
+  const known = presentIndex(options);
+  const path = known ?? (folders.length > 0 ? indexPath(options) : undefined);
+  const [{ startServer }, apiKeys] = await Promise.all([
+    import('../../server/listen.ts'),
+    readKeys(options),
+    checkFolders(folders),
+  ]);
+  const before = known === undefined ? undefined : await infoOf(known, folders.length > 0);
+  const model = options.model ?? before?.model.name;
   const clip = await openModel({ ...options, ...(model === undefined ? {} : { model }) });
   try {
     let index: SearchIndex | undefined;
     const openIndex = async (shared: Clip): Promise<SearchIndex> => {
       const open = await import('../../tasks/search/open.ts');
-      index = await open.openIndex(path!, { clip: shared, onWarning: warn(options) });
+      index = await open.openIndex(path!, {
+        clip: shared,
+        create: folders.length > 0,
+        onWarning: warn(options),
+      });
       return index;
     };
+    const takingIn = await takeIn(folders, path, options);
     const { host, port, allowHost, allowOrigin, allowUrls, rateLimit, log, logQueries } = options;
     const server = await startServer({
       clip,
@@ -95,11 +116,14 @@ async function run(options: Options): Promise<void> {
       logLevel: log,
       ...(options.quiet ? {} : { log: process.stderr }),
       ...(path === undefined ? {} : { openIndex }),
+      ...(takingIn === undefined ? {} : { takeIn: takingIn.server }),
       ...(rateLimit === undefined ? {} : { limits: { requestsPerMinute: rateLimit } }),
     });
     try {
       const end = stopped();
-      await announce(server.url, clip, index, options);
+      announce(server.url, clip, { index: path, pictures: before?.pictures ?? 0 }, options);
+      if (options.open) await openForPerson(server.url).catch((error: Error) => warn(options)(error.message));
+      await Promise.race([end, takingIn?.ended]);
       if (options.watch && index !== undefined) await watchUntil(end, index, options);
       await end;
       warn(options)('Stopping: requests that have begun are answered.');
@@ -127,27 +151,59 @@ async function watchUntil(end: Promise<void>, index: SearchIndex, options: Optio
   }
 }
 
-async function announce(
+function announce(
   url: string,
   { config }: Clip,
-  index: SearchIndex | undefined,
+  { index, pictures }: { index: string | undefined; pictures: number },
   options: Options,
-): Promise<void> {
-  const info = await index?.info();
+): void {
   if (options.json) {
-    const line = {
-      url,
-      model: config.model,
-      ...(info === undefined ? {} : { index: info.path, pictures: info.pictures }),
-    };
+    const line = { url, model: config.model, ...(index === undefined ? {} : { index, pictures }) };
     process.stdout.write(`${JSON.stringify(line)}\n`);
     return;
   }
-  const what = info === undefined ? 'no index' : `${info.pictures} pictures of ${info.path}`;
+  const what = index === undefined ? 'no index' : `${pictures} pictures of ${index}`;
   process.stdout.write(`${url} (${config.model}, ${what}); Ctrl+C ends it\n`);
-  if (info === undefined) {
-    warn(options)('There is no index here, so nothing can be searched: `eidos index FOLDER` makes one.');
+  if (index === undefined) {
+    warn(options)('There is no index here, so nothing can be searched: `eidos serve FOLDER` makes one.');
   }
+}
+
+/** How the server takes in folders, and when it has ended, well or not. */
+async function takeIn(
+  folders: readonly string[],
+  index: string | undefined,
+  options: Options,
+): Promise<{ server: FoldersToTakeIn; ended: Promise<void> } | undefined> {
+  if (folders.length === 0) return undefined;
+  const display = options.quiet || !process.stderr.isTTY ? undefined : await syncDisplay();
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const server: FoldersToTakeIn = {
+    folders,
+    onProgress: (progress) => display?.update(progress),
+    onDone: ({ unreadable, secondsOutsideNetwork: _, ...counts }) => {
+      display?.stop();
+      if (options.json) process.stdout.write(`${JSON.stringify({ index, ...counts })}\n`);
+      else process.stdout.write(`${counts.pictures} pictures in ${index} (${counts.seconds.toFixed(1)} s)\n`);
+      if (unreadable.length > 0) {
+        warn(options)(`${unreadable.length} of the files cannot be read: \`eidos index\` names them.`);
+      }
+      end();
+    },
+    onError: (error) => {
+      display?.stop();
+      const described = describeError(error);
+      const isEnd = described.code === 'aborted' || described.code === 'closed';
+      if (isEnd) warn(options)('What is done of the index is kept; the same command goes on from here.');
+      else if (options.json) process.stdout.write(`${JSON.stringify({ error: described })}\n`);
+      else process.stderr.write(`The folders could not be indexed: ${described.message}\n`);
+      end();
+    },
+  };
+  return { server, ended };
 }
 
 /** Until somebody asks the process to end; who asks twice is not made to wait. */
@@ -162,21 +218,28 @@ function stopped(): Promise<void> {
   });
 }
 
-/** The index that was named, or the usual one where there is one. */
-function pathOfIndex(options: Options): string | undefined {
-  const path = indexPath(options);
-  return options.index !== undefined || existsSync(path) ? path : undefined;
+/**
+ * How an index stands, read without opening any model.
+ * @param mayBeMissing where it is about to be made
+ */
+async function infoOf(path: string, mayBeMissing: boolean): Promise<IndexInfo | undefined> {
+  const { openIndex } = await import('../../tasks/search/open.ts');
+  const index = await openIndex(path).catch((error: unknown) => {
+    if (mayBeMissing && error instanceof EidosError && error.code === 'not_found') return undefined;
+    throw error;
+  });
+  try {
+    return await index?.info();
+  } finally {
+    await index?.close();
+  }
 }
 
-/** Read without opening any model. */
-async function modelOfIndex(path: string): Promise<string> {
-  const { openIndex } = await import('../../tasks/search/open.ts');
-  const index = await openIndex(path);
-  try {
-    return (await index.info()).model.name;
-  } finally {
-    await index.close();
-  }
+/** Before anything is opened: a slip of the pen shall not start a server. */
+async function checkFolders(folders: readonly string[]): Promise<void> {
+  if (folders.length === 0) return;
+  const { folderPath } = await import('../../tasks/search/upkeep/folders.ts');
+  await Promise.all(folders.map(folderPath));
 }
 
 async function readKeys({ apiKeyFile }: Options): Promise<string[]> {

@@ -4,7 +4,6 @@ import { streamSSE } from 'hono/streaming';
 import type { Api, ServerParts } from '../environment.ts';
 import { problemOf } from '../problems.ts';
 import { indexAnswer } from '../schemas.ts';
-import { createSynchronisation } from '../synchronisation.ts';
 import { json, problems } from './answers.ts';
 import { requireIndex } from './index-questions.ts';
 
@@ -37,9 +36,7 @@ const mostUnreadable = 1000;
 /** Milliseconds between signs of life, so that nobody on the way takes the connection for a dead one. */
 const heartbeat = 15_000;
 
-export function addIndex(api: Api, { index, closing }: ServerParts): void {
-  const synchronisation = index === undefined ? undefined : createSynchronisation(index, closing);
-
+export function addIndex(api: Api, { index, synchronisation }: ServerParts): void {
   api.openapi(indexRoute, async (c) => {
     const open = requireIndex(index);
     const [{ unreadable: unreadableCount, ...info }, unreadable] = await Promise.all([

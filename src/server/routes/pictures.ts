@@ -146,9 +146,12 @@ export function addPictures(api: Api, { index, limits }: ServerParts): void {
   api.openapi(similarRoute, async (c) => {
     const open = requireIndex(index);
     const { id } = c.req.valid('param');
-    const { topK = defaultSimilar, offset, cutOff = false, ...filters } = c.req.valid('query');
+    const { topK = defaultSimilar, offset, cutOff = false, collapse, ...filters } = c.req.valid('query');
     await requirePicture(open, id);
-    const options = { topK, offset, cutOff, filters: filtersOf(filters), signal: c.get('signal') };
+    const options = {
+      ...{ topK, offset, cutOff, collapse },
+      ...{ filters: filtersOf(filters), signal: c.get('signal') },
+    };
     return c.json(await open.similar(id, options), 200);
   });
 

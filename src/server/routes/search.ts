@@ -37,18 +37,18 @@ const defaultTopK = 50;
 
 export function addSearch(api: Api, { index, readPicture }: ServerParts): void {
   api.openapi(wordsRoute, async (c) => {
-    const { q, topK, offset, cutOff, hybrid, ...filters } = c.req.valid('query');
-    const options = { topK: topK ?? defaultTopK, offset, cutOff, hybrid, signal: c.get('signal') };
+    const { q, topK, offset, cutOff, hybrid, collapse, ...filters } = c.req.valid('query');
+    const options = { topK: topK ?? defaultTopK, offset, cutOff, hybrid, collapse, signal: c.get('signal') };
     const answer = await requireIndex(index).search(q, { ...options, filters: filtersOf(filters) });
     return c.json(answer, 200);
   });
 
   api.openapi(queryRoute, async (c) => {
-    const { topK = defaultTopK, offset, cutOff, hybrid, filters, ...query } = c.req.valid('json');
+    const { topK = defaultTopK, offset, cutOff, hybrid, collapse, filters, ...query } = c.req.valid('json');
     const signal = c.get('signal');
     const open = requireIndex(index);
     const answer = await search(open, query, readPicture, {
-      ...{ topK: Math.min(topK, mostHits), offset, cutOff, hybrid, signal },
+      ...{ topK: Math.min(topK, mostHits), offset, cutOff, hybrid, collapse, signal },
       filters: filtersOf(filters ?? {}),
     });
     return c.json(answer, 200);

@@ -1,5 +1,4 @@
 /** Opens an index: the store behind it, the copy that answers, the model, and what they do together. */
-import { resolve } from 'node:path';
 import { findKeywords, type Keyword, type KeywordOptions } from '../../classifier/keywords.ts';
 import { EidosError } from '../../errors.ts';
 import type { ImageSource } from '../../image/source.ts';
@@ -13,7 +12,7 @@ import { indexedPicture } from './query/picture.ts';
 import { createCurrent } from './snapshot/current.ts';
 import { presentAbout, unknownId, unreadableFiles, vectorOf } from './snapshot/questions.ts';
 import { readIndexedFile } from './store/files.ts';
-import { holdsIndex, localFolder } from './store/folder.ts';
+import { holdsIndex, holdsPictures } from './store/folder.ts';
 import { createSource, type IndexSource } from './store/source.ts';
 import type {
   DuplicateGroup,
@@ -60,6 +59,7 @@ export async function openIndex(path: string, options: OpenIndexOptions = {}): P
     picture: whileOpen((id) => pictureOf(parts, id)),
     pictures: whileOpen(async (settings = {}) => browse((await current.answering()).snapshot, settings)),
     readPicture: whileOpen((id) => readPicture(parts, id)),
+    pathBytes: whileOpen((id) => pathBytesOf(parts, id)),
     unreadable: whileOpen(() => unreadableFiles(source)),
     async close() {
       if (isClosed) return;
@@ -103,22 +103,36 @@ async function readPicture({ source, current }: IndexParts, id: string): Promise
   return readIndexedFile(snapshot.paths.get(row), snapshot.raws.get(row));
 }
 
+async function pathBytesOf({ source, current }: IndexParts, id: string): Promise<Uint8Array> {
+  const { snapshot, rowOf } = await current.answering();
+  const row = rowOf(id);
+  if (row === undefined) throw unknownId(source, id);
+  const raw = snapshot.raws.get(row);
+  return raw === '' ? Buffer.from(snapshot.paths.get(row)) : Buffer.from(raw, 'base64');
+}
+
 /** In a folder it is told from the files in it, without loading LanceDB; elsewhere only the store can say. */
 async function requireIndex(source: IndexSource): Promise<void> {
   const { path, folder } = source;
   if (folder !== undefined) {
-    if (!(await holdsIndex(folder))) throw noIndex(path);
-    return;
+    if (await holdsIndex(folder)) return;
+    throw (await holdsPictures(folder)) ? withoutAbout(path) : noIndex(path);
   }
   if ((await (await source.store()).about()) !== undefined) return;
   await source.close();
   throw noIndex(path);
 }
 
+function withoutAbout(path: string): EidosError {
+  return new EidosError(
+    'invalid_index',
+    `The index ${path} is damaged: its table \`about\` is gone. Bring it back from a copy, or make the index anew with \`eidos index FOLDER --index ${path}\`.`,
+  );
+}
+
 function noIndex(path: string): EidosError {
-  const place = resolve('.eidos-index') === localFolder(path) ? '' : ` --index ${path}`;
   return new EidosError(
     'not_found',
-    `There is no index at ${path}: \`eidos index FOLDER${place}\` makes one.`,
+    `There is no index at ${path}: \`eidos index FOLDER --index ${path}\` makes one.`,
   );
 }

@@ -61,7 +61,10 @@ export interface SearchIndex {
   search(query: string | SearchQuery, options?: SearchOptions): Promise<SearchAnswer>;
   /** Pictures that look like one of the index, which is not among them. */
   similar(id: string, options?: SearchOptions): Promise<SearchAnswer>;
-  /** Groups of pictures that are nearly the same, largest first. */
+  /**
+   * Copies of one picture, in groups, largest first: files of the same bytes, or the same picture in another size,
+   * compression or format. A picture is in one group at most, and a copy of all others in it.
+   */
   duplicates(options?: DuplicateOptions): Promise<DuplicateGroup[]>;
   /** The words of a vocabulary that fit a picture, best first. */
   keywords(image: ImageSource | { id: string }, options?: KeywordOptions): Promise<Keyword[]>;
@@ -74,6 +77,11 @@ export interface SearchIndex {
    * @throws EidosError `not_found` for an unknown id and for a file that is gone
    */
   readPicture(id: string): Promise<Uint8Array>;
+  /**
+   * The bytes of the path of a picture's file, which are those of `image` but where its name is no UTF-8.
+   * @throws EidosError `not_found` for an unknown id
+   */
+  pathBytes(id: string): Promise<Uint8Array>;
   /** Files that look like pictures and could not be read. They are tried again when they change. */
   unreadable(): Promise<UnreadableFile[]>;
   close(): Promise<void>;
@@ -181,6 +189,11 @@ export interface SearchOptions {
    * those whose looks match. @default false
    */
   hybrid?: boolean | undefined;
+  /**
+   * Shows copies of one picture as one hit, the best of them, with the others in `copies`: the same bytes, or the same
+   * picture in another size, compression or format. What only looks alike stays apart. @default false
+   */
+  collapse?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -228,13 +241,16 @@ export interface IndexedPicture {
 
 export interface SearchHit extends IndexedPicture {
   similarity: Cosine;
+  /** 1 for copies of the picture that is looked for. */
   probability: RelevanceProbability;
+  /** The other copies of the picture that pass the filters, where they were collapsed and there are some. */
+  copies?: IndexedPicture[];
 }
 
 export interface SearchAnswer {
   /** Best first. */
   hits: SearchHit[];
-  /** Pictures that can be paged through: those that pass filters and cut-off. */
+  /** Hits that can be paged through: those that pass filters and cut-off. */
   total: number;
   /** Whether no picture of the index reaches the advised probability (or the `cutOff` given). */
   nothingFits: boolean;
@@ -243,14 +259,14 @@ export interface SearchAnswer {
 }
 
 export interface DuplicateOptions {
-  /** The smallest cosine of two pictures that are nearly the same. @default 0.97 */
+  /** The smallest cosine of two copies, beside what their pixels say; files of the same bytes have 1. @default any */
   similarity?: Cosine | undefined;
   filters?: Filters | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface DuplicateGroup {
-  /** The cosine of the two that are least alike of those that are joined. */
+  /** The cosine of the two that are least alike, of all in the group. */
   similarity: Cosine;
   /** Largest file first. */
   pictures: IndexedPicture[];

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { PictureRow } from '../../../src/tasks/search/store/rows.ts';
+import type { PictureRecord } from '../../../src/tasks/search/store/rows.ts';
 import { inStore } from '../../../src/tasks/search/store/statements.ts';
 import { openStore } from '../../../src/tasks/search/store/store.ts';
 import { temporaryFolder } from './pictures.ts';
@@ -23,12 +23,12 @@ test('writers without a lock between them wait for each other', async () => {
   const folder = await temporaryFolder();
   const stores = await Promise.all([1, 2].map(() => openStore(join(folder, 'index'), undefined)));
   const tables = [];
-  for (const store of stores) tables.push(await store.pictures('pictures_test', 2));
+  for (const store of stores) tables.push(await store.makePictures('pictures_test', 2));
   const [one, other] = tables as [(typeof tables)[number], (typeof tables)[number]];
-  const row = (id: string): PictureRow => ({
+  const row = (id: string): PictureRecord => ({
     id,
     ...{ path: `/${id}.png`, raw: null, size: 1, modified: 1, hash: id, width: 1, height: 1 },
-    ...{ taken: null, camera: null, caption: null },
+    ...{ taken: null, camera: null, caption: null, pixels: null },
   });
   const embeddings = { data: Float32Array.of(1, 0), shape: [1, 2] };
   await one.add([row('stays')], embeddings);

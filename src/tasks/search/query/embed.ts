@@ -7,9 +7,10 @@ import { EidosError } from '../../../errors.ts';
 import { typedText } from '../../../text/typed.ts';
 import type { QueryPart, SearchQuery } from '../types.ts';
 import { checkParts, parseQuery } from './parse.ts';
+import { embedSeen, type SeenPicture, type SeenVector } from './seen.ts';
 
-/** Vectors of pictures that are in the index already. */
-export type VectorOf = (id: string) => Promise<Float32Array>;
+/** Pictures that are in the index already. */
+export type IndexedVector = (id: string) => Promise<SeenVector>;
 
 export interface EmbeddedQuery {
   /** [embeddingSize], of unit length. */
@@ -18,6 +19,8 @@ export interface EmbeddedQuery {
   kind: QueryKind;
   /** The words that are wanted, for the full-text index. */
   words: string;
+  /** The picture, where one is all that is wanted. */
+  seen: SeenPicture | undefined;
 }
 
 /** The parts of a query, whichever way it was written. */
@@ -40,12 +43,14 @@ export function partsOf(query: string | SearchQuery): QueryPart[] {
 export async function embedQuery(
   parts: readonly QueryPart[],
   clip: () => Promise<Clip>,
-  vectorOf: VectorOf,
+  indexed: IndexedVector,
   signal: AbortSignal | undefined,
 ): Promise<EmbeddedQuery> {
   let sum: Float32Array | undefined;
+  let seen: SeenPicture | undefined;
   for (const part of parts) {
-    const vector = await embedPart(part, clip, vectorOf, signal);
+    const { vector, seen: own } = await embedPart(part, clip, indexed, signal);
+    seen = parts.length === 1 ? own : undefined;
     sum ??= new Float32Array(vector.length);
     for (let i = 0; i < vector.length; i++) sum[i]! += (part.weight ?? 1) * vector[i]!;
   }
@@ -57,17 +62,18 @@ export async function embedQuery(
     vector: normalizeRows({ data: sum, shape: [1, sum.length] }).data,
     kind: wanted.some((part) => !('text' in part)) ? 'image' : 'text',
     words: wanted.flatMap((part) => ('text' in part ? [part.text] : [])).join(' '),
+    seen,
   };
 }
 
 async function embedPart(
   part: QueryPart,
   clip: () => Promise<Clip>,
-  vectorOf: VectorOf,
+  indexed: IndexedVector,
   signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  if ('id' in part) return vectorOf(part.id);
+): Promise<Pick<SeenVector, 'vector'> & Partial<SeenVector>> {
+  if ('id' in part) return indexed(part.id);
   const model = await clip();
-  if ('text' in part) return (await model.embedTexts(part.text)).data;
-  return (await model.embedImages(part.image, { signal })).data;
+  if ('text' in part) return { vector: (await model.embedTexts(part.text)).data };
+  return embedSeen(model, part.image, signal);
 }

@@ -5,10 +5,12 @@ import { EidosError } from '../../../errors.ts';
 import { requireSameModel } from '../models.ts';
 import { defaultExactUpTo, type IndexParts } from '../parts.ts';
 import type { Answering } from '../snapshot/current.ts';
-import { presentAbout, vectorOf } from '../snapshot/questions.ts';
+import { product } from '../snapshot/product.ts';
+import { presentAbout } from '../snapshot/questions.ts';
 import type { SearchAnswer, SearchOptions, SearchQuery } from '../types.ts';
 import { answer } from './answer.ts';
 import { embedQuery, partsOf } from './embed.ts';
+import { copiesOf, indexedSeen } from './seen.ts';
 import { matchWords, nearestScores } from './store-scores.ts';
 
 /** Pictures whose names or captions have the words, that are looked at for a hybrid answer. */
@@ -29,23 +31,30 @@ export async function find(
   // The model is opened while the copy is read; a query of indexed pictures alone needs none.
   const clip = wanted.some((part) => !('id' in part)) ? matchingClip(parts) : undefined;
   clip?.catch(() => {});
-  const { vector, kind, words } = await embedQuery(
+  const { vector, kind, words, seen } = await embedQuery(
     wanted,
     () => clip!,
-    (id) => vectorOf(parts, id),
+    (id) => indexedSeen(parts, id),
     settings.signal,
   );
   const answering = await parts.current.answering();
   const { snapshot, rowOf } = answering;
   const calibration = await parts.models.calibration(snapshot.about.model);
   const wordRows = settings.hybrid && words !== '' ? await rowsWithWords(parts, answering, words) : undefined;
+  const copies = seen === undefined ? [] : await copiesOf(seen, snapshot);
+  const scores = await scoresOf(parts, answering, {
+    vector,
+    settings,
+    wanted: [...copies, ...(wordRows ?? [])],
+  });
   return answer(
     {
       snapshot,
-      scores: await scoresOf(parts, answering, { vector, settings, wordRows }),
+      scores,
       relevance: relevanceOf(vector, kind, calibration, calibration.background ?? snapshot.moments),
       leftOut: leftOutId === undefined ? undefined : rowOf(leftOutId),
       wordRows,
+      copies,
     },
     settings,
   );
@@ -58,22 +67,22 @@ export async function matchingClip({ source, current, models }: IndexParts): Pro
   return clip;
 }
 
-/** Cosines with every picture, [count]; beyond exact search of the nearest and of `wordRows` alone, NaN elsewhere. */
+/** Cosines with every picture, [count]; beyond exact search of the nearest and of `wanted` rows alone, NaN elsewhere. */
 async function scoresOf(
   { source, options }: IndexParts,
   answering: Answering,
   {
     vector,
     settings: { offset = 0, topK = 10 },
-    wordRows = [],
-  }: { vector: Float32Array; settings: SearchOptions; wordRows: readonly number[] | undefined },
+    wanted,
+  }: { vector: Float32Array; settings: SearchOptions; wanted: readonly number[] },
 ): Promise<Float32Array> {
   const { snapshot, scorer } = answering;
   if (snapshot.count <= (options.exactUpTo ?? defaultExactUpTo)) {
     return (await scorer.score({ data: vector, shape: [1, vector.length] })).data;
   }
   const scores = await nearestScores(source, answering, vector, offset + topK);
-  for (const row of wordRows) {
+  for (const row of wanted) {
     if (Number.isNaN(scores[row]!)) scores[row] = product(vector, await scorer.vector(row));
   }
   return scores;
@@ -84,11 +93,7 @@ async function rowsWithWords({ source }: IndexParts, answering: Answering, words
   return ids.flatMap((id) => answering.rowOf(id) ?? []);
 }
 
-function product(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
-}
-
-const settingNames = new Set(['topK', 'offset', 'filters', 'cutOff', 'hybrid', 'signal']);
+const settingNames = new Set(['topK', 'offset', 'filters', 'cutOff', 'hybrid', 'collapse', 'signal']);
 
 function checkNames(settings: SearchOptions): void {
   for (const name of Object.keys(settings)) {

@@ -3,11 +3,15 @@ import { readBytes } from '../../../checkpoint/index.ts';
 import type { TensorEntry } from '../../../checkpoint/write-safetensors.ts';
 import { momentsOf } from '../../../classifier/relevance/moments.ts';
 import type { StoredTensor } from '../../../graph/tensor.ts';
+import { meansLength, perceptualHashLength } from '../../../image/perceptual-hash.ts';
+import { groupCopies } from '../duplicates/groups.ts';
 import { type About, parseAboutText } from '../store/about.ts';
 import type { PictureStore } from '../store/pictures.ts';
-import type { PictureRow } from '../store/rows.ts';
+import { decodePixels, type PictureRow } from '../store/rows.ts';
+import { byteRows } from './byte-rows.ts';
 import { encodeTexts, type TextColumn, textColumn } from './columns.ts';
-import type { Snapshot } from './snapshot.ts';
+import { product } from './product.ts';
+import { givenHash, type Snapshot } from './snapshot.ts';
 
 /** What is copied, and of which version of the store. */
 export interface SnapshotParts {
@@ -23,7 +27,7 @@ export interface SnapshotContent {
   metadata: Record<string, string>;
 }
 
-const format = '1';
+const format = '2';
 const texts = { ids: 'id', paths: 'path', raws: 'raw', cameras: 'camera', captions: 'caption' } as const;
 const numbers = {
   sizes: { field: 'size', type: 'float64' },
@@ -33,6 +37,9 @@ const numbers = {
   heights: { field: 'height', type: 'int32' },
 } as const;
 
+/** Bytes of SHA-256. */
+const fileHashLength = 32;
+
 /** Copies a version out of the store. Throws where the store cannot be read. */
 export async function gatherContent({
   key,
@@ -41,7 +48,7 @@ export async function gatherContent({
   pictures,
 }: SnapshotParts): Promise<SnapshotContent> {
   const size = pictures.embeddingSize;
-  const { rows, data } = await gatherRows(pictures);
+  const { rows, data, pixels } = await gatherRows(pictures);
   const { mean, covariance } = momentsOf(data, size);
   const entries: TensorEntry[] = [
     // First, so that the matrix begins at a multiple of a cache line.
@@ -50,14 +57,24 @@ export async function gatherContent({
     { name: 'covariance', type: 'float32', shape: [size, size], data: covariance },
     ...numberEntries(rows),
     ...textEntries(rows),
+    ...(await copyEntries({ rows, data, pixels })),
   ];
   return { entries, metadata: { format, key, about: JSON.stringify(about), unreadable: String(unreadable) } };
 }
 
-/** All rows with their embeddings as one matrix, a path once. */
-async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRow[]; data: Float32Array }> {
+interface GatheredRows {
+  rows: PictureRow[];
+  /** Unit vectors, [rows, embeddingSize]. */
+  data: Float32Array;
+  /** Perceptual hashes, [rows, 1152]; zeros where there is none. */
+  pixels: Uint8Array;
+}
+
+/** All rows with their embeddings as one matrix, and their perceptual hashes as another, a path once. */
+async function gatherRows(pictures: PictureStore): Promise<GatheredRows> {
   const size = pictures.embeddingSize;
   const rows: PictureRow[] = [];
+  const hashes: Uint8Array[] = [];
   const seen = new Set<string>();
   const parts: Float32Array[] = [];
   for await (const { rows: some, embeddings } of pictures.everything()) {
@@ -67,7 +84,9 @@ async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRow[];
       // Two processes without a lock between them may both have added a file; the next sync removes one of the rows.
       if (seen.has(row.path)) return;
       seen.add(row.path);
-      rows.push(row);
+      const { pixels, ...facts } = row;
+      rows.push(facts);
+      hashes.push(decodePixels(pixels));
       if (kept !== i) vectors.copyWithin(kept * size, i * size, (i + 1) * size);
       kept += 1;
     });
@@ -79,7 +98,11 @@ async function gatherRows(pictures: PictureStore): Promise<{ rows: PictureRow[];
     data.set(part, done);
     done += part.length;
   }
-  return { rows, data };
+  const pixels = new Uint8Array(rows.length * perceptualHashLength);
+  hashes.forEach((hash, row) => {
+    if (hash.length === perceptualHashLength) pixels.set(hash, row * perceptualHashLength);
+  });
+  return { rows, data, pixels };
 }
 
 function numberEntries(rows: readonly PictureRow[]): TensorEntry[] {
@@ -98,6 +121,33 @@ function textEntries(rows: readonly PictureRow[]): TensorEntry[] {
       { name: `${name}.bytes`, type: 'uint8' as const, shape: [bytes.length], data: bytes },
     ];
   });
+}
+
+/** What tells copies of one picture, and which rows are such. */
+async function copyEntries({ rows, data, pixels }: GatheredRows): Promise<TensorEntry[]> {
+  const size = data.length / rows.length;
+  const hashes = new Uint8Array(rows.length * fileHashLength);
+  const means = new Float32Array(rows.length * meansLength).fill(Number.NaN);
+  const candidates = rows.map(({ hash, width, height }, row) => {
+    hashes.set(Buffer.from(hash, 'hex').subarray(0, fileHashLength), row * fileHashLength);
+    const own = pixels.subarray(row * perceptualHashLength, (row + 1) * perceptualHashLength);
+    const picture = givenHash(own, width, height);
+    if (picture !== undefined) means.set(picture.means, row * meansLength);
+    return { row, file: hash, picture };
+  });
+  const vectorOf = (row: number) => data.subarray(row * size, (row + 1) * size);
+  const groups = await groupCopies(candidates, (a, b) => product(vectorOf(a), vectorOf(b)));
+  const firsts = Int32Array.from({ length: rows.length }, (_, row) => row);
+  for (const { rows: group } of groups) {
+    const first = group.reduce((least, row) => Math.min(least, row));
+    for (const row of group) firsts[row] = first;
+  }
+  return [
+    { name: 'hashes', type: 'uint8', shape: [rows.length, fileHashLength], data: hashes },
+    { name: 'pixels', type: 'uint8', shape: [rows.length, perceptualHashLength], data: pixels },
+    { name: 'means', type: 'float32', shape: [rows.length, meansLength], data: means },
+    { name: 'firsts', type: 'int32', shape: [rows.length], data: firsts },
+  ];
 }
 
 /** What a copy is of, where it is of this version and can be used. */
@@ -132,6 +182,10 @@ export async function parseContent(
     raws: await text('raws'),
     cameras: await text('cameras'),
     captions: await text('captions'),
+    hashes: byteRows(tensors.get('hashes')!),
+    pixels: byteRows(tensors.get('pixels')!),
+    means: byteRows(tensors.get('means')!),
+    firsts: await int32('firsts'),
     sizes: await float64('sizes'),
     modified: await float64('modified'),
     taken: await float64('taken'),

@@ -3,7 +3,7 @@ import type { About } from '../store/about.ts';
 import { folderVersion } from '../store/folder.ts';
 import type { PictureStore } from '../store/pictures.ts';
 import type { IndexSource } from '../store/source.ts';
-import { unreadableName } from '../store/tables.ts';
+import { unreadableName } from '../store/table-names.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** The store's present version, without loading LanceDB; undefined where only the store can tell. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EidosError } from '../../../errors.ts';
-import { aboutName } from './tables.ts';
+import { aboutName, picturesPrefix } from './table-names.ts';
 
 /** Copies for speed lie in this folder of a local index. */
 export const copiesFolder = 'copies';
@@ -16,6 +16,12 @@ export function localFolder(path: string): string | undefined {
 /** Whether a local folder holds an index; for a place elsewhere only the store itself can say. */
 export async function holdsIndex(folder: string): Promise<boolean> {
   return (await versionNames(folder, aboutName)).length > 0;
+}
+
+/** Whether tables of pictures lie in a folder, be it an index or what is left of one. */
+export async function holdsPictures(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
+  return names.some((name) => name.startsWith(picturesPrefix) && name.endsWith('.lance'));
 }
 
 /**
@@ -44,7 +50,8 @@ export async function prepareFolder(folder: string): Promise<void> {
     const strangers = (await readdir(folder)).filter(
       (name) => !name.endsWith('.lance') && !name.startsWith('.') && name !== copiesFolder,
     );
-    if (strangers.length === 0) return;
+    // What somebody has put beside an index, or the system at the root of a disk, does no harm to it.
+    if (strangers.length === 0 || (await holdsIndex(folder))) return;
     throw new EidosError(
       'invalid_option',
       `${folder} is no folder of an index, as "${strangers[0]}" lies in it: name another one, or one that is not there yet.`,

@@ -2,7 +2,15 @@
 import type { Embeddings } from '../../../clip/embeddings.ts';
 import type { Arrow, Lance } from './lance.ts';
 import { matchWords, nearest, tidy } from './picture-indices.ts';
-import { type PictureRow, pictureColumns, pictureTable, rowsOf, vectorsOf } from './rows.ts';
+import {
+  type PictureRecord,
+  type PictureRow,
+  pictureColumns,
+  pictureTable,
+  pixelsColumn,
+  rowsOf,
+  vectorsOf,
+} from './rows.ts';
 import { inStore, isConflict, quoted } from './statements.ts';
 
 export interface PictureStore {
@@ -10,13 +18,17 @@ export interface PictureStore {
   /** Rises with every change. */
   version(): Promise<number>;
   rows(): Promise<PictureRow[]>;
+  /** Ids of rows without a perceptual hash: all of them in a table that was made before there was one. */
+  idsWithoutPixels(): Promise<Set<string>>;
+  /** Gives a table of a former version the columns that it lacks, so that rows can be written. */
+  completeColumns(): Promise<void>;
   /** All rows with their embeddings, piece by piece. */
   everything(): AsyncIterable<EmbeddedRows>;
   /** The rows of these ids with their embeddings, in any order. */
   take(ids: readonly string[]): Promise<EmbeddedRows>;
-  add(rows: readonly PictureRow[], embeddings: Embeddings): Promise<void>;
+  add(rows: readonly PictureRecord[], embeddings: Embeddings): Promise<void>;
   /** Puts rows in the place of those with the same ids. */
-  replace(rows: readonly PictureRow[], embeddings: Embeddings): Promise<void>;
+  replace(rows: readonly PictureRecord[], embeddings: Embeddings): Promise<void>;
   remove(ids: readonly string[]): Promise<void>;
   /** Joins small pieces, clears away what nobody reads any more, and brings the indices up to date. */
   tidy(options: { vectorIndex: boolean }): Promise<void>;
@@ -28,7 +40,7 @@ export interface PictureStore {
 
 /** Rows with their embeddings, [rows, embeddingSize]. */
 export interface EmbeddedRows {
-  rows: PictureRow[];
+  rows: PictureRecord[];
   embeddings: Embeddings;
 }
 
@@ -40,16 +52,20 @@ export function createPictureStore(
   const read = <T>(question: () => Promise<T>): Promise<T> => readLatest(path, table, question);
   const write = (change: () => Promise<unknown>): Promise<void> => writeLatest(path, table, change);
   const embedded = (part: Arrow.Table): EmbeddedRows => ({
-    rows: rowsOf<PictureRow>(part, pictureColumns),
+    rows: rowsOf<PictureRecord>(part, [...pictureColumns, pixelsColumn]),
     embeddings: vectorsOf(path, part, embeddingSize),
   });
   const query = (columns: readonly string[]) => table.query().select([...columns]);
+  const hasPixels = async (): Promise<boolean> =>
+    (await table.schema()).fields.some(({ name }) => name === pixelsColumn);
+  const everything = async () =>
+    query([...pictureColumns, ...((await hasPixels()) ? [pixelsColumn] : []), 'vector']);
   return {
     embeddingSize,
     version: () => read(() => table.version()),
     rows: () => read(async () => rowsOf<PictureRow>(await query(pictureColumns).toArrow(), pictureColumns)),
     async *everything() {
-      const stream = await read(async () => query([...pictureColumns, 'vector']));
+      const stream = await read(everything);
       const batches = stream[Symbol.asyncIterator]();
       for (;;) {
         const { value, done } = await inStore(path, 'read', () => batches.next());
@@ -57,14 +73,17 @@ export function createPictureStore(
         yield embedded(new arrow.Table(value as Arrow.RecordBatch));
       }
     },
-    take: (ids) =>
-      read(async () =>
-        embedded(
-          await query([...pictureColumns, 'vector'])
-            .where(idsAre(ids))
-            .toArrow(),
-        ),
-      ),
+    take: (ids) => read(async () => embedded(await (await everything()).where(idsAre(ids)).toArrow())),
+    idsWithoutPixels: () =>
+      read(async () => {
+        const ids = query(['id']);
+        if (await hasPixels()) ids.where(`${pixelsColumn} IS NULL`);
+        return new Set(rowsOf<{ id: string }>(await ids.toArrow(), ['id']).map(({ id }) => id));
+      }),
+    async completeColumns() {
+      if (await read(hasPixels)) return;
+      await write(() => table.addColumns([{ name: pixelsColumn, valueSql: 'CAST(NULL AS STRING)' }]));
+    },
     async add(rows, embeddings) {
       if (rows.length > 0) await write(() => table.add(pictureTable(arrow, rows, embeddings)));
     },

@@ -3,7 +3,7 @@ import type { Embeddings } from '../../../clip/embeddings.ts';
 import { EidosError } from '../../../errors.ts';
 import type { Arrow } from './lance.ts';
 
-/** Everything of a picture but its embedding. */
+/** Everything of a picture but its embedding and its perceptual hash, which are large. */
 export interface PictureRow {
   id: string;
   /** As text; bytes that are no UTF-8 are written \xE9, and `raw` has the real ones. */
@@ -25,6 +25,22 @@ export interface PictureRow {
   caption: string | null;
 }
 
+/** A row as it is written and copied, beside its embedding. */
+export interface PictureRecord extends PictureRow {
+  /** The perceptual hash of its pixels in base64; null where the index was made before there was one. */
+  pixels: string | null;
+}
+
+/** A perceptual hash as it is stored. */
+export function encodePixels(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('base64');
+}
+
+/** The same back; nothing where it is null. */
+export function decodePixels(pixels: string | null): Uint8Array {
+  return Buffer.from(pixels ?? '', 'base64');
+}
+
 /** A file that looks like a picture and cannot be read. */
 export interface UnreadableRow {
   path: string;
@@ -34,6 +50,9 @@ export interface UnreadableRow {
   code: string;
   message: string;
 }
+
+/** The column of perceptual hashes, which tables of former versions lack. */
+export const pixelsColumn = 'pixels';
 
 /** The columns of `PictureRow`, which are read without the embeddings. */
 export const pictureColumns = [
@@ -75,6 +94,7 @@ export function pictureSchema(arrow: typeof Arrow, embeddingSize: number): Arrow
     new Field('camera', new Utf8(), true),
     new Field('caption', new Utf8(), true),
     new Field('words', new Utf8(), false),
+    new Field(pixelsColumn, new Utf8(), true),
     new Field('vector', new FixedSizeList(embeddingSize, new Field('item', new Float32(), true)), false),
   ]);
 }
@@ -94,14 +114,14 @@ export function unreadableSchema(arrow: typeof Arrow): Arrow.Schema {
 /** Rows with their embeddings, [rows, embeddingSize], as one table. */
 export function pictureTable(
   arrow: typeof Arrow,
-  rows: readonly PictureRow[],
+  rows: readonly PictureRecord[],
   { data, shape }: Embeddings,
 ): Arrow.Table {
   const schema = pictureSchema(arrow, shape[1]!);
   const vectorField = schema.fields.at(-1)!;
   const columns = schema.fields.slice(0, -1).map((field) =>
     arrow.vectorFromArray(
-      rows.map((row) => (field.name === 'words' ? wordsOf(row) : row[field.name as keyof PictureRow])),
+      rows.map((row) => (field.name === 'words' ? wordsOf(row) : row[field.name as keyof PictureRecord])),
       field.type,
     ),
   );
@@ -150,14 +170,14 @@ function tableOf(
   return new arrow.Table(schema, new arrow.RecordBatch(schema, data));
 }
 
-/** Rows as plain objects. */
+/** Rows as plain objects; null in columns that the table lacks. */
 export function rowsOf<Row extends object>(
   table: Arrow.Table,
   columns: readonly (keyof Row & string)[],
 ): Row[] {
-  const vectors = columns.map((name) => table.getChild(name)!);
+  const vectors = columns.map((name) => table.getChild(name));
   return Array.from({ length: table.numRows }, (_, row) =>
-    Object.fromEntries(columns.map((name, i) => [name, vectors[i]!.get(row) ?? null])),
+    Object.fromEntries(columns.map((name, i) => [name, vectors[i]?.get(row) ?? null])),
   ) as Row[];
 }
 

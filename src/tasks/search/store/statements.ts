@@ -1,17 +1,22 @@
 /** Calls to LanceDB: its failures in the words of eidos, and texts inside of SQL. */
 import { EidosError } from '../../../errors.ts';
+import { localFolder } from './folder.ts';
+import { applyUmask } from './permissions.ts';
 
 /**
- * Runs an action on the store.
+ * Runs an action on the store; the files that it writes get the umask's mode.
  * @throws EidosError `write_failed` where the disk or the bucket refuses, or others are faster; `invalid_index` for everything else that
  * LanceDB finds wrong, which is damage
  */
 export async function inStore<T>(path: string, kind: 'read' | 'write', action: () => Promise<T>): Promise<T> {
   try {
-    return await action();
+    const answer = await action();
+    const folder = localFolder(path);
+    if (kind === 'write' && folder !== undefined) await applyUmask(folder);
+    return answer;
   } catch (cause) {
     if (cause instanceof EidosError) throw cause;
-    const reason = firstLine(cause);
+    const reason = reasonOf(cause);
     if (isConflict(cause)) {
       throw new EidosError(
         'write_failed',
@@ -41,9 +46,21 @@ export function isConflict(cause: unknown): boolean {
 const refusal =
   /no space|disk full|storage ?full|quota|permission denied|read-only|os error (13|28|30|122)\b|credential|forbidden|access ?denied|connection refused|error sending request|timed out/i;
 
-function firstLine(cause: unknown): string {
+/** What LanceDB says, without the places in its own sources, and each of its causes once. */
+function reasonOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
-  return text.split('\n')[0]!.trim().replace(/[.:]$/, '').slice(0, 400);
+  const reasons = text
+    .split('\n')[0]!
+    .split(/\s*Caused by:\s*/)
+    .map((reason) =>
+      reason
+        .replace(/,?\s*(?:\bat )?\S*\.rs:\d+(?::\d+)?/g, '')
+        .replace(/(?:lance error: |LanceError\(\w+\): )+/gi, '')
+        .trim()
+        .replace(/[.:,]$/, ''),
+    );
+  const told = reasons.filter((reason, i) => !reasons.slice(0, i).some((before) => before.includes(reason)));
+  return told.join(': ').slice(0, 400);
 }
 
 /** A text as SQL writes it. */

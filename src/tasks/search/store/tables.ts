@@ -1,11 +1,6 @@
-/** The tables of one store: how they are called, and each opened once. */
+/** The tables of one store, each opened once. */
 import type { Arrow, Lance } from './lance.ts';
 import { inStore } from './statements.ts';
-
-export const aboutName = 'about';
-export const unreadableName = 'unreadable';
-/** What the names of tables of pictures begin with; a model's fingerprint follows. */
-export const picturesPrefix = 'pictures_';
 
 export interface Tables {
   names(): Promise<string[]>;

@@ -1,6 +1,6 @@
 /** Files whose embedding is known already, as they were only touched, moved, or copied: it is taken over. */
 import type { PictureStore } from '../store/pictures.ts';
-import type { PictureRow } from '../store/rows.ts';
+import type { PictureRecord, PictureRow } from '../store/rows.ts';
 import type { NewId } from './ids.ts';
 import { asTable, groupByHash, rowOf } from './picture-rows.ts';
 import type { Plan } from './plan.ts';
@@ -19,9 +19,9 @@ export interface KnownFiles {
   commit(pictures: PictureStore): Promise<void>;
 }
 
-/** A row that gets the embedding of another one. */
+/** A row that gets the embedding of another one, and its perceptual hash where none was made for it. */
 interface Copy {
-  row: PictureRow;
+  row: PictureRecord;
   from: string;
   isNew: boolean;
 }
@@ -37,20 +37,24 @@ export function createKnownFiles(rows: readonly PictureRow[], plan: Plan, newId:
 
   /** What the file's row is copied from: itself, one whose file is gone, or one with the same bytes. */
   function copyFor(read: SoundFile, own: PictureRow | undefined): Copy | undefined {
-    const { file, hash } = read;
+    const { file, hash, pixels = null } = read;
     if (own?.hash === hash) {
       counts.touched += 1;
-      return { row: rowOf(read, own.id), from: own.id, isNew: false };
+      return { row: rowOf(read, own.id, pixels), from: own.id, isNew: false };
     }
     const from = own === undefined ? gone.get(hash)?.find(({ id }) => !moved.has(id)) : undefined;
     if (from !== undefined) {
       moved.add(from.id);
-      return { row: rowOf(read, from.id), from: from.id, isNew: false };
+      return { row: rowOf(read, from.id, pixels), from: from.id, isNew: false };
     }
     const twin = lending.get(hash)?.[0];
     if (twin === undefined) return undefined;
     counts[own === undefined ? 'added' : 'changed'] += 1;
-    return { row: rowOf(read, own?.id ?? newId(file, hash)), from: twin.id, isNew: own === undefined };
+    return {
+      row: rowOf(read, own?.id ?? newId(file, hash), pixels),
+      from: twin.id,
+      isNew: own === undefined,
+    };
   }
 
   return {
@@ -80,10 +84,16 @@ function lendingRows(rows: readonly PictureRow[], plan: Plan): PictureRow[] {
 async function commitCopies(pictures: PictureStore, copies: readonly Copy[]): Promise<void> {
   const size = pictures.embeddingSize;
   const { rows, embeddings } = await pictures.take([...new Set(copies.map(({ from }) => from))]);
-  const vectors = new Map(rows.map(({ id }, i) => [id, embeddings.data.subarray(i * size, (i + 1) * size)]));
+  const lent = new Map(
+    rows.map(({ id, pixels }, i) => [
+      id,
+      { pixels, vector: embeddings.data.subarray(i * size, (i + 1) * size) },
+    ]),
+  );
   const ready = copies.flatMap(({ row, from, isNew }) => {
-    const vector = vectors.get(from);
-    return vector === undefined ? [] : [{ row, vector, isNew }];
+    const own = lent.get(from);
+    if (own === undefined) return [];
+    return [{ row: { ...row, pixels: row.pixels ?? own.pixels }, vector: own.vector, isNew }];
   });
   const some = (isNew: boolean) => ready.filter((copy) => copy.isNew === isNew);
   await pictures.replace(...asTable(some(false), size));

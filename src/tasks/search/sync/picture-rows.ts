@@ -1,20 +1,23 @@
 /** Rows with their embeddings on their way into the store. */
 import type { Embeddings } from '../../../clip/embeddings.ts';
-import type { PictureRow } from '../store/rows.ts';
+import type { PictureRecord, PictureRow } from '../store/rows.ts';
 import type { SoundFile } from './read.ts';
 
 export interface EmbeddedRow {
-  row: PictureRow;
+  row: PictureRecord;
   vector: Float32Array;
 }
 
-/** The row of a file under this id. */
-export function rowOf({ file, hash, facts }: SoundFile, id: string): PictureRow {
-  return { ...file, hash, ...facts, id };
+/**
+ * The row of a file under this id.
+ * @param pixels the perceptual hash in base64, null where it is not known yet
+ */
+export function rowOf({ file, hash, facts }: SoundFile, id: string, pixels: string | null): PictureRecord {
+  return { ...file, hash, ...facts, id, pixels };
 }
 
 /** Rows beside their embeddings, [rows, size], as the store takes them. */
-export function asTable(rows: readonly EmbeddedRow[], size: number): [PictureRow[], Embeddings] {
+export function asTable(rows: readonly EmbeddedRow[], size: number): [PictureRecord[], Embeddings] {
   const data = new Float32Array(rows.length * size);
   rows.forEach(({ vector }, i) => {
     data.set(vector, i * size);

@@ -6,8 +6,11 @@ import type { FoundFile } from './scan.ts';
 export interface Plan {
   /** Rows whose file has the size and time that are stored. */
   unchanged: number;
-  /** Files that have to be read: new ones, and those whose size or time is another. */
-  toRead: { file: FoundFile; known: PictureRow | undefined }[];
+  /**
+   * Files that have to be read: new ones, those whose size or time is another, and those whose perceptual hash is missing
+   * in an index of a former version.
+   */
+  toRead: { file: FoundFile; known: PictureRow | undefined; lacksPixels: boolean }[];
   /** Rows whose file is gone. One of the files to be read may be it, moved. */
   gone: PictureRow[];
   /** Rows that stand for a file that another row stands for already. */
@@ -18,12 +21,16 @@ export interface Plan {
   forgetUnreadable: string[];
 }
 
-/** @param locked folders and files that could not be looked at: of what is in them the store's word stays */
+/**
+ * @param locked folders and files that could not be looked at: of what is in them the store's word stays
+ * @param withoutPixels ids of rows whose perceptual hash is missing
+ */
 export function planSync(
   rows: readonly PictureRow[],
   unreadable: readonly UnreadableRow[],
   files: readonly FoundFile[],
   locked: readonly string[] = [],
+  withoutPixels: ReadonlySet<string> = new Set(),
 ): Plan {
   const plan: Plan = {
     unchanged: 0,
@@ -44,7 +51,8 @@ export function planSync(
     const row = known.get(file.path);
     const failure = broken.get(file.path);
     known.delete(file.path);
-    if (row !== undefined && isSame(row, file)) {
+    const lacksPixels = row !== undefined && withoutPixels.has(row.id);
+    if (row !== undefined && !lacksPixels && isSame(row, file)) {
       plan.unchanged += 1;
       continue; // a note of failure beside a sound row is forgotten below
     }
@@ -55,7 +63,7 @@ export function planSync(
       broken.delete(file.path);
       continue;
     }
-    plan.toRead.push({ file, known: row });
+    plan.toRead.push({ file, known: row, lacksPixels });
   }
   const isLocked = (path: string): boolean =>
     locked.some((own) => path === own || path.startsWith(`${own}${sep}`));

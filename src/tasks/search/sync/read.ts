@@ -2,14 +2,17 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { EidosError } from '../../../errors.ts';
+import { decodeImage } from '../../../image/decode.ts';
 import { readFacts } from '../../../image/facts.ts';
+import { perceptualHash } from '../../../image/perceptual-hash.ts';
 import { defaultMaxBytes } from '../../../image/source.ts';
-import type { PictureRow } from '../store/rows.ts';
+import type { ImagePreprocessing } from '../../../models/preprocessing.ts';
+import { encodePixels, type PictureRow } from '../store/rows.ts';
 import { type CameraNotes, readCameraNotes } from './exif.ts';
 import { type FoundFile, pathBytes } from './scan.ts';
 
 export type ReadFile =
-  | { file: FoundFile; hash: string; facts: FileFacts; bytes: Uint8Array }
+  | { file: FoundFile; hash: string; facts: FileFacts; bytes: Uint8Array; pixels?: string }
   | { file: FoundFile; error: EidosError };
 
 /** A file that could be read so far. */
@@ -18,8 +21,14 @@ export type SoundFile = Extract<ReadFile, { hash: string }>;
 /** What is stored beside path, size and time. */
 export type FileFacts = Pick<PictureRow, 'width' | 'height'> & CameraNotes;
 
-/** An error is an answer; what is thrown would be a fault of ours. */
-export async function readPictureFile(file: FoundFile): Promise<ReadFile> {
+/**
+ * An error is an answer; what is thrown would be a fault of ours.
+ * @param preprocessing where the perceptual hash is wanted at once, and not only when the picture is embedded
+ */
+export async function readPictureFile(
+  file: FoundFile,
+  preprocessing?: ImagePreprocessing,
+): Promise<ReadFile> {
   try {
     if (file.size > defaultMaxBytes) {
       throw new EidosError('image_too_large', `${file.path} has more than ${defaultMaxBytes} bytes.`);
@@ -27,7 +36,10 @@ export async function readPictureFile(file: FoundFile): Promise<ReadFile> {
     const bytes = await readBytes(file);
     const hash = createHash('sha256').update(bytes).digest('hex');
     const { width, height, exif } = await readFacts(bytes, file.path);
-    return { file, hash, facts: { width, height, ...readCameraNotes(exif) }, bytes };
+    const read = { file, hash, facts: { width, height, ...readCameraNotes(exif) }, bytes };
+    if (preprocessing === undefined) return read;
+    const pixels = encodePixels(perceptualHash(await decodeImage(bytes, {}, file.path), preprocessing));
+    return { ...read, pixels };
   } catch (error) {
     if (error instanceof EidosError) return { file, error };
     throw error;

@@ -33,6 +33,7 @@ export type SyncResult = SyncReport & { isChanged: boolean };
 export async function syncPictures(parts: SyncParts, options: SyncOptions): Promise<SyncResult> {
   const { store, pictures } = parts;
   const begun = performance.now();
+  await pictures.completeColumns();
   const { rows, unreadable, plan, locked } = await compare(parts, options);
   await pictures.remove(plan.doubled.map(({ id }) => id));
   const outcome = await readAndEmbed(parts, options, rows, plan);
@@ -63,8 +64,9 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
 /** What the store has beside what lies in the folders, and so what has to be done. */
 async function compare({ store, pictures, folders }: SyncParts, { signal, onProgress }: SyncOptions) {
   const locked: string[] = [];
-  const [rows, unreadable, files] = await Promise.all([
+  const [rows, withoutPixels, unreadable, files] = await Promise.all([
     pictures.rows(),
+    pictures.idsWithoutPixels(),
     store.unreadable(),
     scanFolders(folders, {
       signal,
@@ -72,7 +74,7 @@ async function compare({ store, pictures, folders }: SyncParts, { signal, onProg
       onLocked: (path) => locked.push(path),
     }),
   ]);
-  return { rows, unreadable, plan: planSync(rows, unreadable, files, locked), locked };
+  return { rows, unreadable, plan: planSync(rows, unreadable, files, locked, withoutPixels), locked };
 }
 
 async function readAndEmbed(
@@ -91,9 +93,10 @@ async function readAndEmbed(
   try {
     await embedFiles(clip, plan, outcome, options);
   } finally {
-    await outcome.fresh.commit(); // what is done is kept
+    // What is done is kept.
+    await outcome.fresh.commit();
+    await outcome.known.commit(pictures);
   }
-  await outcome.known.commit(pictures);
   return outcome;
 }
 

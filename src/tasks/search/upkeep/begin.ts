@@ -2,7 +2,7 @@
 import type { Clip } from '../../../clip/clip.ts';
 import type { IndexParts } from '../parts.ts';
 import type { About } from '../store/about.ts';
-import { picturesPrefix } from '../store/tables.ts';
+import { picturesPrefix } from '../store/table-names.ts';
 
 /** What the index is; a new one is begun with the model that is asked for. */
 export async function aboutOrBegin({ source, models }: IndexParts): Promise<About> {
@@ -10,8 +10,9 @@ export async function aboutOrBegin({ source, models }: IndexParts): Promise<Abou
   if (found !== undefined) return found;
   const about = newAbout(await models.clip());
   const store = await source.store();
+  // The table first: an index is what `about` names, and nothing shall be named that is not there.
+  await store.makePictures(about.pictures, about.model.embeddingSize);
   await store.setAbout(about);
-  await store.pictures(about.pictures, about.model.embeddingSize);
   return about;
 }
 

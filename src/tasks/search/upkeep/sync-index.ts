@@ -24,7 +24,10 @@ export async function syncIndex(
   const report = await syncPictures(
     {
       store,
-      pictures: await store.pictures(target.table, target.model.embeddingSize),
+      pictures: await (target.isOther ? store.makePictures : store.pictures)(
+        target.table,
+        target.model.embeddingSize,
+      ),
       clip: target.clip,
       folders: about.folders,
       former: target.isOther ? await formerRows(parts, about) : [],

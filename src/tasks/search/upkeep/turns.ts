@@ -1,5 +1,6 @@
 /** One change of an index after the other: in this process, and over processes where the index lies in a folder. */
 import { join } from 'node:path';
+import { prepareFolder } from '../store/folder.ts';
 import { withIndexLock } from '../store/lock.ts';
 import type { IndexSource } from '../store/source.ts';
 
@@ -19,8 +20,9 @@ export function createTurns(
   return {
     alone(signal, change) {
       const turn = last.then(async () => {
-        await store(); // makes the folder
+        await store();
         if (folder === undefined) return change();
+        await prepareFolder(folder); // it may have been taken away since the store was opened
         const onWait = () => onWarning?.(`Another process is working on the index ${path}: waiting for it.`);
         return withIndexLock(join(folder, '.lock'), { signal, onWait }, change);
       });

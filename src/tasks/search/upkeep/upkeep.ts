@@ -7,6 +7,7 @@ import { folderPath } from './folders.ts';
 import { forgetFolders } from './forget.ts';
 import { syncIndex } from './sync-index.ts';
 import { createTurns, type Turns } from './turns.ts';
+import { undoingFolders, undoingTables } from './undo.ts';
 
 export interface Upkeep {
   sync(folders?: readonly string[], options?: SyncOptions): Promise<SyncReport>;
@@ -21,8 +22,10 @@ export function createUpkeep(parts: IndexParts): Upkeep {
 
   async function sync(folders: readonly string[] = [], settings: SyncOptions = {}): Promise<SyncReport> {
     await Promise.all(folders.map(folderPath)); // a slip of the pen shall not leave an empty index behind
-    const { isChanged: _, ...report } = await turns.alone(settings.signal, () =>
-      syncIndex(parts, folders, settings),
+    const { isChanged: _, ...report } = await undoingFolders(parts.source, () =>
+      turns.alone(settings.signal, () =>
+        undoingTables(parts.source, () => syncIndex(parts, folders, settings)),
+      ),
     );
     return report;
   }
