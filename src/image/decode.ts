@@ -23,12 +23,12 @@ export interface DecodeOptions {
    * @default 'seen'
    */
   appearance?: 'seen' | 'stored' | undefined;
-  /** The largest picture that is decoded, in pixels. @default 100,000,000 */
+  /** The largest picture that is decoded, in pixels. @default 250,000,000 */
   maxPixels?: number | undefined;
 }
 
-/** The largest cameras make about 100 megapixels, which are 300 MB once decoded to RGB. */
-export const defaultMaxPixels = 100_000_000;
+/** Telephones make up to 200 megapixels, which are 600 MB once decoded to RGB. */
+export const defaultMaxPixels = 250_000_000;
 
 /** Longer strips are no pictures, and the memory for resizing them grows with their length alone. */
 const largestSide = 200_000;

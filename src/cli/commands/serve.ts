@@ -95,7 +95,10 @@ async function run(options: Options): Promise<void> {
       logLevel: log,
       ...(options.quiet ? {} : { log: process.stderr }),
       ...(path === undefined ? {} : { openIndex }),
-      ...(rateLimit === undefined ? {} : { limits: { requestsPerMinute: rateLimit } }),
+      limits: {
+        ...(rateLimit === undefined ? {} : { requestsPerMinute: rateLimit }),
+        ...(options.maxPixels === undefined ? {} : { imagePixels: options.maxPixels }),
+      },
     });
     try {
       const end = stopped();

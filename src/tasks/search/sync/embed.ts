@@ -58,7 +58,8 @@ export async function embedFiles(
   }
 
   tell();
-  for await (const batch of preprocessImages(sources(), clip.config.preprocessing, { signal, batchSize })) {
+  const { preprocessing, maxPixels } = clip.config;
+  for await (const batch of preprocessImages(sources(), preprocessing, { signal, batchSize, maxPixels })) {
     await embedBatch(clip, batch, sent, outcome);
     passed += batch.items.length;
     if (outcome.fresh.isDue(commitEvery)) await outcome.fresh.commit();
