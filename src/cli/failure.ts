@@ -22,7 +22,8 @@ export function reportFailure(error: unknown, json: boolean): number {
 }
 
 /** A picture and what is wrong with it, in one line that names it once. */
-export function failureLine(image: string, { message }: EidosError): string {
+export function failureLine(image: string, error: EidosError): string {
+  const { message } = describeError(error);
   return message.includes(image) ? `${message}\n` : `${image}: ${message}\n`;
 }
 
@@ -30,9 +31,14 @@ function printError(error: { code: string; message: string }): void {
   process.stdout.write(`${JSON.stringify({ error })}\n`);
 }
 
+/** What a message advises is an option of the library's functions; a command has it under another name. */
+function inOptionsOfCommands(message: string): string {
+  return message.replace(/\bmaxPixels\b/, '--max-pixels');
+}
+
 /** An error as the JSON of every command has it. */
 export function describeError(error: unknown): { code: string; message: string } {
-  if (error instanceof EidosError) return { code: error.code, message: error.message };
+  if (error instanceof EidosError) return { code: error.code, message: inOptionsOfCommands(error.message) };
   if (!(error instanceof Error)) return { code: 'internal', message: String(error) };
   // What the system refuses, "EACCES: permission denied, scandir '/x'", is no fault of the program: it needs no stack.
   const isRefusal = 'syscall' in error;

@@ -12,6 +12,7 @@ export interface ModelOptions {
   threads?: number;
   load?: NonNullable<LoadOptions['load']>;
   tokenizer?: string;
+  maxPixels?: number;
   offline?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -31,7 +32,7 @@ function namesOf<K extends string>(row: Readonly<Record<K, true>>): K[] {
   return Object.keys(row) as K[];
 }
 
-/** Adds --model --device --dtype --threads --load --tokenizer --offline --json --quiet. */
+/** Adds --model --device --dtype --threads --load --tokenizer --max-pixels --offline --json --quiet. */
 export function addModelOptions(command: Command): Command {
   return command
     .option(
@@ -55,6 +56,11 @@ export function addModelOptions(command: Command): Command {
       ]),
     )
     .option('--tokenizer <path>', 'a tokenizer for weights that come without one')
+    .option(
+      '--max-pixels <n>',
+      'the largest picture that is read (default: 250 megapixels)',
+      wholeNumber('--max-pixels'),
+    )
     .option('--offline', 'never use the network')
     .option('--json', 'one JSON object a line')
     .option('--quiet', 'no progress and no warnings');
@@ -74,7 +80,7 @@ export async function openModel(
   defaults: Pick<LoadOptions, 'load'> = {},
 ): Promise<Clip> {
   const { loadClip } = await import('../clip/load.ts');
-  const { model, device, dtype, threads, load = defaults.load, tokenizer } = options;
+  const { model, device, dtype, threads, load = defaults.load, tokenizer, maxPixels } = options;
   const clip = await withHub(options, (hub) =>
     loadClip(model, {
       device,
@@ -82,6 +88,7 @@ export async function openModel(
       ...(threads === undefined ? {} : { threads }),
       ...(load === undefined ? {} : { load }),
       ...(tokenizer === undefined ? {} : { tokenizer }),
+      ...(maxPixels === undefined ? {} : { maxPixels }),
       ...hub,
     }),
   );

@@ -27,6 +27,8 @@ export interface ClipConfig {
   /** What was named in place of the model's own: the path of a tokenizer, and how texts are cleaned. */
   tokenizer: string | undefined;
   textRules: TextRules | undefined;
+  /** The largest picture that is decoded where a call does not say it; undefined for the usual limit. */
+  maxPixels?: number | undefined;
   device: Device;
   /** What `auto` preferred and does not work here, with reasons. */
   passedOver: DeviceChoice['passedOver'];
@@ -106,7 +108,10 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
     options: EmbedImagesOptions = {},
   ): AsyncGenerator<EmbeddedBatch> {
     encoders.prepareImages();
-    for await (const { data, shape, items, release } of preprocessImages(images, preprocessing, options)) {
+    for await (const { data, shape, items, release } of preprocessImages(images, preprocessing, {
+      ...options,
+      maxPixels: options.maxPixels ?? config.maxPixels,
+    })) {
       const count = shape[0];
       const embeddings =
         count === 0

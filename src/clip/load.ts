@@ -36,6 +36,8 @@ export interface LoadOptions extends HubOptions {
   textRules?: TextRules;
   /** The non-linearity, for weights whose files do not say it. @default see the layout */
   activation?: Activation;
+  /** The largest picture that is decoded where a call does not say it, in pixels. @default 250,000,000 */
+  maxPixels?: number;
 }
 
 /** The model that comes with eidos. */
@@ -79,6 +81,7 @@ export async function loadClip(source: string = bundledModel, options: LoadOptio
         fingerprint: checkpoint.fingerprint,
         tokenizer: options.tokenizer === undefined ? undefined : resolve(options.tokenizer),
         textRules: options.textRules,
+        maxPixels: options.maxPixels,
         device: engine.device,
         passedOver: engine.passedOver,
         dtype,

@@ -1,11 +1,13 @@
 /**
- * From the bytes of a file to pixels, in the values the file stores them in. Colours come out as Pillow reads
- * them: colour profiles and gamma are ignored, 16-bit colour loses its low byte, only the first frame counts.
+ * From the bytes of a file to pixels, in the values the file stores them in, as a person sees them: transparent pictures
+ * lie on white, and 16-bit grey and colour lose their low byte. Else colours come out as Pillow reads them: colour
+ * profiles and gamma are ignored, only the first frame counts.
  */
 import type { Metadata, Sharp } from 'sharp';
 import { EidosError } from '../errors.ts';
 import { type PictureHeader, type PixelMode, readHeader } from './header.ts';
 import { isRawPixels, type RawPixels } from './source.ts';
+import { requirePlainNumbers } from './tiff.ts';
 
 export interface DecodeOptions {
   /**
@@ -14,12 +16,19 @@ export interface DecodeOptions {
    * @default 'apply'
    */
   orientation?: 'apply' | 'ignore' | undefined;
-  /** The largest picture that is decoded, in pixels. @default 100,000,000 */
+  /**
+   * - `seen`: transparent pictures lie on white, 16-bit grey is read by its high byte.
+   * - `stored`: as Pillow converts to RGB, which the original preprocessing does: the colour that lies under transparent
+   *   pixels, often black, and 16-bit grey cut off at 255, so that nearly all is white. For comparisons with it.
+   * @default 'seen'
+   */
+  appearance?: 'seen' | 'stored' | undefined;
+  /** The largest picture that is decoded, in pixels. @default 250,000,000 */
   maxPixels?: number | undefined;
 }
 
-/** The largest cameras make about 100 megapixels, which are 300 MB once decoded to RGB. */
-export const defaultMaxPixels = 100_000_000;
+/** Telephones make up to 200 megapixels, which are 600 MB once decoded to RGB. */
+export const defaultMaxPixels = 250_000_000;
 
 /** Longer strips are no pictures, and the memory for resizing them grows with their length alone. */
 const largestSide = 200_000;
@@ -57,13 +66,28 @@ export async function decodeImage(
   label = 'the picture',
 ): Promise<DecodedPicture> {
   const maxPixels = options.maxPixels ?? defaultMaxPixels;
-  if (isRawPixels(input)) return fromRawPixels(input, maxPixels, label);
+  const isSeen = (options.appearance ?? 'seen') === 'seen';
+  if (isRawPixels(input)) {
+    const picture = fromRawPixels(input, maxPixels, label);
+    return isSeen && picture.mode === 'rgb_alpha' ? onWhite(picture) : picture;
+  }
   const header = readHeader(input, label);
+  if (header.format === 'tiff') requirePlainNumbers(input, label);
   const decoder = await openDecoder(input, header, options, label);
   try {
-    const mode = header.mode ?? (header.format === 'tiff' ? tiffMode(await decoder.metadata()) : undefined);
-    const { data, info } = await inMode(decoder, mode).toBuffer({ resolveWithObject: true });
+    const stored = header.mode ?? (header.format === 'tiff' ? tiffMode(await decoder.metadata()) : undefined);
+    const mode = isSeen ? await seenMode(stored, decoder) : stored;
+    const { data, info } = await inMode(
+      isSeen ? decoder.flatten({ background: '#fff' }) : decoder,
+      mode,
+    ).toBuffer({
+      resolveWithObject: true,
+    });
     checkSides(info.width, info.height, maxPixels, label);
+    if (isSeen && mode === 'grey16' && info.channels === 1) {
+      const wide = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+      return { data: highBytes(wide), width: info.width, height: info.height, mode: 'grey' };
+    }
     const fits = mode !== undefined && channelsOfMode[mode] === info.channels;
     const picture: DecodedPicture = {
       data:
@@ -75,7 +99,7 @@ export async function decodeImage(
       mode: fits ? mode : modeOfChannels(info.channels, label),
     };
     if (header.palette) picture.palette = header.palette;
-    if (header.frame) paintOutside(picture, header.frame);
+    if (header.frame && !isSeen) paintOutside(picture, header.frame);
     return picture;
   } catch (cause) {
     throw decodingError(cause, label, maxPixels);
@@ -94,7 +118,7 @@ export async function openDecoder(
 ): Promise<Sharp> {
   const sharp = await loadSharp();
   try {
-    return sharp(withoutTransparency(bytes, header), {
+    return sharp(options.appearance === 'stored' ? withoutTransparency(bytes, header) : bytes, {
       failOn: 'truncated',
       limitInputPixels: options.maxPixels ?? defaultMaxPixels,
       ignoreIcc: true,
@@ -138,6 +162,12 @@ function inMode(decoder: Sharp, mode: PixelMode | undefined): Sharp {
   }
 }
 
+/** How pixels are read once what is transparent lies on white: colours of a palette are mixed with it, and are RGB. */
+async function seenMode(stored: PixelMode | undefined, decoder: Sharp): Promise<PixelMode | undefined> {
+  if (stored === 'rgb_alpha') return undefined;
+  return stored === 'palette' && (await decoder.metadata()).hasAlpha ? 'rgb' : stored;
+}
+
 function tiffMode(metadata: Metadata): PixelMode {
   if (metadata.space === 'cmyk') return 'cmyk';
   if (metadata.hasAlpha) return 'rgb_alpha';
@@ -159,7 +189,7 @@ function modeOfChannels(channels: number, label: string): PixelMode {
   }
 }
 
-/** GIF decoders paint transparent pixels black; in CLIP's preprocessing they keep their colour. */
+/** GIF decoders make transparent pixels black; in CLIP's preprocessing they keep their colour. */
 function withoutTransparency(bytes: Uint8Array, header: PictureHeader): Uint8Array {
   if (header.transparencyFlag === undefined) return bytes;
   const copy = bytes.slice();
@@ -167,7 +197,7 @@ function withoutTransparency(bytes: Uint8Array, header: PictureHeader): Uint8Arr
   return copy;
 }
 
-/** Fills what the first frame of a GIF leaves uncovered. */
+/** Fills what the first frame of a GIF leaves uncovered, as Pillow does. */
 function paintOutside(picture: DecodedPicture, frame: NonNullable<PictureHeader['frame']>): void {
   const { data, width, height } = picture;
   const right = frame.left + frame.width;
@@ -208,6 +238,23 @@ function fromRawPixels(pixels: RawPixels, maxPixels: number, label: string): Dec
   }
   const mode = channels === 1 ? 'grey' : channels === 3 ? 'rgb' : 'rgb_alpha';
   return { data: bytesOf(data), width, height, mode };
+}
+
+/** [n, 4] laid on white, [n, 3]: alpha · colour + (1 − alpha) · white. */
+function onWhite({ data, width, height }: DecodedPicture): DecodedPicture {
+  const seen = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < seen.length; from += 4, to += 3) {
+    const alpha = data[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      seen[to + c] = Math.round((alpha * data[from + c]! + (255 - alpha) * 255) / 255);
+    }
+  }
+  return { data: seen, width, height, mode: 'rgb' };
+}
+
+/** 16 bits a pixel to 8. */
+function highBytes(wide: Uint16Array): Uint8Array {
+  return Uint8Array.from(wide, (value) => value >> 8);
 }
 
 /** One class for all pixels, so that the loops over them are compiled once. */

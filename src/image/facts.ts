@@ -15,7 +15,9 @@ export interface PictureFacts {
  * @throws EidosError `invalid_image`
  */
 export async function readFacts(bytes: Uint8Array, label: string): Promise<PictureFacts> {
-  const decoder = await openDecoder(bytes, readHeader(bytes, label), {}, label);
+  // Nothing is decoded, so that a picture may be as large as it likes.
+  const options = { maxPixels: Number.MAX_SAFE_INTEGER };
+  const decoder = await openDecoder(bytes, readHeader(bytes, label), options, label);
   try {
     const { autoOrient, exif } = await decoder.metadata();
     return { width: autoOrient.width, height: autoOrient.height, exif };

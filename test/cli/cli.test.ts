@@ -59,6 +59,19 @@ describe.skipIf(!existsSync(commandLine))('eidos', () => {
     expect(eidos('--version').stdout.trim()).toBe(version);
   });
 
+  test.each([
+    ['classify', ['one.png', '--labels', 'a dog,a cat']],
+    ['embed', ['one.png']],
+    ['keywords', ['one.png']],
+  ])('%s refuses a picture of more than --max-pixels, and says so', (command, args) => {
+    const refused = eidos(command, ...args, '--model', model, '--max-pixels', '1000');
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain('more than 1000 pixels: raise --max-pixels');
+    expect(eidos(command, ...args, '--model', model, '--max-pixels', '1920').status).toBe(0);
+    const wrong = eidos(command, ...args, '--model', model, '--max-pixels', 'many');
+    expect(wrong.status).toBe(2);
+  });
+
   test('classify answers a line a picture, and the broken one with its error', () => {
     const args = [
       'classify',

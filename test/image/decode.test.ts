@@ -68,6 +68,131 @@ describe('EXIF orientation', () => {
   });
 });
 
+describe('pictures as a person sees them', () => {
+  /** A black disc on transparent black: as Pillow reads it, all black. */
+  const side = 24;
+  const rgba = Uint8Array.from({ length: side * side * 4 }, (_, at) => {
+    const [x, y] = [Math.floor(at / 4) % side, Math.floor(at / 4 / side)];
+    return at % 4 === 3 && Math.hypot(x - 12, y - 12) < 8 ? 255 : 0;
+  });
+  const drawing = () => sharp(rgba, { raw: { width: side, height: side, channels: 4 } });
+  const seen = Uint8Array.from({ length: side * side * 3 }, (_, at) =>
+    rgba[Math.floor(at / 3) * 4 + 3] === 255 ? 0 : 255,
+  );
+  const settings = { ...clipPreprocessing, size: side };
+  const squareOf = async (source: Parameters<typeof imageSquare>[0], options = {}) =>
+    toRgbBytes(await imageSquare(source, settings, options), side);
+
+  test.each([
+    ['PNG', () => drawing().png()],
+    ['PNG with a palette', () => drawing().png({ palette: true })],
+    ['WebP', () => drawing().webp({ lossless: true })],
+    ['GIF', () => drawing().gif()],
+    ['TIFF', () => drawing().tiff({ compression: 'lzw' })],
+    ['AVIF', () => drawing().avif({ lossless: true, chromaSubsampling: '4:4:4', effort: 0 })],
+    ['grey PNG', () => drawing().toColourspace('b-w').png()],
+    ['16-bit PNG', () => drawing().toColourspace('rgb16').png()],
+  ])('%s: what is transparent is white', async (_, make) => {
+    const file = await make().toBuffer();
+    expect(difference(await squareOf(file), seen).max).toBeLessThanOrEqual(1);
+    const stored = await squareOf(file, { appearance: 'stored' });
+    // Whatever colour lies there; Pillow takes it for what is seen.
+    expect(difference(stored, seen).max).toBeGreaterThan(100);
+  });
+
+  test('raw pixels with alpha, half of it too', async () => {
+    const greyAlpha = Uint8Array.from({ length: side * side * 2 }, (_, at) =>
+      at % 2 === 0 ? 0 : rgba[at * 2 + 1]!,
+    );
+    for (const source of [
+      { data: rgba, width: side, height: side, channels: 4 as const },
+      { data: greyAlpha, width: side, height: side, channels: 2 as const },
+    ]) {
+      expect(difference(await squareOf(source), seen).max).toBe(0);
+    }
+    const half = Uint8Array.from({ length: side * side * 4 }, (_, at) => [200, 100, 0, 128][at % 4]!);
+    const onWhite = Uint8Array.from({ length: side * side * 3 }, (_, at) =>
+      Math.round((128 * [200, 100, 0][at % 3]! + 127 * 255) / 255),
+    );
+    const raw = { width: side, height: side, channels: 4 as const };
+    expect(difference(await squareOf({ data: half, ...raw }), onWhite).max).toBe(0);
+    expect(
+      difference(await squareOf(await sharp(half, { raw }).png().toBuffer()), onWhite).max,
+    ).toBeLessThanOrEqual(1);
+  });
+
+  test.each(['png', 'tiff'] as const)('16-bit grey in %s is the picture in 8 bits', async (format) => {
+    const grey = Uint8Array.from({ length: side * side }, (_, at) => (at * 7) % 256);
+    const wide = Uint16Array.from(grey, (value) => value * 257);
+    const bytes = Buffer.from(wide.buffer);
+    const file =
+      format === 'tiff'
+        ? tiffOf(bytes, { bits: 16, format: 1 })
+        : await sharp(wide, { raw: { width: side, height: side, channels: 1 } })
+            .toColourspace('grey16')
+            .png()
+            .toBuffer();
+    expect((await decodeImage(file, { appearance: 'stored' })).mode).toBe('grey16');
+    const wanted = Uint8Array.from({ length: side * side * 3 }, (_, at) => grey[Math.floor(at / 3)]!);
+    expect(difference(await squareOf(file), wanted).max).toBeLessThanOrEqual(1);
+    expect(
+      (await squareOf(file, { appearance: 'stored' })).every((value) => value === 0 || value === 255),
+    ).toBe(true);
+  });
+
+  test.each([
+    { bits: 32, format: 3, kind: '32-bit floating numbers' },
+    { bits: 16, format: 3, kind: '16-bit floating numbers' },
+    { bits: 64, format: 3, kind: '64-bit floating numbers' },
+    { bits: 32, format: 1, kind: '32-bit unsigned integers' },
+    { bits: 64, format: 1, kind: '64-bit unsigned integers' },
+    { bits: 16, format: 2, kind: '16-bit signed integers' },
+  ])('a TIFF of $kind is refused by name', async ({ kind, ...numbers }) => {
+    const file = tiffOf(Buffer.alloc((side * side * numbers.bits) / 8), numbers);
+    const error = await failure(decodeImage(file, {}, 'scan.tif'));
+    expect(error.code).toBe('invalid_image');
+    expect(error.message).toContain(`scan.tif is a TIFF of ${kind}`);
+    expect(error.message).toContain('8 or 16 bits');
+  });
+
+  /** A grey TIFF in one strip; of 64 bits with the bytes of numbers in the other order. */
+  function tiffOf(data: Buffer, { bits, format }: { bits: number; format: number }): Buffer {
+    const little = bits !== 64;
+    const entries = [
+      [256, side],
+      [257, side],
+      [258, bits],
+      [259, 1],
+      [262, 1],
+      [273, 8],
+      [277, 1],
+      [278, side],
+      [279, data.length],
+      [339, format],
+    ] as const;
+    const file = Buffer.alloc(8 + data.length + 2 + 12 * entries.length + 4);
+    const short = (value: number, at: number) =>
+      little ? file.writeUInt16LE(value, at) : file.writeUInt16BE(value, at);
+    const long = (value: number, at: number) =>
+      little ? file.writeUInt32LE(value, at) : file.writeUInt32BE(value, at);
+    file.write(little ? 'II' : 'MM', 'latin1');
+    short(42, 2);
+    long(8 + data.length, 4);
+    data.copy(file, 8);
+    short(entries.length, 8 + data.length);
+    for (const [place, [tag, value]] of entries.entries()) {
+      const at = 10 + data.length + 12 * place;
+      const isShort = [258, 259, 262, 277, 339].includes(tag);
+      short(tag, at);
+      short(isShort ? 3 : 4, at + 2);
+      long(1, at + 4);
+      if (isShort) short(value, at + 8);
+      else long(value, at + 8);
+    }
+    return file;
+  }
+});
+
 describe('formats', () => {
   test.each([
     ['png', () => raw().png()],
@@ -97,7 +222,7 @@ describe('formats', () => {
     ['TIFF with alpha', () => raw().ensureAlpha(0.5).tiff({ compression: 'lzw' }), 'rgb_alpha'],
     ['AVIF with alpha', () => raw().ensureAlpha(0.5).avif({ effort: 0 }), 'rgb_alpha'],
   ])('%s', async (_, make, mode) => {
-    const picture = await decodeImage(await make().toBuffer());
+    const picture = await decodeImage(await make().toBuffer(), { appearance: 'stored' });
     expect(picture.mode).toBe(mode);
     const channels = { grey: 1, grey16: 1, rgb: 3, palette: 3 }[mode] ?? 4;
     expect(picture.data.length).toBe(width * height * channels);

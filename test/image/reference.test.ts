@@ -60,7 +60,11 @@ function referenceCases(fixtures: string): Case[] {
 }
 
 async function distance(one: Case, options: PreprocessOptions) {
-  const square = await imageSquare(one.path, one.preprocessing, { orientation: 'ignore', ...options });
+  const square = await imageSquare(one.path, one.preprocessing, {
+    orientation: 'ignore',
+    appearance: 'stored',
+    ...options,
+  });
   return difference(toRgbBytes(square, one.preprocessing.size), one.expected);
 }
 
@@ -109,7 +113,10 @@ describe.skipIf(sharedFixtures === undefined)('reference pictures', () => {
         const size = expected.shape[1]!;
         const preprocessing = { ...variants[variant]!, size };
         const path = `${folder}${file.startsWith('..') ? '' : 'pictures/'}${file.replace('../preprocess/', '../preprocess/pictures/')}`;
-        const data = await preprocessImage(path, preprocessing, { orientation: 'ignore' });
+        const data = await preprocessImage(path, preprocessing, {
+          orientation: 'ignore',
+          appearance: 'stored',
+        });
         const first = [0, 1, 2].flatMap((channel) => [
           ...data.subarray(channel * size * size, channel * size * size + 4),
         ]);

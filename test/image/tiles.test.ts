@@ -38,16 +38,11 @@ test('grey sheets give grey tiles', async () => {
   ]);
 });
 
-test('sheets of another width, with too few rows or of deep grey are refused by name', async () => {
+test('sheets of another width or with too few rows are refused by name', async () => {
   const picture = await coordinates(8, 4);
-  const deep = await sharp({ create: { width: 8, height: 4, channels: 3, background: 'grey' } })
-    .toColourspace('grey16')
-    .png()
-    .toBuffer();
   for (const [bytes, columns, tiles] of [
     [picture, 3, 3],
     [picture, 2, 3],
-    [deep, 2, 2],
     [Buffer.from('no picture'), 2, 2],
   ] as const) {
     await expect(cutTiles(bytes, { side: 4, columns, tiles }, 'the sheet')).rejects.toMatchObject({

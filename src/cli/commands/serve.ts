@@ -117,7 +117,10 @@ async function run(folders: string[], options: Options): Promise<void> {
       ...(options.quiet ? {} : { log: process.stderr }),
       ...(path === undefined ? {} : { openIndex }),
       ...(takingIn === undefined ? {} : { takeIn: takingIn.server }),
-      ...(rateLimit === undefined ? {} : { limits: { requestsPerMinute: rateLimit } }),
+      limits: {
+        ...(rateLimit === undefined ? {} : { requestsPerMinute: rateLimit }),
+        ...(options.maxPixels === undefined ? {} : { imagePixels: options.maxPixels }),
+      },
     });
     try {
       const end = stopped();

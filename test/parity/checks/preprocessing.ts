@@ -96,7 +96,11 @@ async function distances(
   );
   const found: { max: number; mean: number }[] = [];
   for (const { path, size, expected } of chosen) {
-    const square = await imageSquare(path, { ...settings, size }, { orientation: 'ignore', resize: 'exact' });
+    const square = await imageSquare(
+      path,
+      { ...settings, size },
+      { orientation: 'ignore', appearance: 'stored', resize: 'exact' },
+    );
     found.push(difference(toRgbBytes(square, size), expected));
   }
   if (found.length === 0) throw new Error(`No picture of ${folder} is in ${name}.`);
@@ -160,7 +164,7 @@ async function statisticsDifference(): Promise<number> {
       const data = await preprocessImage(
         fixture(`${home}/pictures/${file}`),
         { ...settings, size },
-        { orientation: 'ignore' },
+        { orientation: 'ignore', appearance: 'stored' },
       );
       const actual = statistics(data, size);
       for (const key of ['mean', 'std', 'first'] as const) {

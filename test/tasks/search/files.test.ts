@@ -4,10 +4,13 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readFacts } from '../../../src/image/facts.ts';
+import { filterRows } from '../../../src/tasks/search/query/filters.ts';
+import type { Snapshot } from '../../../src/tasks/search/snapshot/snapshot.ts';
 import type { PictureRow, UnreadableRow } from '../../../src/tasks/search/store/rows.ts';
 import { readCameraNotes } from '../../../src/tasks/search/sync/exif.ts';
 import { planSync } from '../../../src/tasks/search/sync/plan.ts';
 import { pathBytes, scanFolders } from '../../../src/tasks/search/sync/scan.ts';
+import type { Filters } from '../../../src/tasks/search/types.ts';
 import { pictureBytes, temporaryFolder, writePictures } from './pictures.ts';
 
 let folder: string;
@@ -154,6 +157,89 @@ describe('what cameras note', () => {
       caption: 'gulls at the harbour',
       taken: Date.UTC(2024, 4, 31, 12, 30, 5),
     });
+  });
+
+  const digits = (value: number, length = 2): string => String(value).padStart(length, '0');
+  /** A picture whose EXIF has these texts as DateTimeOriginal, DateTimeDigitized and DateTime. */
+  const taken = async (original?: string, digitized?: string, changed?: string): Promise<number | null> => {
+    const bytes = await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
+      .withExif({
+        IFD0: { Model: 'M10', ...(changed === undefined ? {} : { DateTime: changed }) },
+        IFD2: {
+          ...(original === undefined ? {} : { DateTimeOriginal: original }),
+          ...(digitized === undefined ? {} : { DateTimeDigitized: digitized }),
+        },
+      })
+      .jpeg()
+      .toBuffer();
+    return readCameraNotes((await readFacts(bytes, 'x')).exif).taken;
+  };
+
+  test('the first date that is one counts, and days that do not exist are none', async () => {
+    const [first, second, third] = ['2018:01:02 03:04:05', '2017:03:04 05:06:07', '2016:03:04 05:06:07'];
+    const zeros = '0000:00:00 00:00:00';
+    expect(await taken(first, second, third)).toBe(Date.UTC(2018, 0, 2, 3, 4, 5));
+    expect(await taken(undefined, second, third)).toBe(Date.UTC(2017, 2, 4, 5, 6, 7));
+    expect(await taken(zeros, undefined, third)).toBe(Date.UTC(2016, 2, 4, 5, 6, 7));
+    expect(await taken(zeros, '    :  :     :  :  ', third)).toBe(Date.UTC(2016, 2, 4, 5, 6, 7));
+    for (const none of [
+      '2018:02:31 10:00:00',
+      '2023:02:29 10:00:00',
+      '2018:04:31 10:00:00',
+      '2018:05:01 24:00:00',
+    ]) {
+      expect(await taken(none)).toBeNull();
+    }
+    expect(await taken('2024:02:29 23:59:59')).toBe(Date.UTC(2024, 1, 29, 23, 59, 59));
+  });
+
+  test('every day of the calendar is read, and no other', async () => {
+    const any = fc.tuple(
+      fc.integer({ min: 1, max: 9999 }),
+      fc.integer({ min: 0, max: 13 }),
+      fc.integer({ min: 0, max: 32 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(any, async ([year, month, day]) => {
+        const days = [
+          31,
+          year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28,
+          31,
+          30,
+          31,
+          30,
+          31,
+          31,
+          30,
+          31,
+          30,
+          31,
+        ];
+        const exists = day >= 1 && day <= (days[month - 1] ?? 0);
+        const found = await taken(`${digits(year, 4)}:${digits(month)}:${digits(day)} 01:02:03`);
+        const wanted = `${digits(year, 4)}-${digits(month)}-${digits(day)}T01:02:03.000Z`;
+        expect(found === null ? undefined : new Date(found).toISOString()).toBe(exists ? wanted : undefined);
+      }),
+      { numRuns: 60, examples: [[[2018, 2, 31]], [[2000, 2, 29]], [[1900, 2, 29]]] },
+    );
+  });
+
+  test('a picture without a date has the day that its file has here', () => {
+    const zone = process.env.TZ;
+    process.env.TZ = 'Pacific/Auckland';
+    try {
+      // One o'clock in the morning of the first of June there.
+      const snapshot = { count: 1, taken: [Number.NaN], modified: [Date.UTC(2024, 4, 31, 13)] };
+      const passes = (filters: Filters): boolean =>
+        filterRows(snapshot as unknown as Snapshot, filters)?.[0] === 1;
+      expect(passes({ after: '2024-06-01' })).toBe(true);
+      expect(passes({ before: '2024-05-31' })).toBe(false);
+      expect(passes({ after: '2024-05-31T12:59:59Z', before: '2024-05-31T13:00:00Z' })).toBe(true);
+      expect(passes({ after: '2024-05-31T13:00:01Z' })).toBe(false);
+    } finally {
+      if (zone === undefined) delete process.env.TZ;
+      else process.env.TZ = zone;
+    }
   });
 
   test('of no use or damaged, it is nothing, and never a failure', async () => {

@@ -3,7 +3,7 @@
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { BrowseOptions, IndexedPicture } from '../types.ts';
 import { checkCount } from './counts.ts';
-import { filterRows, timeOf } from './filters.ts';
+import { filterRows, localTimeOf } from './filters.ts';
 import { indexedPicture } from './picture.ts';
 
 /** @throws EidosError `invalid_option` */
@@ -29,7 +29,8 @@ function newestFirst(snapshot: Snapshot): Int32Array {
   let order = orders.get(snapshot);
   if (order === undefined) {
     order = Int32Array.from({ length: snapshot.count }, (_, row) => row);
-    order.sort((a, b) => timeOf(snapshot, b) - timeOf(snapshot, a) || a - b);
+    const times = Float64Array.from(order, (row) => localTimeOf(snapshot, row));
+    order.sort((a, b) => times[b]! - times[a]! || a - b);
     orders.set(snapshot, order);
   }
   return order;

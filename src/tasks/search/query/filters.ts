@@ -29,11 +29,11 @@ const makers: {
     return (row) => isMeant(paths.get(row));
   },
   after: (snapshot, text) => {
-    const from = parseDate('after', text).from;
+    const { from, timeOf } = parseDate('after', text);
     return (row) => timeOf(snapshot, row) >= from;
   },
   before: (snapshot, text) => {
-    const end = parseDate('before', text).end;
+    const { end, timeOf } = parseDate('before', text);
     return (row) => timeOf(snapshot, row) < end;
   },
   minWidth: ({ widths }, least) => atLeast('minWidth', widths, least),
@@ -71,9 +71,21 @@ function conditionsOf(snapshot: Snapshot, filters: Filters): Condition[] {
   });
 }
 
-/** When the picture was taken; where the camera did not say, when its file was changed. */
-export function timeOf({ taken, modified }: Snapshot, row: number): number {
+/**
+ * The day and hour that people see at a picture, read as if it were UTC: the camera's; where that did not say, when its
+ * file was changed, as clocks here show it.
+ */
+export function localTimeOf({ taken, modified }: Snapshot, row: number): number {
+  return Number.isNaN(taken[row]!) ? onLocalClock(modified[row]!) : taken[row]!;
+}
+
+/** When the picture was taken, else when its file was changed; of the camera's clock nobody knows the zone. */
+function instantOf({ taken, modified }: Snapshot, row: number): number {
   return Number.isNaN(taken[row]!) ? modified[row]! : taken[row]!;
+}
+
+function onLocalClock(instant: number): number {
+  return instant - 60_000 * new Date(instant).getTimezoneOffset();
 }
 
 /** Squares are rarely cut to the pixel: sides that differ by a fiftieth count as equal. */
@@ -97,8 +109,8 @@ function checkNumber(name: string, value: number): void {
   throw new EidosError('invalid_option', `The filter ${name} is ${value}: it must be a number from 0 on.`);
 }
 
-/** The span of time that a date means, in milliseconds since 1970: a year, a month, a day, or an instant. */
-function parseDate(name: string, text: string): { from: number; end: number } {
+/** The span of time that a date means, in milliseconds since 1970: a local year, month or day, or an instant. */
+function parseDate(name: string, text: string): { from: number; end: number; timeOf: typeof instantOf } {
   const parts = /^(\d{4})(?:-(\d\d))?(?:-(\d\d))?$/.exec(text);
   if (parts !== null) {
     const [year, month, day] = parts.slice(1).map((part) => (part === undefined ? undefined : Number(part)));
@@ -110,10 +122,10 @@ function parseDate(name: string, text: string): { from: number; end: number } {
           ? Date.UTC(year!, month, 1)
           : Date.UTC(year! + 1, 0, 1);
     const given = new Date(from).toISOString().slice(0, text.length);
-    if (given === text) return { from, end };
+    if (given === text) return { from, end, timeOf: localTimeOf };
   }
   const instant = parts === null && /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(instant)) return { from: instant, end: instant + 1 };
+  if (!Number.isNaN(instant)) return { from: instant, end: instant + 1, timeOf: instantOf };
   throw new EidosError(
     'invalid_option',
     `The filter ${name} is "${text}": write a date as 2024, 2024-05, 2024-05-31 or 2024-05-31T12:00:00Z.`,

@@ -68,7 +68,9 @@ export async function embedFiles(
   };
 
   tell();
-  for await (const batch of preprocessImages(sources(), preprocessing, { signal, batchSize, onDecoded })) {
+  const { maxPixels } = clip.config;
+  const options = { signal, batchSize, maxPixels, onDecoded };
+  for await (const batch of preprocessImages(sources(), preprocessing, options)) {
     await embedBatch(clip, batch, sent, outcome);
     passed += batch.items.length;
     if (outcome.fresh.isDue(commitEvery)) await outcome.fresh.commit();

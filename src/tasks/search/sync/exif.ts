@@ -16,6 +16,7 @@ const tags = {
   changed: 0x0132,
   exifFolder: 0x8769,
   original: 0x9003,
+  digitized: 0x9004,
 } as const;
 
 /** TIFF's types of values that are read here. */
@@ -41,7 +42,8 @@ export function readCameraNotes(block: Uint8Array | undefined): CameraNotes {
       ? `${make} ${model}`
       : (model ?? make);
   return {
-    taken: parseTime(text(tags.original) ?? text(tags.changed)),
+    // The first that is a time: cameras leave zeros, scanners know the day of the scan alone.
+    taken: parseTime(text(tags.original)) ?? parseTime(text(tags.digitized)) ?? parseTime(text(tags.changed)),
     camera,
     caption: text(tags.description),
   };
@@ -85,7 +87,7 @@ function decodeText(bytes: Uint8Array): string {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end)).trim();
 }
 
-/** `2024:05:31 12:00:00`, or null for anything else, such as the zeros of a camera whose clock was not set. */
+/** `2024:05:31 12:00:00`, or null for anything else: zeros of a camera whose clock was not set, 31 February. */
 function parseTime(text: string | null): number | null {
   const parts = /^(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)/.exec(text ?? '');
   if (parts === null) return null;
@@ -97,6 +99,10 @@ function parseTime(text: string | null): number | null {
     number,
     number,
   ];
-  const valid = year > 0 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
-  return valid ? Date.UTC(year, month - 1, day, hour, minute, second) : null;
+  const time = new Date(0);
+  // Date.UTC takes the years 0 to 99 for those of the last century.
+  time.setUTCFullYear(year, month - 1, day);
+  time.setUTCHours(hour, minute, second);
+  const written = `${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}:${parts[5]}:${parts[6]}.000Z`;
+  return year > 0 && time.toISOString() === written ? time.getTime() : null;
 }
