@@ -121,6 +121,8 @@ describe.skipIf(!isBuilt)('eidos serve', () => {
       const index = await (await fetch(`${line.url}/v1/index`)).json();
       counts.push((await (await fetch(`${line.url}/v1/pictures?topK=1`)).json()).total);
       isSyncing = index.syncing;
+      // The server has one processor with this loop, and others to serve.
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect(counts.some((count) => count > 0 && count < 400)).toBe(true);
     const found = await (await fetch(`${line.url}/v1/search?q=red&cutOff=false`)).json();
@@ -137,7 +139,7 @@ describe.skipIf(!isBuilt)('eidos serve', () => {
     expect(again.line).toMatchObject({ index: home, pictures: 400 });
     again.server.kill('SIGTERM');
     await rm(home, { recursive: true });
-  });
+  }, 120_000);
 
   test.each([
     [['missing-folder'], /missing-folder is not there/],
