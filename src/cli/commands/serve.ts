@@ -6,6 +6,7 @@ import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
 import type { LogLevel } from '../../server/options.ts';
 import type { SearchIndex } from '../../tasks/search/types.ts';
+import { linesOf } from '../../text/lines.ts';
 import { addIndexOption, type IndexOptions, indexPath } from '../index-options.ts';
 import {
   addModelOptions,
@@ -187,8 +188,7 @@ async function readKeys({ apiKeyFile }: Options): Promise<string[]> {
       cause,
     });
   });
-  const keys = text
-    .split(/\r?\n/)
+  const keys = linesOf(text)
     .map((line) => line.trim())
     .filter((line) => line !== '');
   if (keys.length === 0) {
