@@ -13,7 +13,7 @@ const standsOn = {
   engine: ['graph', 'models'],
   checkpoint: ['disk', 'graph', 'models'],
   text: ['graph', 'models'],
-  image: ['graph', 'models'],
+  image: ['disk', 'graph', 'models'],
   clip: foundations,
   classifier: [...foundations, 'clip'],
   tasks: [...foundations, 'clip', 'classifier'],

@@ -5,6 +5,7 @@ import { EidosError } from '../errors.ts';
 import { fillTemplate } from '../text/templates.ts';
 import { typedText } from '../text/typed.ts';
 import { bestRows } from './best.ts';
+import { firstOfSameTokens } from './equal-names.ts';
 import { vocabularies } from './vocabulary.ts';
 
 export interface KeywordOptions {
@@ -44,13 +45,13 @@ export async function findKeywords(
   if (!Number.isInteger(topK) || topK < 1) {
     throw new EidosError('invalid_option', `topK is ${topK}: it must be a whole number from 1 on.`);
   }
-  const words = [...new Set((vocabulary ?? vocabularies[language]).map((word) => word.trim()))].filter(
+  const named = [...new Set((vocabulary ?? vocabularies[language]).map((word) => word.trim()))].filter(
     Boolean,
   );
-  if (words.length === 0) {
+  if (named.length === 0) {
     throw new EidosError('invalid_option', 'The vocabulary is empty: name the words to choose from.');
   }
-  const matrix = await wordMatrix(clip, words, templates[language]);
+  const { words, matrix } = await wordMatrix(clip, named, templates[language]);
   const cosines = clip.similarity(image, matrix).data;
   const probabilities = judge(clip, cosines);
   return bestRows(cosines, topK).rows.map((row) => ({
@@ -61,11 +62,16 @@ export async function findKeywords(
 }
 
 /** Matrices of vocabularies that were asked for, as long as their model lives. */
-const known = new WeakMap<Clip, Map<string, Promise<Embeddings>>>();
+const known = new WeakMap<Clip, Map<string, Promise<WordMatrix>>>();
 
-/** One unit vector a word, [words, embeddingSize]. */
-function wordMatrix(clip: Clip, words: readonly string[], sentences: readonly string[]): Promise<Embeddings> {
-  const own = known.get(clip) ?? new Map<string, Promise<Embeddings>>();
+/** Words that the model can tell apart, and one unit vector for each, [words, embeddingSize]. */
+interface WordMatrix {
+  words: readonly string[];
+  matrix: Embeddings;
+}
+
+function wordMatrix(clip: Clip, words: readonly string[], sentences: readonly string[]): Promise<WordMatrix> {
+  const own = known.get(clip) ?? new Map<string, Promise<WordMatrix>>();
   known.set(clip, own);
   const key = JSON.stringify([words, sentences]);
   const before = own.get(key);
@@ -78,14 +84,20 @@ function wordMatrix(clip: Clip, words: readonly string[], sentences: readonly st
 
 async function embedWords(
   clip: Clip,
-  words: readonly string[],
+  named: readonly string[],
   sentences: readonly string[],
-): Promise<Embeddings> {
+): Promise<WordMatrix> {
+  // Words of the same tokens would share their probability: the first stands for them.
+  const firsts = await firstOfSameTokens(
+    clip,
+    named.map((word) => [word]),
+  );
+  const words = named.filter((_, index) => firsts[index] === index);
   const each = await clip.embedTexts(
     words.flatMap((word) => sentences.map((sentence) => fillTemplate(sentence, typedText(word)))),
   );
   const owner = words.flatMap((_, i) => sentences.map(() => i));
-  return normalizeRows(meanOfGroups(each, owner, words.length));
+  return { words, matrix: normalizeRows(meanOfGroups(each, owner, words.length)) };
 }
 
 /** Softmax over the words, or for models that were trained with one a sigmoid for each. */

@@ -1,4 +1,5 @@
 /** How a command ends when something is wrong: one line on standard error, and an exit status. */
+import { existsSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { EidosError } from '../errors.ts';
 
@@ -7,18 +8,38 @@ export const someFailed = 1;
 /** Wrong usage, no model, no device. */
 export const nothingDone = 2;
 
-/** Prints what went wrong and returns the exit status. */
-export function reportFailure(error: unknown, json: boolean): number {
+/**
+ * Prints what went wrong and returns the exit status.
+ * @param args what was typed: a file in it that looks like an option may be why
+ */
+export function reportFailure(error: unknown, json: boolean, args: readonly string[] = []): number {
+  const hint = hiddenFileHint(args);
   if (error instanceof CommanderError) {
     // Help and version are no failures; usage errors have been printed for people by commander.
     if (error.exitCode === 0) return 0;
-    if (json) printError({ code: 'invalid_option', message: error.message.replace(/^error: /, '') });
+    if (json)
+      printError({
+        code: 'invalid_option',
+        message: `${error.message.replace(/^error: /, '')}${hint === '' ? '' : `.${hint}`}`,
+      });
+    else if (hint !== '') process.stderr.write(`eidos:${hint}\n`);
     return nothingDone;
   }
-  const described = describeError(error);
+  const { code, message } = describeError(error);
+  const described = { code, message: `${message}${hint}` };
   if (json) printError(described);
   else process.stderr.write(`eidos: ${described.message}\n`);
   return nothingDone;
+}
+
+/** How to name files that were taken for options; nothing where there are none. */
+function hiddenFileHint(args: readonly string[]): string {
+  const end = args.indexOf('--');
+  const files = (end < 0 ? args : args.slice(0, end)).filter((arg) => arg.startsWith('-') && existsSync(arg));
+  const [file] = files;
+  return file === undefined
+    ? ''
+    : ` ${file} looks like an option: write ./${file} for the file of this name, or -- before it.`;
 }
 
 /** A picture and what is wrong with it, in one line that names it once. */

@@ -122,12 +122,14 @@ export function closingWords({
   energy,
   broken,
   bestStep,
+  nothingLearned,
 }: TrainingResult): string {
   const { kilowattHours, gramsCarbonDioxide, basis } = energy;
   return [
     ended === 'done'
       ? `Trained ${step} steps in ${duration(minutes)}.`
       : `Stopped and saved at step ${step}; --resume goes on.`,
+    ...(nothingLearned === undefined ? [] : [nothingLearned]),
     `Model: ${model}${bestStep === undefined ? '' : ` (of step ${bestStep}, the best)`}`,
     `Report: ${report}`,
     `Energy: ${kilowattHours.toPrecision(3)} kWh, ${gramsCarbonDioxide.toPrecision(3)} g CO₂e (${basis})`,

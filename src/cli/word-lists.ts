@@ -1,6 +1,7 @@
 /** Files with a word or a sentence a line, as labels and vocabularies are given. */
 import { readFile } from 'node:fs/promises';
 import { EidosError } from '../errors.ts';
+import { linesOf } from '../text/lines.ts';
 
 /**
  * The lines of a file that an option names, without blank ones.
@@ -18,8 +19,7 @@ export async function readWordList(option: string, file: string): Promise<string
           : cause.message;
     throw new EidosError('not_found', `${option} ${file} cannot be read: ${reason}`, { cause });
   });
-  return decode(bytes, `${option} ${file}`)
-    .split(/\r?\n/)
+  return linesOf(decode(bytes, `${option} ${file}`))
     .map((line) => line.trim())
     .filter((line) => line !== '');
 }

@@ -2,6 +2,7 @@
  * How good a model is on a data set it was not trained for: accuracy where pictures have a class, recall where they have
  * captions, both where they have both, each with a 95 % interval.
  */
+import { firstOfSameTokens } from '../classifier/equal-names.ts';
 import type { Clip } from '../clip/clip.ts';
 import { EidosError } from '../errors.ts';
 import { type PromptTemplateSet, promptTemplates, resolveTemplates } from '../text/templates.ts';
@@ -142,10 +143,29 @@ async function classifiersOf(clip: Clip, dataset: Dataset, options: EvaluateOpti
     );
   }
   const words = wordsOfClasses(dataset.classes, labels, onWarning);
-  return createClassifiers(clip, words, sentences, {
+  const classifiers = await createClassifiers(clip, words, sentences, {
     each: options.eachTemplate,
     ...sentenceOptions('prompts', options),
   });
+  await tellSameTokens(clip, dataset, words, onWarning);
+  return classifiers;
+}
+
+/** Classes of equal words are told with the words; of others the tokenizer may still make the same tokens. */
+async function tellSameTokens(
+  clip: Clip,
+  { classes }: Dataset,
+  words: readonly (readonly string[])[],
+  onWarning: EvaluateOptions['onWarning'],
+): Promise<void> {
+  if (onWarning === undefined) return;
+  const texts = words.map((own) => own.join(' | '));
+  for (const [index, first] of (await firstOfSameTokens(clip, words)).entries()) {
+    if (texts[first] === texts[index]) continue;
+    onWarning(
+      `The classes ${classes[first]!.key} ("${texts[first]}") and ${classes[index]!.key} ("${texts[index]}") are the same to the model's tokenizer: the second is never the answer.`,
+    );
+  }
 }
 
 /** One class alone is always right. */

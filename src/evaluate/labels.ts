@@ -1,6 +1,7 @@
 /** What the classes of a set are called in sentences: by the set itself, or by a labels file. */
 import { readFile } from 'node:fs/promises';
 import { EidosError } from '../errors.ts';
+import { linesOf } from '../text/lines.ts';
 import type { DatasetClass } from './dataset.ts';
 
 /** Words for classes by the set's own names; several words for one class are synonyms. */
@@ -17,10 +18,7 @@ export async function readLabelsFile(path: string): Promise<Labels> {
     throw new EidosError('not_found', `The labels file ${path} cannot be read: ${why}`, { cause });
   });
   const labels = new Map<string, string[]>();
-  for (const [index, line] of content
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .entries()) {
+  for (const [index, line] of linesOf(content.replace(/^\uFEFF/, '')).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
     const [name = '', words = ''] = line.split('\t', 2).map((part) => part.trim());
     const synonyms = words.split(' | ').map((word) => word.trim());

@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EidosError } from '../errors.ts';
+import { linesOf } from '../text/lines.ts';
 
 /** Every picture, whatever its part. */
 export const allSplits = 'all';
@@ -66,7 +67,9 @@ export async function readExclusions(folder: string): Promise<Exclusions> {
   for (const file of await readdir(folder)) {
     const part = /^exclude-(.+)\.txt$/.exec(file)?.[1];
     if (part === undefined) continue;
-    const lines = (await readFile(join(folder, file), 'utf8')).split('\n').map((line) => line.trim());
+    const lines = linesOf((await readFile(join(folder, file), 'utf8')).replace(/^\uFEFF/, '')).map((line) =>
+      line.trim(),
+    );
     lists.set(part, { file, names: new Set(lines.filter((line) => line !== '')), pictures: 0 });
   }
   return {

@@ -1,7 +1,9 @@
 /** From what people type (files, folders, patterns) to the pictures that are meant. */
-import { type Dirent, readdir } from 'node:fs';
+import { type Dirent, readdir, readdirSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { pathOfText, textOfBytes } from '../disk/byte-names.ts';
+import { firstFound, isPattern } from '../disk/pattern-readings.ts';
 import { EidosError } from '../errors.ts';
 import { readableFormats } from './header.ts';
 
@@ -20,7 +22,10 @@ export const pictureExtensions = [
 ] as const;
 
 export interface ExpandedPaths {
-  /** In the order of the patterns, and sorted within each. A file that is named twice is there twice. */
+  /**
+   * In the order of the patterns, and sorted within each. A file that is named twice is there twice. Names that look like
+   * URLs begin with `./`; bytes of names that are no UTF-8 are written `\xE9`, as readSource takes them.
+   */
   paths: string[];
   /** What led to nothing, and folders inside that cannot be looked into, each with an error `not_found`. */
   missing: { pattern: string; error: EidosError }[];
@@ -28,7 +33,8 @@ export interface ExpandedPaths {
 
 /**
  * Finds the pictures that are meant by files (taken as they are), folders (searched with all folders in them,
- * hidden ones left out, for files named like pictures), globs, and URLs (handed through).
+ * hidden ones left out, for files named like pictures), globs, and URLs (handed through). What is there by its name is
+ * taken as it is, whatever signs are in it.
  */
 export async function expandImagePaths(patterns: readonly string[]): Promise<ExpandedPaths> {
   const expanded: ExpandedPaths = { paths: [], missing: [] };
@@ -69,20 +75,43 @@ interface LockedFolder {
 }
 
 async function expand(pattern: string, locked: LockedFolder[]): Promise<string[] | EidosError> {
-  if (/^(https?|data|file):/i.test(pattern)) return [pattern];
-  const status = await stat(pattern).catch(() => undefined);
+  const status = await stat(pathOfText(pattern)).catch(() => undefined);
+  if (status === undefined && looksLikeUrl(pattern)) return [pattern];
   if (status?.isDirectory()) {
-    const paths = (await find(picturesBelow, locked, pattern)).map((path) => join(pattern, path));
+    const paths = (await find(picturesBelow, locked, pattern)).map((path) => asPath(join(pattern, path)));
     return paths.length > 0 ? paths : notFound(`${pattern} holds no pictures (${readableFormats}).`);
   }
-  if (status) return [pattern];
-  const { isDynamicPattern } = await import('tinyglobby');
+  if (status) return [asPath(pattern)];
+  const spoilt = spoiltName(pattern);
+  if (spoilt !== undefined) return [spoilt];
   const glob = process.platform === 'win32' ? pattern.replaceAll('\\', '/') : pattern;
-  if (!isDynamicPattern(glob)) return notFound(`${pattern}: there is no such file, folder or pattern.`);
-  const paths = await find(glob, locked);
+  if (!isPattern(glob)) return notFound(`${pattern}: there is no such file, folder or pattern.`);
+  const paths = (await firstFound(glob, (reading, folder) => find(reading, locked, folder))).map(asPath);
   // A pattern that leaves the extension open means pictures; one that names it is taken at its word.
   const meant = /\*$/.test(glob) ? paths.filter(isNamedLikePicture) : paths;
   return meant.length > 0 ? meant : notFound(`${pattern} matches no pictures.`);
+}
+
+function looksLikeUrl(path: string): boolean {
+  return /^(https?|data|file):/i.test(path);
+}
+
+/** A path that nothing takes for a URL. */
+function asPath(path: string): string {
+  return looksLikeUrl(path) ? `./${path}` : path;
+}
+
+/** The file that is meant by a name that is no UTF-8, whose bytes are lost on the way through a command line. */
+function spoiltName(path: string): string | undefined {
+  if (!path.includes('\uFFFD')) return undefined;
+  const folder = dirname(path);
+  try {
+    const names = readdirSync(folder, { encoding: 'buffer' });
+    const meant = names.filter((name) => name.toString('utf8') === basename(path));
+    return meant.length === 1 ? asPath(join(folder, textOfBytes(meant[0]!))) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const picturesBelow = `**/*.{${pictureExtensions.join(',')}}`;
@@ -107,12 +136,15 @@ async function find(glob: string, locked: LockedFolder[], folder = ''): Promise<
 
 type OnEntries = (error: NodeJS.ErrnoException | null, entries?: Dirent[]) => void;
 
-/** The search passes over folders that it cannot read; this tells of them. */
+/** The search passes over folders that it cannot read, and spoils names that are no UTF-8; this tells of both. */
 function tellingReaddir(onError: (path: string, error: NodeJS.ErrnoException) => void) {
   return (path: string, options: { withFileTypes: true }, callback: OnEntries): void =>
-    readdir(path, options, (error, entries) => {
+    readdir(pathOfText(path), { ...options, encoding: 'buffer' }, (error, entries) => {
       if (error) onError(path, error);
-      callback(error, entries);
+      callback(
+        error,
+        entries?.map((entry) => Object.assign(entry, { name: textOfBytes(entry.name) }) as unknown as Dirent),
+      );
     });
 }
 

@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { pathOfText } from '../disk/byte-names.ts';
 import { EidosError } from '../errors.ts';
 
 /** Pixels that are decoded already: rows from the top, channels interleaved. */
@@ -119,7 +120,7 @@ async function readUrl(url: URL, options: SourceOptions, limit: Limit): Promise<
 
 async function readFile(path: string, limit: Limit): Promise<Uint8Array> {
   try {
-    const file = await open(path);
+    const file = await open(pathOfText(path));
     try {
       const status = await file.stat();
       if (status.isDirectory()) {

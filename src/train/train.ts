@@ -21,6 +21,7 @@ import { openEvaluatedSets } from './run/evaluation.ts';
 import type { TrainingEvent } from './run/events.ts';
 import { factsOf } from './run/facts.ts';
 import { createKeeper } from './run/keeper.ts';
+import { nothingLearned } from './run/learned.ts';
 import { type LoopEnd, runLoop } from './run/loop.ts';
 import { withImageFeatures } from './run/measuring.ts';
 import { type EvaluationLine, type MetricsLog, openMetricsLog } from './run/metrics-log.ts';
@@ -54,6 +55,8 @@ export interface TrainingResult {
   checkpoint: string;
   report: string;
   energy: EnergyUse;
+  /** Why the training has learned nothing, if it has not, and what to do. */
+  nothingLearned?: string;
   /** Samples that could not be trained on. */
   broken: { count: number; examples: readonly string[] };
   /** The step whose weights the folder has, where sets were measured. */
@@ -144,6 +147,7 @@ async function trainAlone(
       if (progress.step === 0) throw new EidosError('aborted', 'Training was aborted before its first step.');
       const { ended, checkpoint } = await keeper.finish(progress, left);
       const lastEvaluation = opened.log.lines.findLast((line) => line.kind === 'evaluation');
+      const failure = ended === 'done' ? nothingLearned(opened.log.lines, full.batch) : undefined;
       return {
         ended,
         step: progress.step,
@@ -152,6 +156,7 @@ async function trainAlone(
         checkpoint,
         report: places.report,
         energy: await energy.read(),
+        ...(failure === undefined ? {} : { nothingLearned: failure }),
         broken: opened.batches.broken(),
         ...(progress.best === undefined ? {} : { bestStep: progress.best.step }),
         ...(lastEvaluation === undefined ? {} : { lastEvaluation }),

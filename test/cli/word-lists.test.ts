@@ -22,6 +22,7 @@ test('lines are words, without blank ones, a byte order mark and the ends of Win
     'Öl',
     'the sea, at night',
   ]);
+  expect(await wordsOf('dogs\ra drum\r\na sunset\nlast\r')).toEqual(['dogs', 'a drum', 'a sunset', 'last']);
   expect(await wordsOf('')).toEqual([]);
 });
 

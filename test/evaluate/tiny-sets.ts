@@ -45,7 +45,7 @@ export async function writeFiles(folder: string, files: Record<string, string | 
   }
 }
 
-export async function tar(files: Record<string, Uint8Array>): Promise<Buffer> {
+export async function tar(files: Record<string, string | Uint8Array>): Promise<Buffer> {
   const archive = pack();
   for (const [name, bytes] of Object.entries(files)) archive.entry({ name }, Buffer.from(bytes));
   archive.finalize();

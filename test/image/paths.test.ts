@@ -2,10 +2,11 @@
 import type { Dirent } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openDataset } from '../../src/evaluate/open.ts';
 import { expandImagePaths, picturesOfSet } from '../../src/image/paths.ts';
+import { readSource } from '../../src/image/source.ts';
 import { captionFiles } from '../../src/train/data/forms/caption-files.ts';
 
 // Who may do everything, as in many containers, can read every folder; so it is the system's answer that is replaced.
@@ -124,5 +125,49 @@ test('a set is wanted whole: a folder inside that cannot be looked into is an er
   } finally {
     await rm(join(folder, 'trip/c.txt'), { force: true });
     refused.clear();
+  }
+});
+
+test('names with the signs of patterns, of URLs and of no encoding are found by folder, pattern and name', async () => {
+  const own = await mkdtemp(join(tmpdir(), 'eidos-names-'));
+  const before = process.cwd();
+  try {
+    const folders = ['Summer (Italy)', '{draft}', 'album [2019]', 'a (b) {c} [d]', '!not'];
+    const names = ['IMG(1).jpg', 'x (1).jpg', 'data:x.jpg', 'http:y.jpg', '-dash.jpg'];
+    process.chdir(own);
+    for (const place of folders) {
+      await mkdir(place);
+      for (const name of names) await writeFile(join(place, name), name);
+      await writeFile(
+        Buffer.concat([Buffer.from(`${place}/caf`), Buffer.from([0xe9]), Buffer.from('.jpg')]),
+        'é',
+      );
+      const all = [...names, 'caf\\xE9.jpg'].map((name) => join(place, name)).sort();
+      for (const pattern of [
+        place,
+        `${place}/*.jpg`,
+        `${place}/*.{jpg,png}`,
+        `./${place}/*`,
+        join(own, place),
+      ]) {
+        const { paths, missing } = await expandImagePaths([pattern]);
+        expect(missing).toEqual([]);
+        expect(paths.map((path) => relative(own, resolve(path)))).toEqual(all);
+        for (const path of paths) expect((await readSource(path)) as Uint8Array).not.toHaveLength(0);
+      }
+      expect((await expandImagePaths([`${place}/IMG(1)*.jpg`])).paths).toEqual([join(place, 'IMG(1).jpg')]);
+      expect((await expandImagePaths([`${place}/caf\uFFFD.jpg`])).paths).toEqual([
+        join(place, 'caf\\xE9.jpg'),
+      ]);
+    }
+    process.chdir('Summer (Italy)');
+    for (const pattern of ['.', '*', '*.jpg', 'data:x.jpg', 'http:y.jpg']) {
+      const { paths } = await expandImagePaths([pattern]);
+      expect(paths).not.toEqual([]);
+      for (const path of paths) expect((await readSource(path)) as Uint8Array).not.toHaveLength(0);
+    }
+  } finally {
+    process.chdir(before);
+    await rm(own, { recursive: true });
   }
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findKeywords } from '../../src/classifier/keywords.ts';
 import type { Clip } from '../../src/clip/clip.ts';
 import { loadClip } from '../../src/clip/load.ts';
 import { createZeroShotClassifier } from '../../src/tasks/classify/classify.ts';
@@ -96,6 +97,21 @@ test('one broken picture among others is an answer with an error', async () => {
   ]);
 });
 
+test('one label alone is told to say nothing', async () => {
+  const warnings: string[] = [];
+  const options = { classCache: false, onWarning: (message: string) => warnings.push(message) } as const;
+  await createZeroShotClassifier(clip, ['drum', 'dog'], options);
+  expect(warnings).toEqual([]);
+  await createZeroShotClassifier(clip, ['drum'], options);
+  expect(warnings).toEqual([expect.stringMatching(/^"drum" alone says nothing/)]);
+});
+
+test('words that a model cannot tell apart are one keyword', async () => {
+  const image = await clip.embedImages(picture);
+  const words = await findKeywords(clip, image, { vocabulary: ['Dog', 'dog', 'cat'] });
+  expect(words.map(({ keyword }) => keyword).sort()).toEqual(['Dog', 'cat']);
+});
+
 test('labels and templates that cannot be meant are refused', async () => {
   const make = (labels: string[], templates?: string[]) =>
     createZeroShotClassifier(clip, labels, {
@@ -107,6 +123,11 @@ test('labels and templates that cannot be meant are refused', async () => {
   await expect(make(['a', ' '])).rejects.toThrow(/empty/);
   await expect(make(['a'], ['no place'])).rejects.toMatchObject({ code: 'invalid_option' });
   await expect(make(['a'], [])).rejects.toMatchObject({ code: 'invalid_option' });
+  // Equal in tokens: capitals, composed letters, spaces.
+  await expect(make(['dog', 'K\u00e4se', 'Ka\u0308se', 'k\u00e4se'])).rejects.toMatchObject({
+    code: 'invalid_option',
+    message: expect.stringMatching(/"K\u00e4se" and "Ka\u0308se" and "k\u00e4se" are the same/u),
+  });
   const classifier = await make(['a']);
   await expect(classifier.classify(picture, { topK: 0 })).rejects.toMatchObject({ code: 'invalid_option' });
 });

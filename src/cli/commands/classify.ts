@@ -56,20 +56,27 @@ async function run(patterns: string[], options: Options): Promise<void> {
     expandImages(patterns),
     openModel(options, { load: 'fast-start' }),
   ]);
+  // Among one label its share is no finding, whatever the picture.
+  const isAlone = labels.length === 1 && clip.config.architecture.probability === 'softmax';
+  const shown = { ...options, isAlone };
   try {
-    for (const failure of missing) print({ image: failure.pattern, error: failure.error }, clip, options);
+    for (const failure of missing) print({ image: failure.pattern, error: failure.error }, clip, shown);
     const classifier = await createZeroShotClassifier(clip, labels, {
       ...templatesOf(options),
       onWarning: warn(options),
     });
     const topK = options.topK ?? (options.json ? labels.length : Math.min(labels.length, 5));
-    for await (const answer of classifier.classifyStream(paths, { topK })) print(answer, clip, options);
+    for await (const answer of classifier.classifyStream(paths, { topK })) print(answer, clip, shown);
   } finally {
     await clip.close();
   }
 }
 
-function print(answer: Classification, { config }: Clip, { json }: Options): void {
+function print(
+  answer: Classification,
+  { config }: Clip,
+  { json, isAlone }: Pick<Options, 'json'> & { isAlone: boolean },
+): void {
   if ('error' in answer) process.exitCode = someFailed;
   if (json) {
     const line =
@@ -78,7 +85,10 @@ function print(answer: Classification, { config }: Clip, { json }: Options): voi
         : { image: answer.image, model: config.model, results: answer.results };
     process.stdout.write(`${JSON.stringify(line)}\n`);
   } else if ('error' in answer) process.stderr.write(failureLine(answer.image, answer.error));
-  else process.stdout.write(`${answer.image}\n${barRows(answer.results)}\n\n`);
+  else if (answer.results.length === 1 && isAlone) {
+    const { label, similarity } = answer.results[0]!;
+    process.stdout.write(`${answer.image}\n  ${label}  cosine ${similarity.toFixed(3)}\n\n`);
+  } else process.stdout.write(`${answer.image}\n${barRows(answer.results)}\n\n`);
 }
 
 async function readLabels({ labels, label = [], labelsFile }: Options): Promise<string[]> {

@@ -5,6 +5,7 @@ import type { Clip } from '../../clip/clip.ts';
 import { EidosError } from '../../errors.ts';
 import type { FoldersToTakeIn, LogLevel } from '../../server/options.ts';
 import type { IndexInfo, SearchIndex } from '../../tasks/search/types.ts';
+import { linesOf } from '../../text/lines.ts';
 import { describeError } from '../failure.ts';
 import { addIndexOption, type IndexOptions, indexPath, presentIndex } from '../index-options.ts';
 import {
@@ -253,8 +254,7 @@ async function readKeys({ apiKeyFile }: Options): Promise<string[]> {
       cause,
     });
   });
-  const keys = text
-    .split(/\r?\n/)
+  const keys = linesOf(text)
     .map((line) => line.trim())
     .filter((line) => line !== '');
   if (keys.length === 0) {

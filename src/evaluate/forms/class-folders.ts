@@ -6,7 +6,8 @@ import { relative, sep } from 'node:path';
 import { expandImagePaths, picturesOfSet } from '../../image/paths.ts';
 import type { DatasetClass, Sample } from '../dataset.ts';
 import { chooseSplit, isInSplit, readExclusions, splitNames } from '../splits.ts';
-import { type DatasetFormReader, refuseFields, wordsOf } from './form.ts';
+import { wordsOfFolders } from './folder-names.ts';
+import { type DatasetFormReader, refuseFields } from './form.ts';
 
 interface Place {
   path: string;
@@ -29,7 +30,8 @@ export const classFolders: DatasetFormReader = {
     const parts = places.flatMap(({ part }) => (part === undefined ? [] : [part]));
     const split = chooseSplit(wanted, parts, folder);
     const names = [...new Set(places.map(({ className }) => className))].sort();
-    const classes: DatasetClass[] = names.map((key) => ({ key, words: wordsOf(key) }));
+    const words = wordsOfFolders(names);
+    const classes: DatasetClass[] = names.map((key, index) => ({ key, words: words[index]! }));
     const exclusions = await readExclusions(folder);
     const chosen = places.filter(
       ({ part, file }) => isInSplit(part, split) && !exclusions.excludes(part, file),

@@ -46,7 +46,8 @@ export interface ZeroShotClassifier {
 
 /**
  * @param labels names or sentences, each once
- * @throws EidosError `invalid_option` for no or doubled labels and for templates without a place for the name
+ * @throws EidosError `invalid_option` for no or doubled labels, for labels that the model cannot tell
+ * apart, and for templates without a place for the name
  */
 export async function createZeroShotClassifier(
   clip: Clip,
@@ -54,11 +55,14 @@ export async function createZeroShotClassifier(
   { templates = ['{}'], ...matrixOptions }: ZeroShotOptions = {},
 ): Promise<ZeroShotClassifier> {
   checkLabels(labels);
+  if (labels.length === 1 && clip.config.architecture.probability === 'softmax') {
+    matrixOptions.onWarning?.(oneLabelWarning(labels[0]!));
+  }
   const sentences = resolveTemplates(templates);
   const prompts = labels.map((label) =>
     sentences.map((template) => fillTemplate(template, typedText(label))),
   );
-  const matrix = await classMatrix(clip, prompts, matrixOptions);
+  const matrix = await classMatrix(clip, prompts, { ...matrixOptions, labels });
 
   async function* classifyStream(
     images: ImageSources,
@@ -112,6 +116,10 @@ function softmax(logits: readonly number[]): number[] {
 
 function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
+}
+
+function oneLabelWarning(label: string): string {
+  return `"${label}" alone says nothing: among one label its probability is always 1. Give others that a picture could show instead.`;
 }
 
 function checkLabels(labels: readonly string[]): void {

@@ -1,5 +1,7 @@
 /** The files and folders that a source's path means: as it stands, by a range of numbers, or by a glob. */
+import { existsSync } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
+import { firstFound, isPattern } from '../../disk/pattern-readings.ts';
 import { EidosError } from '../../errors.ts';
 
 /** Ranges of more numbers are a slip of the hand. */
@@ -11,17 +13,23 @@ const mostNumbers = 100_000;
  */
 export async function expandSourcePaths(paths: readonly string[]): Promise<string[]> {
   const found: string[] = [];
-  for (const path of paths.flatMap(expandRanges)) {
+  for (const path of paths.flatMap((one) => (existsSync(one) ? [one] : expandRanges(one)))) {
     const status = await stat(path).catch(() => undefined);
     if (status !== undefined) {
       if (status.isDirectory()) await checkReadable(path);
       found.push(path);
       continue;
     }
-    const { glob, isDynamicPattern } = await import('tinyglobby');
+    const { glob: search } = await import('tinyglobby');
     const pattern = process.platform === 'win32' ? path.replaceAll('\\', '/') : path;
-    const matches = isDynamicPattern(pattern)
-      ? await glob(pattern, { absolute: true, expandDirectories: false, onlyFiles: false })
+    const matches = isPattern(pattern)
+      ? await firstFound(pattern, (glob, folder) =>
+          search(glob, {
+            ...(folder === '' ? { absolute: true } : { cwd: folder }),
+            expandDirectories: false,
+            onlyFiles: false,
+          }),
+        )
       : [];
     if (matches.length === 0) {
       throw new EidosError('not_found', `The source ${path} is not there: no file, folder or match.`);

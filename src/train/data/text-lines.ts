@@ -15,18 +15,18 @@ export interface TextLine {
 const mostBytes = 16 * 1024 * 1024;
 
 const newline = 10;
+const carriageReturn = 13;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * The lines of a file without their ends; `.gz` is unpacked.
+ * The lines of a file without their ends (LF, CR LF, or CR alone as old Macs wrote it, also mixed); `.gz` is unpacked.
  * @throws EidosError `not_found` where it cannot be read, `invalid_option` where it is UTF-16 or has endless lines
  */
 export async function* textLines(path: string): AsyncGenerator<TextLine, void, undefined> {
   let number = 0;
   for await (const bytes of lineBytes(path)) {
     number++;
-    let text = decodeText(number === 1 ? withoutMark(bytes, path) : bytes);
-    if (text?.endsWith('\r')) text = text.slice(0, -1);
+    const text = decodeText(number === 1 ? withoutMark(bytes, path) : bytes);
     yield { number, text };
   }
 }
@@ -47,15 +47,19 @@ async function* lineBytes(path: string): AsyncGenerator<Uint8Array, void, undefi
   const stream = path.endsWith('.gz') ? pipeline(file, createGunzip(), () => {}) : file;
   let rest: Uint8Array[] = [];
   let length = 0;
+  /** A line feed may follow in the next piece. */
+  let endsWithReturn = false;
   try {
     for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      let start = 0;
-      for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      if (chunk.length === 0) continue;
+      let start = endsWithReturn && chunk[0] === newline ? 1 : 0;
+      for (const end of lineEnds(chunk, start)) {
         yield Buffer.concat([...rest, chunk.subarray(start, end)]);
         rest = [];
         length = 0;
-        start = end + 1;
+        start = end + (chunk[end] === carriageReturn && chunk[end + 1] === newline ? 2 : 1);
       }
+      endsWithReturn = chunk.at(-1) === carriageReturn;
       rest.push(chunk.subarray(start));
       length += chunk.length - start;
       if (length > mostBytes) {
@@ -71,6 +75,19 @@ async function* lineBytes(path: string): AsyncGenerator<Uint8Array, void, undefi
     throw new EidosError('not_found', `${path} cannot be read: ${(cause as Error).message}.`, { cause });
   } finally {
     file.destroy();
+  }
+}
+
+/** Where lines end in a piece of a file; a carriage return with its line feed is one end. */
+function* lineEnds(chunk: Uint8Array, start: number): Generator<number, void, undefined> {
+  let feed = chunk.indexOf(newline, start);
+  let carriage = chunk.indexOf(carriageReturn, start);
+  while (feed >= 0 || carriage >= 0) {
+    const end = feed < 0 || (carriage >= 0 && carriage < feed) ? carriage : feed;
+    yield end;
+    const next = end === carriage && feed === end + 1 ? end + 2 : end + 1;
+    if (feed >= 0 && feed < next) feed = chunk.indexOf(newline, next);
+    if (carriage >= 0 && carriage < next) carriage = chunk.indexOf(carriageReturn, next);
   }
 }
 

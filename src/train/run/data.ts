@@ -44,6 +44,12 @@ export async function openTrainingData(
       onEvent({ kind: 'preparing', what, done, total });
     },
   });
+  if (data.size === 1) {
+    throw new EidosError(
+      'invalid_option',
+      `The data have one picture (${data.sources.flatMap(({ pictures }) => pictures)[0]!.name}), which teaches nothing: pictures are told apart from others. Add pictures.`,
+    );
+  }
   if (data.size > 0 && config.batch > data.size) {
     const message = `"batch" is ${config.batch}, but the data have ${data.size} pictures: every step sees some more than once. Make "batch" ${data.size} or less, or add pictures.`;
     onEvent({ kind: 'warning', message });

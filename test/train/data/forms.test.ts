@@ -1,11 +1,19 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sourceSchema } from '../../../src/train/data/config.ts';
 import { openSource } from '../../../src/train/data/source.ts';
 import { expandRanges } from '../../../src/train/data/source-paths.ts';
 import { jsonLines, sheet, square, tar, temporaryFolder, writeFiles } from './tiny-data.ts';
+
+/** An archive whose end is not marked, so that another can follow. */
+const withoutEnd = (archive: Buffer): Buffer => {
+  let length = archive.length;
+  while (archive.subarray(length - 512, length).every((byte) => byte === 0)) length -= 512;
+  return archive.subarray(0, length);
+};
 
 const folder = temporaryFolder();
 let red: Buffer;
@@ -202,6 +210,97 @@ describe('tar shards without an index', () => {
     expect((await open('shards')).pictures).toEqual(source.pictures);
     expect((await open('shards/part-*.tar')).pictures).toHaveLength(5);
     expect((await open(['shards/part-008.tar'])).pictures).toHaveLength(2);
+  });
+
+  test('name samples up to the last dot where every picture has its words so', async () => {
+    await write({
+      'dots/part-0.tar': await tar({
+        'cam.1.jpg': red,
+        'cam.2.jpg': blue,
+        'cam.2.txt': 'a blue square',
+        'cam.1.txt': 'a red square',
+        'key.input.png': red,
+        'key.txt': 'by the first dot',
+      }),
+    });
+    const { pictures, broken } = await open('dots');
+    expect(pictures.map(({ name, description }) => [name.split(' in ')[0], description.captions.en])).toEqual(
+      [
+        ['cam.1', ['a red square']],
+        ['cam.2', ['a blue square']],
+        ['key', ['by the first dot']],
+      ],
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test('never choose between two pictures or two texts, and name both', async () => {
+    const twice = await tar({ 'twin.png': red, 'twin.txt': 'first' });
+    await write({
+      'choice/part-0.tar': await tar({
+        'tent.jpg': red,
+        'tent.png': blue,
+        'tent.txt': 'a tent',
+        'lake.jpg': red,
+        'lake.txt': 'a lake',
+        'hill.jpg': red,
+        'hill.txt': 'a hill',
+        'hill.v2.txt': 'another hill',
+        'seg.jpg': red,
+        'seg.mask.png': blue,
+        'seg.txt': 'a scene',
+        'bay.png': red,
+        'bay.txt': 'a bay',
+        'bay.json': JSON.stringify({ caption: 'a harbour' }),
+        'moor.png': red,
+        'moor.txt': 'a moor\n',
+        'moor.json': JSON.stringify({ caption: 'a moor', key: '1' }),
+        '._lake.jpg': 'mac',
+        '._lake.txt': 'mac',
+        '__MACOSX/lake.jpg': 'mac',
+      }),
+      'choice/part-1.tar': Buffer.concat([withoutEnd(twice), await tar({ 'twin.png': blue, 'ok.png': red })]),
+    });
+    const { pictures, broken } = await open('choice');
+    expect(pictures.map(({ description }) => description.captions.en)).toEqual([
+      ['a lake'],
+      ['a hill'],
+      ['a moor'],
+    ]);
+    expect(broken.map(({ name, reason }) => `${name.split(' in ')[0]}: ${reason}`)).toEqual([
+      'tent: it has two pictures: tent.jpg and tent.png',
+      'hill.v2: it has words but no picture: hill.v2.txt stands beside hill.jpg and hill.txt',
+      'seg: it has two pictures: seg.jpg and seg.mask.png',
+      'bay: its .txt and .json say different things in one language (en)',
+      'twin: it has two pictures: twin.png stands twice in the shard',
+      expect.stringMatching(/^ok: it has neither/),
+    ]);
+  });
+
+  test('give every sample the words that a folder with the same files gives it', async () => {
+    const stem = fc
+      .array(fc.constantFrom('a', 'b', '1', '2024', 'cam'), { minLength: 1, maxLength: 3 })
+      .map((steps) => steps.join('.'));
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(stem, { minLength: 1, maxLength: 4 }), async (stems) => {
+        const files = Object.fromEntries(
+          stems.flatMap((one): [string, Buffer][] => [
+            [`${one}.png`, red],
+            [`${one}.txt`, Buffer.from(`words of ${one}`)],
+          ]),
+        );
+        const place = `same-${run++}`;
+        await write({ [`${place}/a.tar`]: await tar(files) });
+        await write(
+          Object.fromEntries(Object.entries(files).map(([name, content]) => [`${place}-f/${name}`, content])),
+        );
+        const captions = ({ pictures }: Awaited<ReturnType<typeof open>>) =>
+          pictures.map(({ description }) => description.captions.en).sort();
+        expect(captions(await open(`${place}`))).toEqual(captions(await open(`${place}-f`)));
+      }),
+      { numRuns: 25 },
+    );
   });
 
   test('are of the parts that they are named after, and those for measuring are not trained on', async () => {

@@ -27,13 +27,25 @@ describe('lines', () => {
       fc.string({ unit: 'grapheme' }).map((text) => text.replace(/[\r\n\uFEFF\uFFFD]/g, '')),
     );
     await fc.assert(
-      fc.asyncProperty(lines, fc.constantFrom('\n', '\r\n'), fc.boolean(), async (texts, end, packed) => {
-        const content = Buffer.from(texts.map((text) => `${text}${end}`).join(''));
-        const read = packed ? await linesOf('a.gz', gzipSync(content)) : await linesOf('a.txt', content);
-        expect(read).toEqual(texts.map((text, at) => ({ number: at + 1, text: text })));
-      }),
+      fc.asyncProperty(
+        lines,
+        fc.constantFrom('\n', '\r\n', '\r'),
+        fc.boolean(),
+        async (texts, end, packed) => {
+          const content = Buffer.from(texts.map((text) => `${text}${end}`).join(''));
+          const read = packed ? await linesOf('a.gz', gzipSync(content)) : await linesOf('a.txt', content);
+          expect(read).toEqual(texts.map((text, at) => ({ number: at + 1, text: text })));
+        },
+      ),
       { endOnFailure: true, numRuns: 60 },
     );
+  });
+
+  test('end as each of them does, also over the pieces in which a file is read', async () => {
+    const piece = 64 * 1024;
+    const long = 'x'.repeat(piece - 1);
+    const read = await linesOf('pieces.txt', `${long}\r\nsecond\rthird\n\r\nlast\r`);
+    expect(read.map(({ text }) => text)).toEqual([long, 'second', 'third', '', 'last']);
   });
 
   test('in another encoding are told apart, the others are read', async () => {

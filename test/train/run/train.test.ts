@@ -336,6 +336,19 @@ describe('a training', () => {
     expect(messages.slice(1)).toEqual([expect.stringContaining('other batches than it would have had')]);
   });
 
+  test('of one picture alone is refused', async () => {
+    const [name] = await readdir(join(pictures, 'red'));
+    await cp(join(pictures, 'red', name!), join(folder, 'single/red/a.png'), { recursive: true });
+    const training = tinyTraining(join(folder, 'single'), join(folder, 'of one'), {
+      batch: 4,
+      until: { steps: 1 },
+    });
+    await expect(train(training)).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringMatching(/one picture \(.*a\.png.*teaches nothing/),
+    });
+  });
+
   test('of one class alone warns that it can learn nothing', async () => {
     const messages: string[] = [];
     const trainOn = (path: string) =>

@@ -1,6 +1,7 @@
 /** Looks through folders for files that are named like pictures: names in any encoding, links, loops of links. */
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
+import { isText, textOfBytes } from '../../../disk/byte-names.ts';
 import { EidosError } from '../../../errors.ts';
 import { isNamedLikePicture } from '../../../image/paths.ts';
 import type { IndexedFolder } from '../store/about.ts';
@@ -140,36 +141,5 @@ function joinBytes(folder: Buffer, name: Buffer): Buffer {
 
 /** A path's bytes as text that can be shown and stored. */
 function textOf(bytes: Buffer): { text: string; raw: string | null } {
-  try {
-    return { text: strict.decode(bytes), raw: null };
-  } catch {
-    return { text: escapeBytes(bytes), raw: bytes.toString('base64') };
-  }
-}
-
-const strict = new TextDecoder('utf-8', { fatal: true });
-
-/** Parts that are UTF-8 stay; every other byte becomes \xE9. */
-function escapeBytes(bytes: Buffer): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; ) {
-    const length = [1, 2, 3, 4].find((count) => isText(bytes.subarray(at, at + count)));
-    if (length === undefined) {
-      text += `\\x${bytes[at]!.toString(16).toUpperCase().padStart(2, '0')}`;
-      at += 1;
-    } else {
-      text += strict.decode(bytes.subarray(at, at + length));
-      at += length;
-    }
-  }
-  return text;
-}
-
-function isText(bytes: Buffer): boolean {
-  try {
-    strict.decode(bytes);
-    return bytes.length > 0;
-  } catch {
-    return false;
-  }
+  return { text: textOfBytes(bytes), raw: isText(bytes) ? null : bytes.toString('base64') };
 }

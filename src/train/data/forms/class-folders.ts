@@ -23,6 +23,7 @@ export const classFolders: FormReader = {
           place: { kind: 'file', path: image as string },
           captions: {},
           label: classes[label!]!.key,
+          labelWords: classes[label!]!.words,
           row: pictures.length,
         });
       }

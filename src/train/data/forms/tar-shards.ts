@@ -1,12 +1,12 @@
-/** Tar shards without an index, as webdataset writes them: the files of a sample share a name, see samples.ts. */
+/** Tar shards without an index, as webdataset writes them: the files of a sample share a name, see shard-samples.ts. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isNamedLikePicture } from '../../../image/paths.ts';
 import { createPartReader } from '../places.ts';
 import { keepTrainingSplit, partCalled } from '../splits.ts';
-import { readTarIndex } from '../tar-index.ts';
+import { readTarIndex, type TarMember } from '../tar-index.ts';
 import type { BrokenSample, FormReader, FoundPicture } from './form.ts';
-import { isPartOfSample, readSample, type SampleFiles, splitSampleName } from './samples.ts';
+import { readSample, type SampleFiles } from './samples.ts';
+import { type ShardSample, shardSamples } from './shard-samples.ts';
 
 export const tarShards: FormReader = {
   description:
@@ -25,21 +25,21 @@ export const tarShards: FormReader = {
     try {
       for (const shard of chooseShards((await Promise.all(paths.map(shardsOf))).flat(), split)) {
         const { members, cutOffAt } = await readTarIndex(shard);
+        const placeOf = ({ offset, length }: TarMember) =>
+          ({ kind: 'part', path: shard, offset, length }) as const;
+        const filesOf = ({ key, picture, texts }: ShardSample<TarMember>): SampleFiles => ({
+          name: key,
+          ...(picture === undefined ? {} : { picture: placeOf(picture) }),
+          texts: new Map(
+            [...texts].map(([extension, text]) => [extension, () => reader.read(placeOf(text))]),
+          ),
+        });
         if (cutOffAt !== undefined) broken.push({ name: shard, reason: `it is cut off at byte ${cutOffAt}` });
-        const samples = new Map<string, SampleFiles>();
-        for (const { name, ...part } of members) {
-          if (!isPartOfSample(name)) continue;
-          const place = { kind: 'part' as const, path: shard, ...part };
-          const { key, extension } = splitSampleName(name);
-          const sample: SampleFiles = samples.get(key) ?? { name: `${key} in ${shard}`, texts: new Map() };
-          samples.set(key, sample);
-          if (isNamedLikePicture(name)) sample.picture = place;
-          else sample.texts.set(extension, () => reader.read(place));
-        }
-        for (const sample of samples.values()) {
-          const found = await readSample(sample, pictures.length, languages);
-          if ('reason' in found) broken.push(found);
-          else pictures.push(found);
+        for (const sample of shardSamples(members)) {
+          const found =
+            'reason' in sample ? sample : await readSample(filesOf(sample), pictures.length, languages);
+          if ('reason' in found) broken.push({ ...found, name: `${found.name} in ${shard}` });
+          else pictures.push({ ...found, name: `${found.name} in ${shard}` });
         }
       }
     } finally {
