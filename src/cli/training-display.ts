@@ -1,4 +1,5 @@
 /** A training as people watch it: a bar where there is a terminal, a line now and then where there is none. */
+import { describeUnread } from '../image/unread.ts';
 import {
   duration,
   type MeasuringResult,
@@ -121,6 +122,7 @@ export function closingWords({
   report,
   energy,
   broken,
+  notRead,
   bestStep,
   nothingLearned,
 }: TrainingResult): string {
@@ -134,6 +136,7 @@ export function closingWords({
     `Report: ${report}`,
     `Energy: ${kilowattHours.toPrecision(3)} kWh, ${gramsCarbonDioxide.toPrecision(3)} g CO₂e (${basis})`,
     ...brokenWords(broken),
+    ...[describeUnread(notRead) ?? []].flat(),
   ].join('\n');
 }
 

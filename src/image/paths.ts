@@ -6,6 +6,7 @@ import { pathOfText, textOfBytes } from '../disk/byte-names.ts';
 import { firstFound, isPattern } from '../disk/pattern-readings.ts';
 import { EidosError } from '../errors.ts';
 import { readableFormats } from './header.ts';
+import { countUnread, describeUnread, type UnreadFormats, unreadExtensions } from './unread.ts';
 
 /** Extensions by which folders are searched. What a file really is, its content says when it is read. */
 export const pictureExtensions = [
@@ -29,6 +30,8 @@ export interface ExpandedPaths {
   paths: string[];
   /** What led to nothing, and folders inside that cannot be looked into, each with an error `not_found`. */
   missing: { pattern: string; error: EidosError }[];
+  /** Files in the folders whose formats are not read. */
+  unread: UnreadFormats;
 }
 
 /**
@@ -37,10 +40,11 @@ export interface ExpandedPaths {
  * taken as it is, whatever signs are in it.
  */
 export async function expandImagePaths(patterns: readonly string[]): Promise<ExpandedPaths> {
-  const expanded: ExpandedPaths = { paths: [], missing: [] };
+  const expanded: ExpandedPaths = { paths: [], missing: [], unread: {} };
+  const unread: string[] = [];
   for (const pattern of patterns) {
     const locked: LockedFolder[] = [];
-    const found = await expand(pattern, locked);
+    const found = await expand(pattern, locked, unread);
     expanded.missing.push(
       ...locked.map(({ path, code }) => ({ pattern: path, error: unreadable(path, code) })),
     );
@@ -49,7 +53,17 @@ export async function expandImagePaths(patterns: readonly string[]): Promise<Exp
       if (locked.length === 0) expanded.missing.push({ pattern, error: found });
     } else expanded.paths.push(...found);
   }
-  return expanded;
+  return { ...expanded, unread: countUnread(unread) };
+}
+
+/** Files in folders, and in folders in them, whose formats are not read; what is no folder has none. */
+export async function unreadBelow(folders: readonly string[]): Promise<UnreadFormats> {
+  const names: string[] = [];
+  for (const folder of folders) {
+    const status = await stat(pathOfText(folder)).catch(() => undefined);
+    if (status?.isDirectory()) names.push(...(await find(unreadFilesBelow, [], folder)));
+  }
+  return countUnread(names);
 }
 
 /**
@@ -74,12 +88,26 @@ interface LockedFolder {
   code: string;
 }
 
-async function expand(pattern: string, locked: LockedFolder[]): Promise<string[] | EidosError> {
+/** @param unread gets the files in a folder whose formats are not read */
+async function expand(
+  pattern: string,
+  locked: LockedFolder[],
+  unread: string[] = [],
+): Promise<string[] | EidosError> {
   const status = await stat(pathOfText(pattern)).catch(() => undefined);
   if (status === undefined && looksLikeUrl(pattern)) return [pattern];
   if (status?.isDirectory()) {
-    const paths = (await find(picturesBelow, locked, pattern)).map((path) => asPath(join(pattern, path)));
-    return paths.length > 0 ? paths : notFound(`${pattern} holds no pictures (${readableFormats}).`);
+    const files = await find(filesBelow, locked, pattern);
+    const others = files.filter((file) => !isNamedLikePicture(file));
+    const paths = files.filter(isNamedLikePicture).map((path) => asPath(join(pattern, path)));
+    unread.push(...others);
+    if (paths.length > 0) return paths;
+    const what = describeUnread(countUnread(others));
+    return notFound(
+      what === undefined
+        ? `${pattern} holds no pictures (${readableFormats}).`
+        : `${pattern} holds ${what}, and no picture in one that is: ${readableFormats}.`,
+    );
   }
   if (status) return [asPath(pattern)];
   const spoilt = spoiltName(pattern);
@@ -114,7 +142,8 @@ function spoiltName(path: string): string | undefined {
   }
 }
 
-const picturesBelow = `**/*.{${pictureExtensions.join(',')}}`;
+const filesBelow = `**/*.{${[...pictureExtensions, ...unreadExtensions].join(',')}}`;
+const unreadFilesBelow = `**/*.{${unreadExtensions.join(',')}}`;
 
 async function find(glob: string, locked: LockedFolder[], folder = ''): Promise<string[]> {
   const { glob: search } = await import('tinyglobby');

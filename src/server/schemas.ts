@@ -380,6 +380,9 @@ export const syncReport = z
     removed: count,
     unchanged: count,
     unreadableCount: count,
+    notRead: z
+      .record(z.string(), count)
+      .meta({ description: 'Files whose formats are not read, by what the format is called.' }),
     pictures: count,
     seconds: z.number(),
   })

@@ -1,6 +1,9 @@
 /** A training from its configuration to the model's folder. */
+
 import { clearUnfinished } from '../disk/whole-file.ts';
 import { EidosError } from '../errors.ts';
+import { unreadBelow } from '../image/paths.ts';
+import type { UnreadFormats } from '../image/unread.ts';
 import { readTrainingConfig, type TrainingConfig, type TrainingConfigInput } from './config.ts';
 import { identityOfData, type TrainingData } from './data/training-data.ts';
 import { aloneInFolder } from './run/alone.ts';
@@ -59,6 +62,8 @@ export interface TrainingResult {
   nothingLearned?: string;
   /** Samples that could not be trained on. */
   broken: { count: number; examples: readonly string[] };
+  /** Files in the folders of the data whose formats are not read, by what the format is called. */
+  notRead: UnreadFormats;
   /** The step whose weights the folder has, where sets were measured. */
   bestStep?: number;
   lastEvaluation?: EvaluationLine;
@@ -158,6 +163,7 @@ async function trainAlone(
         energy: await energy.read(),
         ...(failure === undefined ? {} : { nothingLearned: failure }),
         broken: opened.batches.broken(),
+        notRead: await unreadBelow(full.data.sources.flatMap(({ path }) => path)),
         ...(progress.best === undefined ? {} : { bestStep: progress.best.step }),
         ...(lastEvaluation === undefined ? {} : { lastEvaluation }),
       };

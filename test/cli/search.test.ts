@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandLine, printedLines, runEidos } from '../command.ts';
 import { damagedModel } from '../damaged-model.ts';
+import { plainPicture } from '../server/requests.ts';
 import { writePictures } from '../tasks/search/pictures.ts';
 import { writeTinyModel } from '../tiny-model.ts';
 
@@ -85,6 +86,30 @@ describe.skipIf(!existsSync(commandLine))('eidos index, search, keywords', () =>
     expect(empty.stderr).toContain('holds no pictures');
     const filtered = eidos('search', 'a dog', '--all', '--camera', 'none');
     expect(filtered.stderr).toBe('No picture passes the filters.\n');
+  });
+
+  test('files of formats that are not read are counted by every command that looks through folders', async () => {
+    const mixed = join(folder, 'mixed');
+    await mkdir(mixed);
+    await writeFile(join(mixed, 'a.png'), plainPicture([200, 30, 40]));
+    for (const name of ['b.HEIC', 'c.heic', 'd.mp4']) await writeFile(join(mixed, name), 'ftyp');
+    const said = '3 files of formats that are not read (2 HEIC, 1 MP4)';
+    const indexed = eidos('index', mixed, '--index', 'mixed.index', '--model', model);
+    expect(indexed.status).toBe(0);
+    expect(indexed.stdout).toContain(said);
+    const [line] = printedLines(
+      eidos('index', mixed, '--index', 'mixed.index', '--model', model, '--json').stdout,
+    );
+    expect(line).toMatchObject({ pictures: 1, notRead: { HEIC: 2, MP4: 1 } });
+    for (const command of [
+      ['classify', mixed, '--labels', 'red,blue'],
+      ['embed', mixed],
+      ['keywords', mixed],
+    ]) {
+      const { status, stderr } = eidos(...command, '--model', model);
+      expect(status, command[0]).toBe(0);
+      expect(stderr, command[0]).toContain(said);
+    }
   });
 
   test('without a place of its own an index is the person’s, unless one lies here or above', async () => {

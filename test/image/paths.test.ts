@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openDataset } from '../../src/evaluate/open.ts';
-import { expandImagePaths, picturesOfSet } from '../../src/image/paths.ts';
+import { expandImagePaths, picturesOfSet, unreadBelow } from '../../src/image/paths.ts';
 import { readSource } from '../../src/image/source.ts';
+import { describeUnread } from '../../src/image/unread.ts';
 import { captionFiles } from '../../src/train/data/forms/caption-files.ts';
 
 // Who may do everything, as in many containers, can read every folder; so it is the system's answer that is replaced.
@@ -85,7 +86,7 @@ test('what leads to nothing is told pattern by pattern, and the others are found
 
 test('URLs are handed through', async () => {
   const urls = ['https://example.org/a.jpg?b=*', 'data:,x'];
-  expect(await expandImagePaths(urls)).toEqual({ paths: urls, missing: [] });
+  expect(await expandImagePaths(urls)).toEqual({ paths: urls, missing: [], unread: {} });
 });
 
 test('folders inside that cannot be looked into are named, and the others are searched', async () => {
@@ -170,4 +171,30 @@ test('names with the signs of patterns, of URLs and of no encoding are found by 
     process.chdir(before);
     await rm(own, { recursive: true });
   }
+});
+
+test('files of formats that are not read are counted, and a folder of them alone does not hold none', async () => {
+  const mixed = join(folder, 'phone');
+  const others = ['b.HEIC', 'deep/c.heic', 'd.mp4', 'e.jp2', 'f.CR2', '.hidden.heic', 'notes.txt'];
+  for (const file of others) {
+    await mkdir(dirname(join(mixed, file)), { recursive: true });
+    await writeFile(join(mixed, file), '');
+  }
+  const counts = { HEIC: 2, MP4: 1, JP2: 1, CR2: 1 };
+  const alone = await expandImagePaths([mixed]);
+  expect(alone.unread).toEqual(counts);
+  expect(alone.paths).toEqual([]);
+  expect(alone.missing[0]!.error.message).toContain(
+    'phone holds 5 files of formats that are not read (2 HEIC, ',
+  );
+  await writeFile(join(mixed, 'a.jpg'), '');
+  const { paths, missing, unread } = await expandImagePaths([mixed]);
+  expect({ paths, missing, unread }).toEqual({ paths: [join(mixed, 'a.jpg')], missing: [], unread: counts });
+  expect(await unreadBelow([mixed, join(mixed, 'a.jpg'), join(mixed, 'nowhere')])).toEqual(counts);
+  expect(describeUnread({ HEIC: 400, MP4: 12 })).toBe(
+    '412 files of formats that are not read (400 HEIC, 12 MP4)',
+  );
+  expect(describeUnread({ CR2: 1 })).toBe('1 file of a format that is not read (1 CR2)');
+  expect(describeUnread({})).toBeUndefined();
+  await rm(mixed, { recursive: true });
 });

@@ -30,6 +30,7 @@ const nothing: SyncReport = {
   removed: 0,
   unchanged: 2,
   unreadable: [{ image: '/photos/torn.jpg', error: { code: 'invalid_image', message: 'torn' } }],
+  notRead: { HEIC: 2 },
   pictures: 3,
   seconds: 1.5,
   secondsOutsideNetwork: 0.5,

@@ -53,7 +53,7 @@ async function run(patterns: string[], options: Options): Promise<void> {
   const labels = await readLabels(options);
   const [{ createZeroShotClassifier }, { paths, missing }, clip] = await Promise.all([
     import('../../tasks/classify/classify.ts'),
-    expandImages(patterns),
+    expandImages(patterns, options),
     openModel(options, { load: 'fast-start' }),
   ]);
   // Among one label its share is no finding, whatever the picture.

@@ -43,7 +43,7 @@ async function run(patterns: string[], options: Options): Promise<void> {
   }
   const format = options.out === undefined ? undefined : outputFormat(options.out);
   const [{ paths, missing }, clip] = await Promise.all([
-    expandImages(patterns),
+    expandImages(patterns, options),
     openModel(options, { load: 'fast-start' }),
   ]);
   const kept: EmbeddedRow[] = [];

@@ -93,7 +93,7 @@ async function run(options: Options): Promise<void> {
     if (learned !== undefined) {
       const evaluation = await evaluateLinearProbe(clip, learned, dataset, shown);
       progress?.stop();
-      return print(dataset, evaluation, options);
+      return await print(dataset, evaluation, options);
     }
     const evaluation = await evaluate(clip, dataset, {
       language: options.language,
@@ -104,23 +104,32 @@ async function run(options: Options): Promise<void> {
       ...shown,
     });
     progress?.stop();
-    print(dataset, evaluation, options);
+    await print(dataset, evaluation, options);
   } finally {
     progress?.stop();
     await clip.close();
   }
 }
 
-function print(
+async function print(
   dataset: Dataset,
   { measurements, pictures, unreadable }: Evaluation,
-  { json }: Options,
-): void {
+  { json, dataset: folder }: Options,
+): Promise<void> {
+  const [{ unreadBelow }, { describeUnread }] = await Promise.all([
+    import('../../image/paths.ts'),
+    import('../../image/unread.ts'),
+  ]);
+  const notRead = await unreadBelow([folder]);
+  const unread = describeUnread(notRead);
   if (unreadable.length > 0) process.exitCode = someFailed;
   if (json) {
     for (const line of measurements) process.stdout.write(`${JSON.stringify(line)}\n`);
     for (const { image, error } of unreadable) {
       process.stdout.write(`${JSON.stringify({ image, error: describeError(error) })}\n`);
+    }
+    if (unread !== undefined) {
+      process.stdout.write(`${JSON.stringify({ dataset: dataset.name, split: dataset.split, notRead })}\n`);
     }
     return;
   }
@@ -130,6 +139,7 @@ function print(
     ...(classes.length > 0 ? [`${classes.length} classes`] : []),
     ...excluded.map(({ file, pictures }) => `${pictures} left out by ${file}`),
     ...(unreadable.length > 0 ? [`${unreadable.length} unreadable`] : []),
+    ...(unread === undefined ? [] : [unread]),
   ];
   const part = [split, ...Object.entries(where).map(([field, value]) => `${field} ${value}`)].join(', ');
   process.stdout.write(`${name}, ${part}: ${facts.join(', ')}\n${table(measurements)}\n`);

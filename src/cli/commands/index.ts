@@ -1,6 +1,7 @@
 /** `eidos index`: folders of pictures become searchable, and stay so. */
 import { Command } from 'commander';
 import { EidosError } from '../../errors.ts';
+import { describeUnread } from '../../image/unread.ts';
 import type { SearchIndex, SyncOptions, SyncReport } from '../../tasks/search/types.ts';
 import { failureLine, someFailed } from '../failure.ts';
 import { addIndexOption, type IndexOptions, openNamedIndex } from '../index-options.ts';
@@ -132,11 +133,14 @@ function print(index: SearchIndex, report: SyncReport, { json }: Options): void 
   const changes = (['added', 'changed', 'moved', 'removed'] as const)
     .filter((name) => rest[name] > 0)
     .map((name) => `${rest[name]} ${name}`);
-  const unchanged = rest.pictures === 0 ? 'its folders hold none' : 'nothing has changed';
+  const notRead = describeUnread(rest.notRead);
+  const none = notRead === undefined ? 'its folders hold none' : 'its folders hold none that can be read';
+  const unchanged = rest.pictures === 0 ? none : 'nothing has changed';
   const what = changes.length > 0 ? changes.join(', ') : unchanged;
   process.stdout.write(
     `${counted(rest.pictures)} in ${index.path}: ${what} (${rest.seconds.toFixed(1)} s)\n`,
   );
+  if (notRead !== undefined) process.stdout.write(`${notRead}\n`);
   for (const { image, error } of unreadable) {
     process.stderr.write(failureLine(image, new EidosError(error.code, error.message)));
   }

@@ -53,7 +53,7 @@ async function run(patterns: string[], options: Options): Promise<void> {
   };
   const [{ createKeywordFinder }, { paths, missing }, clip] = await Promise.all([
     import('../../tasks/keywords/index.ts'),
-    expandImages(patterns),
+    expandImages(patterns, options),
     openModel(options, { load: 'fast-start' }),
   ]);
   try {

@@ -1,10 +1,12 @@
 /** What an index of pictures is to those who use it: the questions it takes, and what it answers. */
+
 import type { Keyword, KeywordOptions } from '../../classifier/keywords.ts';
 import type { RelevanceProbability } from '../../classifier/relevance/calibration.ts';
 import type { Clip } from '../../clip/clip.ts';
 import type { Cosine } from '../../clip/embeddings.ts';
 import type { EidosError, ErrorCode } from '../../errors.ts';
 import type { ImageSource } from '../../image/source.ts';
+import type { UnreadFormats } from '../../image/unread.ts';
 
 export interface OpenIndexOptions {
   /** A loaded model, which the index uses and leaves open. @default the index opens its own when it needs one */
@@ -139,6 +141,8 @@ export interface SyncReport {
   unchanged: number;
   /** All that cannot be read at present, those of former runs too, and folders that may not be looked into. */
   unreadable: UnreadableFile[];
+  /** Files in the folders whose formats are not read, by what the format is called: `{ HEIC: 400, MP4: 12 }`. */
+  notRead: UnreadFormats;
   /** In the index now. */
   pictures: number;
   /** Wall time of all, and the part of it in which the network had nothing to do. */

@@ -249,6 +249,7 @@ async function synchronise(state: Behaviour, response: ServerResponse): Promise<
     removed: 2,
     unchanged: 5,
     unreadableCount: 0,
+    notRead: {},
     pictures,
     seconds: 1,
   });

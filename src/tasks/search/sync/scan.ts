@@ -24,6 +24,8 @@ export interface ScanOptions {
   onFound?: ((count: number) => void) | undefined;
   /** Told of a folder or file inside that is there and cannot be looked at: nothing is known of what is in it. */
   onLocked?: ((path: string) => void) | undefined;
+  /** Told of the names of all other files, of which some are pictures in formats that are not read. */
+  onOther?: ((name: string) => void) | undefined;
 }
 
 /** Files that are looked at together: enough to keep a disk busy. */
@@ -50,7 +52,7 @@ export function pathBytes({ path, raw }: Pick<FoundFile, 'path' | 'raw'>): strin
 async function scanFolder(
   folder: IndexedFolder,
   found: Map<string, FoundFile>,
-  { signal, onFound, onLocked }: ScanOptions,
+  { signal, onFound, onLocked, onOther }: ScanOptions,
 ): Promise<void> {
   const isExcluded = await excluder(folder.exclude);
   const root = Buffer.from(folder.path);
@@ -98,7 +100,12 @@ async function scanFolder(
       } else if (entry.isFile()) files.push(inner);
     }
   }
-  const pictures = files.filter((path) => isNamedLikePicture(textOf(path).text));
+  const pictures = files.filter((path) => {
+    const { text } = textOf(path);
+    const isPicture = isNamedLikePicture(text);
+    if (!isPicture) onOther?.(text);
+    return isPicture;
+  });
   for (let start = 0; start < pictures.length; start += together) {
     const some = pictures.slice(start, start + together);
     const status = await Promise.all(some.map(statusOf));

@@ -2,7 +2,9 @@
  * Brings a table of pictures to the state of the folders. Every commit leaves a sound index that lacks some pictures
  * at worst, and the next sync begins by comparing: wherever this one is interrupted, nothing is lost or doubled.
  */
+
 import type { Clip } from '../../../clip/clip.ts';
+import { countUnread } from '../../../image/unread.ts';
 import type { IndexedFolder } from '../store/about.ts';
 import type { PictureStore } from '../store/pictures.ts';
 import type { PictureRow } from '../store/rows.ts';
@@ -34,7 +36,7 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
   const { store, pictures } = parts;
   const begun = performance.now();
   await pictures.completeColumns();
-  const { rows, unreadable, plan, locked } = await compare(parts, options);
+  const { rows, unreadable, plan, locked, notRead } = await compare(parts, options);
   await pictures.remove(plan.doubled.map(({ id }) => id));
   const outcome = await readAndEmbed(parts, options, rows, plan);
   const removed = await removeGone(pictures, plan, outcome);
@@ -54,6 +56,7 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
     removed,
     unchanged: plan.unchanged + known.counts.touched,
     unreadable: unreadableFiles(broken.rows, locked),
+    notRead,
     pictures: count,
     seconds,
     secondsOutsideNetwork: Math.max(0, seconds - outcome.networkTime / 1000),
@@ -64,6 +67,7 @@ export async function syncPictures(parts: SyncParts, options: SyncOptions): Prom
 /** What the store has beside what lies in the folders, and so what has to be done. */
 async function compare({ store, pictures, folders }: SyncParts, { signal, onProgress }: SyncOptions) {
   const locked: string[] = [];
+  const others: string[] = [];
   const [rows, withoutPixels, unreadable, files] = await Promise.all([
     pictures.rows(),
     pictures.idsWithoutPixels(),
@@ -72,9 +76,11 @@ async function compare({ store, pictures, folders }: SyncParts, { signal, onProg
       signal,
       onFound: (done) => onProgress?.({ stage: 'scan', done, total: done }),
       onLocked: (path) => locked.push(path),
+      onOther: (name) => others.push(name),
     }),
   ]);
-  return { rows, unreadable, plan: planSync(rows, unreadable, files, locked, withoutPixels), locked };
+  const plan = planSync(rows, unreadable, files, locked, withoutPixels);
+  return { rows, unreadable, plan, locked, notRead: countUnread(others) };
 }
 
 async function readAndEmbed(
