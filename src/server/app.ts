@@ -9,12 +9,14 @@ import { EidosError } from '../errors.ts';
 import { createBatchingClip } from './batching/batching-clip.ts';
 import type { Api, ServerEnvironment, ServerParts } from './environment.ts';
 import { createAccess } from './guards/access.ts';
+import { encodingGuard } from './guards/encoding.ts';
 import { securityHeaders } from './guards/headers.ts';
 import { hostGuard } from './guards/host.ts';
 import { originGuard } from './guards/origin.ts';
 import { rateLimitGuard } from './guards/rate-limit.ts';
 import { roomGuard, sizeGuard, timeGuard } from './guards/room.ts';
 import { createLog, type Log, type RequestLine } from './log.ts';
+import { meantMembers } from './member-names.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type FoldersToTakeIn, resolveLimits, type ServerOptions } from './options.ts';
 import { createPage } from './page.ts';
@@ -70,6 +72,7 @@ export async function createApp(options: ServerOptions): Promise<ServerApp> {
     limits,
     access,
     readPicture: createPictureReader(limits, { allowUrls: options.allowUrls ?? false }),
+    allowsUrls: options.allowUrls ?? false,
     metrics,
     startedAt: Math.floor(Date.now() / 1000),
     closing: closing.signal,
@@ -91,7 +94,7 @@ export async function createApp(options: ServerOptions): Promise<ServerApp> {
   for (const path of ['/v1/*', '/metrics']) {
     api.use(path, async (c, next) => (c.req.path === '/v1/session' ? next() : access.guard(c, next)));
   }
-  api.use('/v1/*', roomGuard(limits), sizeGuard(limits), timeGuard(limits, closing.signal));
+  api.use('/v1/*', encodingGuard, roomGuard(limits), sizeGuard(limits), timeGuard(limits, closing.signal));
 
   addEmbeddings(api, parts);
   addClassify(api, parts);
@@ -190,17 +193,25 @@ function answerProblem(c: Context<ServerEnvironment>, error: unknown, log: Log, 
   const line = { request: c.get('requestId'), code: problem.code, route: c.req.path };
   if (status === 500) log.error({ ...line, err: error }, 'failed');
   else log.debug(line, problem.detail);
-  const isOpenAi = /^\/v1\/(embeddings|models)$/.test(c.req.path);
+  const isOpenAi =
+    /^\/v1\/(embeddings$|models(\/|$))/.test(c.req.path) || (status === 404 && isOfApi(c.req.path));
   return c.body(JSON.stringify(isOpenAi ? withOpenAiError(problem) : problem), status, headers);
+}
+
+function isOfApi(path: string): boolean {
+  return path === '/v1' || path.startsWith('/v1/');
 }
 
 /** What zod finds wrong, as a problem with the place of each fault. */
 function refuseInvalid(result: { success: boolean; target?: string; error?: unknown }): void {
   if (result.success) return;
-  const { issues } = result.error as { issues: readonly { path: readonly PropertyKey[]; message: string }[] };
-  const told = issues
-    .slice(0, 20)
-    .map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
+  const { issues } = result.error as {
+    issues: readonly { path: readonly PropertyKey[]; message: string; keys?: readonly string[] }[];
+  };
+  const told = issues.slice(0, 20).map(({ path, message, keys }) => ({
+    path: path.map(String).join('.'),
+    message: `${message}${keys === undefined ? '' : meantMembers(keys)}`,
+  }));
   const [first] = told;
   throw new RequestError(
     'invalid_option',

@@ -30,6 +30,8 @@ export interface ServerParts {
   limits: Limits;
   access: Access;
   readPicture: PictureReader;
+  /** Whether pictures are fetched from the addresses that requests name. */
+  allowsUrls: boolean;
   metrics: Metrics;
   /** When the server was made, in seconds since 1970. */
   startedAt: number;

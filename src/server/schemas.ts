@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { type PromptTemplateSet, promptTemplates } from '../text/templates.ts';
+import { pictureMeant, remedies } from './pictures/meant.ts';
 
 /** A picture in JSON: `data:image/jpeg;base64,…`, or an http(s) URL where the server was started with URLs allowed. */
 const pictureText = z
@@ -14,10 +15,28 @@ const pictureText = z
     example: 'data:image/png;base64,iVBORw0KGgo…',
   });
 
+/** A member of a JSON body that may be left out, or be null, as many clients write what is left out. */
+const optional = <S extends z.ZodType>(schema: S) =>
+  schema.nullish().transform((value): z.output<S> | undefined => value ?? undefined);
+
+/** The same with what holds in its place. */
+const withDefault = <S extends z.ZodType>(schema: S, value: z.output<S>) =>
+  schema
+    .nullish()
+    .transform((given): z.output<S> => given ?? value)
+    .meta({ default: value });
+
 /** Longer sentences are no sentences: the context of a text encoder ends after some 60 words. */
 export const longestText = 10_000;
 
-const sentence = z.string().trim().min(1).max(longestText);
+const sentence = z
+  .string()
+  .trim()
+  .min(1)
+  .max(longestText)
+  .refine((text) => pictureMeant(text) === undefined, {
+    error: ({ input }) => remedies[pictureMeant(input as string)!],
+  });
 const pictureId = z
   .string()
   .regex(/^[\w-]{1,128}$/, 'must be the id of a picture, as search gives it')
@@ -52,17 +71,38 @@ const embeddingInput = z.string().min(1).meta({
   example: 'a photo of a dog',
 });
 
+/** Forms of OpenAI's clients that are not taken here, and what to send instead. */
+function whyNoInput(input: unknown): string | undefined {
+  const [first] = [input].flat(2) as unknown[];
+  if (input === undefined || input === null)
+    return 'is needed: a text, a picture as a data URI, or a list of them';
+  if (typeof first === 'number') {
+    return 'is made of token ids, which belong to the vocabulary of another model: send the texts themselves';
+  }
+  if (typeof first === 'object' && first !== null) {
+    return 'is a list of objects: a picture is a data URI (data:image/jpeg;base64,…) where a text would stand';
+  }
+  return `is a text, or a list of 1 to ${mostInputs} texts, none of them empty`;
+}
+
 export const embeddingsRequest = z
   .strictObject({
-    input: z.union([embeddingInput, z.array(embeddingInput).min(1).max(mostInputs)]),
-    model: z.string().min(1).optional().meta({ description: 'The model that is served, or nothing.' }),
-    encoding_format: z.enum(['float', 'base64']).default('float').meta({
-      description: 'base64: the float32 numbers as they lie in memory, little end first.',
+    input: z.union([embeddingInput, z.array(embeddingInput).min(1).max(mostInputs)], {
+      error: ({ input }) => whyNoInput(input),
     }),
-    dimensions: z.int().min(1).max(65_536).optional().meta({
-      description: 'The length of the embeddings; other lengths than that of the model are refused.',
-    }),
-    user: z.string().max(512).optional().meta({ description: 'Taken and not looked at.' }),
+    model: optional(z.string().min(1).meta({ description: 'The model that is served, or nothing.' })),
+    encoding_format: withDefault(
+      z.enum(['float', 'base64']).meta({
+        description: 'base64: the float32 numbers as they lie in memory, little end first.',
+      }),
+      'float',
+    ),
+    dimensions: optional(
+      z.int().min(1).max(65_536).meta({
+        description: 'The length of the embeddings; other lengths than that of the model are refused.',
+      }),
+    ),
+    user: optional(z.string().max(512).meta({ description: 'Taken and not looked at.' })),
   })
   .meta({ id: 'EmbeddingsRequest' });
 
@@ -101,8 +141,8 @@ export const classifyRequest = z
   .strictObject({
     images: z.array(pictureText).min(1).max(256),
     labels,
-    templates: templates.optional(),
-    topK: topK(1000).optional().meta({ description: 'How many labels a picture gets; all without it.' }),
+    templates: optional(templates),
+    topK: optional(topK(1000).meta({ description: 'How many labels a picture gets; all without it.' })),
   })
   .meta({ id: 'ClassifyRequest' });
 
@@ -157,14 +197,14 @@ const moment = z
 const orientation = z.enum(['landscape', 'portrait', 'square']);
 
 const textFilters = {
-  path: z.string().min(1).max(4096).optional().meta({
+  path: z.string().min(1).max(4096).meta({
     description: 'A folder, or a pattern with * and **, of paths.',
     example: '**/holiday/**',
   }),
-  after: moment.optional(),
-  before: moment.optional(),
-  orientation: orientation.optional(),
-  camera: z.string().min(1).max(200).optional().meta({ description: 'Part of the camera’s make or model.' }),
+  after: moment,
+  before: moment,
+  orientation,
+  camera: z.string().min(1).max(200).meta({ description: 'Part of the camera’s make or model.' }),
 };
 
 const numberFilters = ['minWidth', 'maxWidth', 'minHeight', 'maxHeight', 'minBytes', 'maxBytes'] as const;
@@ -176,9 +216,16 @@ function each<K extends string, S>(names: readonly K[], schema: S): { [Name in K
 
 const count = z.int().min(0);
 
+/** Members of a JSON body, each of which may be left out. */
+function eachOptional<Shape extends Record<string, z.ZodType>>(shape: Shape) {
+  return Object.fromEntries(Object.entries(shape).map(([name, schema]) => [name, optional(schema)])) as {
+    [Name in keyof Shape]: ReturnType<typeof optional<Shape[Name]>>;
+  };
+}
+
 /** All that are given must hold; they change no probability. */
 export const searchFilters = z
-  .strictObject({ ...textFilters, ...each(numberFilters, count.optional()) })
+  .strictObject(eachOptional({ ...textFilters, ...each(numberFilters, count) }))
   .meta({ id: 'SearchFilters' });
 
 const probability = z.number().min(0).max(1);
@@ -187,10 +234,10 @@ const weight = z.number().min(-100).max(100);
 
 const queryPart = z
   .strictObject({
-    text: sentence.optional(),
-    image: pictureText.optional(),
-    picture: pictureId.optional(),
-    weight: weight.default(1).meta({ description: 'Negative: away from it.' }),
+    text: optional(sentence),
+    image: optional(pictureText),
+    picture: optional(pictureId),
+    weight: withDefault(weight.meta({ description: 'Negative: away from it.' }), 1),
   })
   .refine(
     ({ text, image, picture }) => [text, image, picture].filter((part) => part !== undefined).length === 1,
@@ -206,24 +253,25 @@ const collapses = 'Shows copies of one picture as one hit, with the others in it
 
 export const searchRequest = z
   .strictObject({
-    q: sentence.optional().meta({
-      description: 'Words, in the syntax of the command line: +beach -people +2:golden retriever.',
-      example: 'a dog in the snow',
-    }),
-    image: pictureText.optional().meta({ description: 'A picture to look for: a data URI.' }),
-    picture: pictureId.optional(),
-    parts: z.array(queryPart).min(1).max(32).optional(),
-    filters: searchFilters.optional(),
-    topK: topK(mostHits).default(50),
-    offset: z.int().min(0).max(furthestOffset).default(0),
-    cutOff: z
-      .union([probability, z.literal(false)])
-      .optional()
-      .meta({
+    q: optional(
+      sentence.meta({
+        description: 'Words, in the syntax of the command line: +beach -people +2:golden retriever.',
+        example: 'a dog in the snow',
+      }),
+    ),
+    image: optional(pictureText.meta({ description: 'A picture to look for: a data URI.' })),
+    picture: optional(pictureId),
+    parts: optional(z.array(queryPart).min(1).max(32)),
+    filters: optional(searchFilters),
+    topK: withDefault(topK(mostHits), 50),
+    offset: withDefault(z.int().min(0).max(furthestOffset), 0),
+    cutOff: optional(
+      z.union([probability, z.literal(false)]).meta({
         description: 'The smallest probability of a hit; false for the nearest, however little they fit.',
       }),
-    hybrid: z.boolean().optional().meta({ description: 'Lets file names and captions count.' }),
-    collapse: z.boolean().optional().meta({ description: collapses }),
+    ),
+    hybrid: optional(z.boolean().meta({ description: 'Lets file names and captions count.' })),
+    collapse: optional(z.boolean().meta({ description: collapses })),
   })
   .refine(
     ({ q, image, picture, parts }) => [q, image, picture, parts].some((part) => part !== undefined),
@@ -243,7 +291,14 @@ const paging = {
   topK: wholeNumber(1, mostHits).optional(),
   offset: wholeNumber(0, furthestOffset).optional(),
 };
-const filterParameters = { ...textFilters, ...each(numberFilters, wholeNumber(0, 1e15 - 1).optional()) };
+const filterParameters = {
+  path: textFilters.path.optional(),
+  after: moment.optional(),
+  before: moment.optional(),
+  orientation: orientation.optional(),
+  camera: textFilters.camera.optional(),
+  ...each(numberFilters, wholeNumber(0, 1e15 - 1).optional()),
+};
 const cutOffParameter = z
   .string()
   .regex(/^(false|0(\.\d{1,9})?|1(\.0{1,9})?)$/, 'must be false or a number from 0 to 1')
@@ -390,25 +445,31 @@ export const syncReport = z
 
 // ── The server itself ───────────────────────────────────────────────────────────────────────────────────────────
 
-export const modelsAnswer = z
+export const modelAnswer = z
   .object({
-    object: z.literal('list'),
-    data: z.array(
-      z.object({
-        id: z.string(),
-        object: z.literal('model'),
-        created: z.int().meta({ description: 'When this server opened it, in seconds since 1970.' }),
-        owned_by: z.string(),
-        embedding_size: z.int(),
-        image_size: z.int(),
-        context_length: z.int(),
-        device: z.string(),
-        dtype: z.string(),
-        fingerprint: z.string(),
-      }),
-    ),
+    id: z.string(),
+    object: z.literal('model'),
+    created: z.int().meta({ description: 'When this server opened it, in seconds since 1970.' }),
+    owned_by: z.string(),
+    embedding_size: z.int(),
+    image_size: z.int(),
+    context_length: z.int(),
+    device: z.string(),
+    dtype: z.string(),
+    fingerprint: z.string(),
   })
+  .meta({ id: 'Model' });
+
+export const modelsAnswer = z
+  .object({ object: z.literal('list'), data: z.array(modelAnswer) })
   .meta({ id: 'Models' });
+
+export const modelParameters = z.strictObject({
+  id: z
+    .string()
+    .min(1)
+    .meta({ description: 'Of the model; slashes may stand plainly or as %2F.', example: 'eidos-small' }),
+});
 
 export const sessionRequest = z
   .strictObject({ apiKey: z.string().min(1).max(1024) })
@@ -425,12 +486,15 @@ export const readyAnswer = z
   })
   .meta({ id: 'Readiness' });
 
+/** What a client written in TypeScript gives: what is left out is left out. */
+type Given<T> = { [Member in keyof T]: Exclude<T[Member], null> };
+
 export type Problem = z.output<typeof problem>;
 export type EmbeddingsAnswer = z.output<typeof embeddingsAnswer>;
-export type ClassifyRequest = z.input<typeof classifyRequest>;
+export type ClassifyRequest = Given<z.input<typeof classifyRequest>>;
 export type ClassifyAnswer = z.output<typeof classifyAnswer>;
-export type SearchFilters = z.output<typeof searchFilters>;
-export type SearchRequest = z.input<typeof searchRequest>;
+export type SearchFilters = Given<z.input<typeof searchFilters>>;
+export type SearchRequest = Given<z.input<typeof searchRequest>>;
 export type SearchAnswer = z.output<typeof searchAnswer>;
 export type Hit = z.output<typeof hit>;
 export type Picture = z.output<typeof picture>;

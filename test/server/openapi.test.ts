@@ -6,9 +6,17 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Clip } from '../../src/clip/clip.ts';
 import { clipPreprocessing } from '../../src/models/preprocessing.ts';
 import { createApp, type ServerApp } from '../../src/server/app.ts';
+import { operationExamples } from '../../src/server/openapi-examples.ts';
+import * as schemas from '../../src/server/schemas.ts';
 import { createFakeIndex, type FakeIndex } from './fake-index.ts';
 import { type ApiDocument, malformedRequests } from './malformed.ts';
 import { plainPicture, request } from './requests.ts';
+
+interface ShownOperation {
+  operationId: string;
+  requestBody?: { content: Record<string, { example?: unknown }> };
+  responses: Record<string, { content?: Record<string, { example?: unknown }> }>;
+}
 
 /** As many as fit into a run of all tests; EIDOS_MALFORMED_REQUESTS=10000 takes a minute or two. */
 const requests = Number(process.env.EIDOS_MALFORMED_REQUESTS ?? 1000);
@@ -38,6 +46,7 @@ describe('the document', () => {
       '/v1/index',
       '/v1/index/sync',
       '/v1/models',
+      '/v1/models/{id}',
       '/v1/pictures',
       '/v1/pictures/{id}',
       '/v1/pictures/{id}/file',
@@ -47,6 +56,56 @@ describe('the document', () => {
       '/v1/search',
       '/v1/session',
     ]);
+  });
+
+  test('says where it is, names every operation once, and shows each body that can be shown', () => {
+    const { servers } = document as unknown as { servers: unknown };
+    expect(servers).toEqual([{ url: '/', description: expect.any(String) }]);
+    const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods as unknown as Record<string, ShownOperation>).map(([method, operation]) => ({
+        name: `${method} ${path}`,
+        ...operation,
+      })),
+    );
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(new Set(ids).size).toBe(operations.length);
+    expect(ids).toContain('getPicturesByIdSimilar');
+    for (const { name, requestBody, responses } of operations) {
+      const taken = requestBody?.content['application/json'];
+      if (requestBody !== undefined) expect(taken?.example, name).toBeDefined();
+      for (const [type, given] of Object.entries(responses[200]?.content ?? {})) {
+        if (/json|text/.test(type)) expect(given.example, `${name} ${type}`).toBeDefined();
+      }
+    }
+    expect(
+      Object.keys(operationExamples).filter((name) => !operations.some((one) => one.name === name)),
+    ).toEqual([]);
+  });
+
+  test('examples are what the schemas take and give', () => {
+    const { request: embed, answer: embedded } = operationExamples['post /v1/embeddings']!;
+    const { request: classify, answer: classified } = operationExamples['post /v1/classify']!;
+    const { request: search, answer: found } = operationExamples['post /v1/search']!;
+    for (const [schema, example] of [
+      [schemas.embeddingsRequest, embed],
+      [schemas.embeddingsAnswer, embedded],
+      [schemas.classifyRequest, classify],
+      [schemas.classifyAnswer, classified],
+      [schemas.searchRequest, search],
+      [schemas.searchAnswer, found],
+      [schemas.searchAnswer, operationExamples['get /v1/pictures/{id}/similar']!.answer],
+      [schemas.browseAnswer, operationExamples['get /v1/pictures']!.answer],
+      [schemas.picture, operationExamples['get /v1/pictures/{id}']!.answer],
+      [schemas.keywordsAnswer, operationExamples['get /v1/pictures/{id}/keywords']!.answer],
+      [schemas.indexAnswer, operationExamples['get /v1/index']!.answer],
+      [schemas.modelsAnswer, operationExamples['get /v1/models']!.answer],
+      [schemas.modelAnswer, operationExamples['get /v1/models/{id}']!.answer],
+      [schemas.sessionRequest, operationExamples['post /v1/session']!.request],
+      [schemas.healthAnswer, operationExamples['get /healthz']!.answer],
+      [schemas.readyAnswer, operationExamples['get /readyz']!.answer],
+    ] as const) {
+      expect(schema.safeParse(example).error).toBeUndefined();
+    }
   });
 
   test('every reference leads somewhere', () => {

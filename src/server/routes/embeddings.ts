@@ -4,6 +4,7 @@ import type { Clip } from '../../clip/clip.ts';
 import type { Embeddings } from '../../clip/embeddings.ts';
 import { EidosError } from '../../errors.ts';
 import type { Api, ServerParts } from '../environment.ts';
+import { pictureMeant, remedies } from '../pictures/meant.ts';
 import { embeddingsAnswer, embeddingsRequest, longestText } from '../schemas.ts';
 import { json, jsonBody, problems } from './answers.ts';
 
@@ -21,13 +22,13 @@ const route = createRoute({
   },
 });
 
-export function addEmbeddings(api: Api, { clip, readPicture }: ServerParts): void {
+export function addEmbeddings(api: Api, { clip, readPicture, allowsUrls }: ServerParts): void {
   api.openapi(route, async (c) => {
     const { input, model, dimensions, encoding_format } = c.req.valid('json');
     checkModel(clip, model, dimensions);
     const signal = c.get('signal');
     const inputs = typeof input === 'string' ? [input] : input;
-    const isPicture = inputs.map((text) => /^data:[\w.+-]+\/[\w.+-]+[;,]/i.test(text));
+    const isPicture = inputs.map((text, at) => standsForPicture(text, at, allowsUrls));
     const texts = inputs.filter((_, i) => !isPicture[i]);
     const pictures = inputs.filter((_, i) => isPicture[i]);
     checkLengths(inputs, isPicture);
@@ -59,6 +60,14 @@ export function addEmbeddings(api: Api, { clip, readPicture }: ServerParts): voi
       200,
     );
   });
+}
+
+/** @throws EidosError `invalid_option` for a picture in a form that nobody can tell from words by its beginning */
+function standsForPicture(text: string, at: number, allowsUrls: boolean): boolean {
+  const meant = pictureMeant(text);
+  if (meant === undefined || meant === 'data' || (meant === 'url' && allowsUrls)) return meant !== undefined;
+  const urls = meant === 'url' ? '; URLs are fetched where the server was started with --allow-urls' : '';
+  throw new EidosError('invalid_option', `input ${at} ${remedies[meant]}${urls}.`);
 }
 
 /** A server has one model, and embeddings of one length; whoever means another shall not get this one's. */
