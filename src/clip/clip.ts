@@ -1,4 +1,5 @@
 /** The embedding space itself: pictures and sentences in, comparable vectors out. */
+
 import type { Checkpoint } from '../checkpoint/index.ts';
 import type { Device, DeviceChoice, NumberType } from '../engine/devices.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -86,6 +87,8 @@ export interface Clip {
   tokenizer(): Promise<Tokenizer>;
   /** Ends the engine's thread. Later calls fail with the code `closed`. */
   close(): Promise<void>;
+  /** The same, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface ClipParts {
@@ -178,6 +181,9 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
     similarity: cosineSimilarity,
     tokenizer,
     close: () => engine.close(),
+    [Symbol.asyncDispose]() {
+      return this.close();
+    },
   };
 }
 

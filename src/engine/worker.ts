@@ -43,7 +43,6 @@ export function startWorker(): EngineWorker {
     waiting.clear();
   };
   endBeforeProcess(signals);
-  worker.unref();
   worker.on('message', ({ call, value, error }: Answer) => {
     const pending = waiting.get(call);
     waiting.delete(call);
@@ -61,6 +60,8 @@ export function startWorker(): EngineWorker {
       resolve();
     });
   });
+  // Last, since a listener for messages holds the process again.
+  worker.unref();
 
   return {
     call(kind, message, transfer = []) {

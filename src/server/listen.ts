@@ -1,4 +1,5 @@
 /** The server on a socket: where it listens, what it demands there, and how it ends without dropping anybody. */
+
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
@@ -23,6 +24,8 @@ export interface RunningServer {
    * index. The clip stays open.
    */
   close(): Promise<void>;
+  /** The same, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export const defaultPort = 3456;
@@ -77,6 +80,9 @@ export async function startServer(options: ListenOptions): Promise<RunningServer
     close() {
       closed ??= end(server, app, limits.closingTime);
       return closed;
+    },
+    [Symbol.asyncDispose](this: RunningServer) {
+      return this.close();
     },
   };
 }

@@ -87,7 +87,7 @@ export function createFakeIndex(files: Readonly<Record<string, Uint8Array>>): Fa
         sync = { settings, end: (error) => (error === undefined ? resolve(nothing) : reject(error)) };
         settings.signal?.addEventListener('abort', () => reject(new EidosError('aborted', 'Stopped.')));
       }),
-    watch: async () => ({ close: async () => {} }),
+    watch: async () => ({ close: async () => {}, [Symbol.asyncDispose]: async () => {} }),
     forget: async () => 0,
     async search(query, options = {}) {
       asked.push({ query, options });
@@ -108,5 +108,6 @@ export function createFakeIndex(files: Readonly<Record<string, Uint8Array>>): Fa
     readPicture: async (id) => files[id]!,
     unreadable: async () => nothing.unreadable,
     close: async () => {},
+    [Symbol.asyncDispose]: async () => {},
   };
 }

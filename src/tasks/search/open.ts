@@ -1,4 +1,5 @@
 /** Opens an index: the store behind it, the copy that answers, the model, and what they do together. */
+
 import { findKeywords, type Keyword, type KeywordOptions } from '../../classifier/keywords.ts';
 import { EidosError } from '../../errors.ts';
 import type { ImageSource } from '../../image/source.ts';
@@ -68,6 +69,9 @@ export async function openIndex(path: string, options: OpenIndexOptions = {}): P
       await current.close();
       await source.close();
       await models.close();
+    },
+    [Symbol.asyncDispose](this: SearchIndex) {
+      return this.close();
     },
   };
 }

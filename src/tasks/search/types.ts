@@ -87,6 +87,8 @@ export interface SearchIndex {
   /** Files that look like pictures and could not be read. They are tried again when they change. */
   unreadable(): Promise<UnreadableFile[]>;
   close(): Promise<void>;
+  /** The same, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface IndexInfo {
@@ -162,6 +164,8 @@ export interface WatchOptions extends SyncOptions {
 export interface Watcher {
   /** Stops watching, after a sync that has begun. */
   close(): Promise<void>;
+  /** The same, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** A query is the sum of its parts; at least one of them has a positive weight. */

@@ -75,7 +75,6 @@ function startWorker(settings: PixelSettings) {
     for (const { reject } of waiting.values()) reject(ended);
     waiting.clear();
   };
-  worker.unref();
   worker.on('message', ({ call, answer, error }: Answer) => {
     const pending = waiting.get(call);
     waiting.delete(call);
@@ -97,6 +96,8 @@ function startWorker(settings: PixelSettings) {
       resolve();
     });
   });
+  // Last, since a listener for messages holds the process again.
+  worker.unref();
   return {
     waiting: () => waiting.size,
     read(requests: PixelRequest[]): Promise<PixelAnswer> {

@@ -1,4 +1,5 @@
 /** Watches folders: when something has changed and all has been quiet for a moment, it says so. */
+
 import { sep } from 'node:path';
 import type { IndexedFolder } from '../store/about.ts';
 import type { Watcher } from '../types.ts';
@@ -57,6 +58,9 @@ export async function watchFolders(
       clearTimeout(timer);
       await watcher.close();
       await running;
+    },
+    [Symbol.asyncDispose](this: Watcher) {
+      return this.close();
     },
   };
 }

@@ -42,6 +42,9 @@ export function createUpkeep(parts: IndexParts): Upkeep {
           watchers.delete(watcher);
           await watcher.close();
         },
+        [Symbol.asyncDispose](this: Watcher) {
+          return this.close();
+        },
       };
     },
     forget: (folders) => turns.alone(undefined, () => forgetFolders(parts, folders)),
