@@ -43,3 +43,39 @@ export class EidosError extends Error {
     this.code = code;
   }
 }
+
+/** Every option of a function, so that one that is forgotten does not compile. */
+export type KnownOptions<Options> = { readonly [Name in keyof Required<Options>]: true };
+
+/**
+ * Refuses options that a function does not have: a misspelt one would be left out without a word.
+ * @param place the function, as its callers write it
+ * @throws EidosError `invalid_option`, with the option that may have been meant
+ */
+export function requireKnownOptions<Options>(
+  place: string,
+  options: unknown,
+  known: KnownOptions<Options>,
+): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) {
+    throw new EidosError(
+      'invalid_option',
+      `${place}: options are an object, not ${JSON.stringify(options)}.`,
+    );
+  }
+  const names = Object.keys(known);
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(known, name));
+  if (unknown === undefined) return;
+  const meant = names.find((name) => isNear(name, unknown));
+  throw new EidosError(
+    'invalid_option',
+    `${place} has no option "${unknown}"${meant === undefined ? `: it has ${names.join(', ')}` : `: did you mean ${meant}?`}`,
+  );
+}
+
+/** Whether names differ in capitals, in signs between words, or by what one of them ends in. */
+function isNear(name: string, given: string): boolean {
+  const [a, b] = [name, given].map((one) => one.replace(/[^a-z0-9]/gi, '').toLowerCase()) as [string, string];
+  return a === b || (b.length > 2 && a.startsWith(b)) || (a.length > 2 && b.startsWith(a));
+}

@@ -3,7 +3,7 @@
 import type { Checkpoint } from '../checkpoint/index.ts';
 import type { Device, DeviceChoice, NumberType } from '../engine/devices.ts';
 import type { Engine } from '../engine/engine.ts';
-import { EidosError } from '../errors.ts';
+import { EidosError, requireKnownOptions } from '../errors.ts';
 import { elementCount, type FloatTensor, type IntTensor } from '../graph/tensor.ts';
 import { type BatchItem, type PipelineOptions, preprocessImages } from '../image/pipeline.ts';
 import type { ImageSources } from '../image/source.ts';
@@ -50,6 +50,23 @@ export interface EmbedTextsOptions extends EmbedOptions {
   onWarning?: (message: string) => void;
 }
 
+const imageOptions = {
+  normalize: true,
+  batchSize: true,
+  concurrency: true,
+  onError: true,
+  resize: true,
+  onDecoded: true,
+  orientation: true,
+  appearance: true,
+  maxPixels: true,
+  allowNetwork: true,
+  maxBytes: true,
+  signal: true,
+} as const;
+
+const textOptions = { normalize: true, overflow: true, onWarning: true } as const;
+
 /** Some pictures of a stream with their embeddings; pictures that could not be read have none. */
 export interface EmbeddedBatch {
   /** [rows, embeddingSize], a row for each item that has one. */
@@ -73,7 +90,7 @@ export interface Clip {
   /** The same as a stream of batches, in order; a picture that cannot be read is an item with its error. */
   embedImageStream(images: ImageSources, options?: EmbedImagesOptions): AsyncIterable<EmbeddedBatch>;
   /** One sentence or many → [n, embeddingSize]. */
-  embedTexts(texts: string | readonly string[], options?: EmbedTextsOptions): Promise<Embeddings>;
+  embedTexts(texts: string | Iterable<string>, options?: EmbedTextsOptions): Promise<Embeddings>;
   /** [n, 3, side, side] float32, normalised as the model wants it → [n, embeddingSize]. */
   embedPixels(pixels: FloatTensor, options?: EmbedOptions): Promise<Embeddings>;
   /** [n, contextLength] ids → [n, embeddingSize]. */
@@ -110,6 +127,7 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
     images: ImageSources,
     options: EmbedImagesOptions = {},
   ): AsyncGenerator<EmbeddedBatch> {
+    requireKnownOptions<EmbedImagesOptions>('embedImages', options, imageOptions);
     encoders.prepareImages();
     for await (const { data, shape, items, release } of preprocessImages(images, preprocessing, {
       ...options,
@@ -140,8 +158,10 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
       return joinRows(parts, embeddingSize);
     },
 
-    async embedTexts(texts, { overflow = 'truncate', onWarning, ...options } = {}) {
-      const sentences = typeof texts === 'string' ? [texts] : texts;
+    async embedTexts(texts, given = {}) {
+      requireKnownOptions<EmbedTextsOptions>('embedTexts', given, textOptions);
+      const { overflow = 'truncate', onWarning, ...options } = given;
+      const sentences = sentencesOf(texts);
       if (sentences.length === 0) return joinRows([], embeddingSize);
       const rows = (await tokenizer()).tokenize(sentences, {
         overflow,
@@ -185,6 +205,20 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
       return this.close();
     },
   };
+}
+
+/** @throws EidosError `invalid_option` for what is no sentence and no list of them */
+function sentencesOf(texts: string | Iterable<string>): readonly string[] {
+  if (typeof texts === 'string') return [texts];
+  const isList = typeof texts === 'object' && texts !== null && Symbol.iterator in texts;
+  const sentences: readonly unknown[] = isList ? [...texts] : [texts];
+  const wrong = sentences.find((sentence) => typeof sentence !== 'string');
+  if (isList && wrong === undefined) return sentences as readonly string[];
+  const kind = Array.isArray(wrong) ? 'a list in a list' : wrong === null ? 'null' : typeof wrong;
+  throw new EidosError(
+    'invalid_option',
+    `Texts are a sentence or several (a list, a set), but this is ${kind}.`,
+  );
 }
 
 function joinRows(parts: readonly Embeddings[], width: number): Embeddings {

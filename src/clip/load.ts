@@ -6,7 +6,7 @@ import { type Checkpoint, openCheckpoint, readParameter } from '../checkpoint/in
 import { createDeviceEngine } from '../engine/compile.ts';
 import type { Device, NumberType } from '../engine/devices.ts';
 import type { LoadMode } from '../engine/engine.ts';
-import { EidosError } from '../errors.ts';
+import { EidosError, requireKnownOptions } from '../errors.ts';
 import type { Activation } from '../models/architecture.ts';
 import type { TextRules } from '../text/rules.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
@@ -40,6 +40,26 @@ export interface LoadOptions extends HubOptions {
   maxPixels?: number;
 }
 
+const loadOptions = {
+  device: true,
+  dtype: true,
+  threads: true,
+  load: true,
+  programCache: true,
+  tokenizer: true,
+  textRules: true,
+  activation: true,
+  maxPixels: true,
+  offline: true,
+  token: true,
+  endpoint: true,
+  revision: true,
+  hubCache: true,
+  refresh: true,
+  onProgress: true,
+  signal: true,
+} as const;
+
 /** The model that comes with eidos. */
 export const bundledModel = 'eidos-small';
 
@@ -55,7 +75,15 @@ export function bundledFolder(): string {
  *   `not_finite` (a temperature that is no number), `device_unavailable`, `dtype_unavailable`, `offline`,
  *   `download_failed`, `checksum_mismatch`
  */
-export async function loadClip(source: string = bundledModel, options: LoadOptions = {}): Promise<Clip> {
+export async function loadClip(source?: string, options?: LoadOptions): Promise<Clip>;
+/** The bundled model. */
+export async function loadClip(options: LoadOptions): Promise<Clip>;
+export async function loadClip(
+  first: string | LoadOptions = bundledModel,
+  second: LoadOptions = {},
+): Promise<Clip> {
+  const [source, options] = typeof first === 'string' ? [first, second] : [bundledModel, first];
+  requireKnownOptions<LoadOptions>('loadClip', options, loadOptions);
   const { device = 'cpu', dtype = 'fp32', load = 'fast-run', threads, programCache } = options;
   const engine = await createDeviceEngine({
     device,

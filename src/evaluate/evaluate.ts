@@ -4,7 +4,7 @@
  */
 import { firstOfSameTokens } from '../classifier/equal-names.ts';
 import type { Clip } from '../clip/clip.ts';
-import { EidosError } from '../errors.ts';
+import { EidosError, requireKnownOptions } from '../errors.ts';
 import { type PromptTemplateSet, promptTemplates, resolveTemplates } from '../text/templates.ts';
 import type { Dataset, Language } from './dataset.ts';
 import { type Labels, wordsOfClasses } from './labels.ts';
@@ -70,6 +70,19 @@ export interface EvaluateOptions {
   onUnreadable?: (picture: UnreadablePicture) => void;
 }
 
+const evaluateOptions = {
+  language: true,
+  templates: true,
+  labels: true,
+  eachTemplate: true,
+  maxUnreadableShare: true,
+  batchSize: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+  onUnreadable: true,
+} as const;
+
 const accuracyPlaces = [1, 5] as const;
 const recallPlaces = [1, 5, 10] as const;
 
@@ -90,6 +103,7 @@ export async function evaluate(
   dataset: Dataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  requireKnownOptions<EvaluateOptions>('evaluate', options, evaluateOptions);
   const { language = 'en' } = options;
   requireMeasurable(dataset, language);
 

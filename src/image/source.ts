@@ -48,7 +48,7 @@ export const defaultMaxBytes = 256 * 1024 * 1024;
 /** One picture or many as an async iterable; streams of bytes count as one picture. */
 export async function* images(sources: ImageSources): AsyncGenerator<ImageSource, void, undefined> {
   if (isImageSource(sources)) yield sources;
-  else if (isIterable(sources)) yield* sources;
+  else if (isIterable(sources) && !isNoList(sources)) yield* sources;
   else throw notASource(sources);
 }
 
@@ -82,12 +82,17 @@ export async function readSource(
   if (source instanceof URL) return await readUrl(source, options, limit);
   if (source instanceof Uint8Array) return withinLimit(source, limit);
   if (source instanceof ArrayBuffer) return withinLimit(new Uint8Array(source), limit);
+  // Bytes of a file under another name; as pixels they come with a width and a height.
+  if ((source as unknown) instanceof Uint8ClampedArray) {
+    const { buffer, byteOffset, byteLength } = source as unknown as Uint8ClampedArray;
+    return withinLimit(new Uint8Array(buffer, byteOffset, byteLength), limit);
+  }
   if (source instanceof Blob) {
     checkLength(source.size, limit);
     return new Uint8Array(await source.arrayBuffer());
   }
-  if (isRawPixels(source)) return source;
-  if (isIterable(source)) return await readStream(source as AsyncIterable<unknown>, limit);
+  if (isRawPixels(source)) return withChannels(source);
+  if (isStream(source)) return await readStream(source as AsyncIterable<unknown>, limit);
   throw notASource(source);
 }
 
@@ -264,12 +269,24 @@ export function isImageSource(value: unknown): value is ImageSource {
     typeof value === 'string' ||
     value instanceof URL ||
     value instanceof Uint8Array ||
+    value instanceof Uint8ClampedArray ||
     value instanceof ArrayBuffer ||
     value instanceof Blob ||
     value instanceof ReadableStream ||
     (value instanceof Readable && !value.readableObjectMode) ||
     isRawPixels(value)
   );
+}
+
+/** The `ImageData` of a canvas has no channels: there are always four. */
+function withChannels(pixels: RawPixels): RawPixels {
+  if ('channels' in pixels) return pixels;
+  const { data, width, height } = pixels as Omit<RawPixels, 'channels'>;
+  return { data, width, height, channels: 4 };
+}
+
+function isStream(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
 /** Whether the value has the fields of raw pixels; whether they fit together is checked when decoding. */
@@ -283,8 +300,16 @@ function isIterable(value: unknown): value is Iterable<ImageSource> | AsyncItera
   );
 }
 
+/** Iterables whose members are no pictures: numbers of a typed array, entries of a map or a form. */
+function isNoList(value: object): boolean {
+  return ArrayBuffer.isView(value) || value instanceof Map || value instanceof FormData;
+}
+
 function notASource(value: unknown): EidosError {
-  const kind = value === null ? 'null' : typeof value;
+  const kind =
+    typeof value === 'object' && value !== null
+      ? `${/^[AEIOU]/.test(value.constructor?.name ?? '') ? 'an' : 'a'} ${value.constructor?.name ?? 'object'}`
+      : String(value === null ? 'null' : typeof value);
   return new EidosError(
     'invalid_option',
     `A picture was expected (path, URL, bytes, Blob, stream or raw pixels), or several of them, but this is ${kind}.`,

@@ -192,7 +192,7 @@ function clipOfZeros(): Clip {
     embeddingSize,
     logitScale: 100,
     logitBias: 0,
-    embedTexts: (texts) => rows(typeof texts === 'string' ? 1 : texts.length),
+    embedTexts: (texts) => rows(typeof texts === 'string' ? 1 : [...texts].length),
     embedPixels: ({ shape }) => rows(shape[0]!),
     similarity: (a, b) => ({
       data: new Float32Array(a.shape[0]! * b.shape[0]!),

@@ -131,7 +131,7 @@ export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOption
     async embedTexts(given, options = {}) {
       // Sentences with a wish of their own about their length go alone.
       if ((options.overflow ?? 'truncate') !== 'truncate') return clip.embedTexts(given, options);
-      const sentences = typeof given === 'string' ? [given] : given;
+      const sentences = typeof given === 'string' ? [given] : [...given];
       const leave = admission.enter(sentences.length);
       try {
         return finish(await texts.run(sentences, own), options.normalize);

@@ -1,7 +1,7 @@
 /** Zero-shot classification: pictures are named by sentences that nobody trained a classifier for. */
 import type { Clip, EmbedImagesOptions } from '../../clip/clip.ts';
 import type { Cosine, Embeddings } from '../../clip/embeddings.ts';
-import { EidosError } from '../../errors.ts';
+import { EidosError, requireKnownOptions } from '../../errors.ts';
 import type { ImageSources } from '../../image/source.ts';
 import { fillTemplate, type PromptTemplateSet, resolveTemplates } from '../../text/templates.ts';
 import { typedText } from '../../text/typed.ts';
@@ -14,6 +14,8 @@ export interface ZeroShotOptions extends ClassMatrixOptions {
    */
   templates?: PromptTemplateSet | readonly string[];
 }
+
+const zeroShotOptions = { templates: true, classCache: true, onWarning: true } as const;
 
 export interface ClassifyOptions extends EmbedImagesOptions {
   /** How many labels are returned, the likeliest first. @default all */
@@ -52,8 +54,10 @@ export interface ZeroShotClassifier {
 export async function createZeroShotClassifier(
   clip: Clip,
   labels: readonly string[],
-  { templates = ['{}'], ...matrixOptions }: ZeroShotOptions = {},
+  options: ZeroShotOptions = {},
 ): Promise<ZeroShotClassifier> {
+  requireKnownOptions<ZeroShotOptions>('createZeroShotClassifier', options, zeroShotOptions);
+  const { templates = ['{}'], ...matrixOptions } = options;
   checkLabels(labels);
   if (labels.length === 1 && clip.config.architecture.probability === 'softmax') {
     matrixOptions.onWarning?.(oneLabelWarning(labels[0]!));
@@ -68,8 +72,9 @@ export async function createZeroShotClassifier(
     images: ImageSources,
     options: ClassifyOptions = {},
   ): AsyncGenerator<Classification> {
-    const topK = checkTopK(options.topK, labels.length);
-    for await (const { embeddings, items } of clip.embedImageStream(images, options)) {
+    const { topK: wanted, ...reading } = options;
+    const topK = checkTopK(wanted, labels.length);
+    for await (const { embeddings, items } of clip.embedImageStream(images, reading)) {
       const cosines = clip.similarity(embeddings, matrix);
       for (const item of items) {
         if ('error' in item) yield { image: item.label, error: item.error };

@@ -1,7 +1,7 @@
 /** Opens an index: the store behind it, the copy that answers, the model, and what they do together. */
 
 import { findKeywords, type Keyword, type KeywordOptions } from '../../classifier/keywords.ts';
-import { EidosError } from '../../errors.ts';
+import { EidosError, requireKnownOptions } from '../../errors.ts';
 import type { ImageSource } from '../../image/source.ts';
 import { findDuplicates } from './duplicates/duplicates.ts';
 import { infoOf } from './info.ts';
@@ -21,6 +21,8 @@ import type {
   IndexedPicture,
   OpenIndexOptions,
   SearchIndex,
+  SearchOptions,
+  SyncOptions,
 } from './types.ts';
 import { createUpkeep } from './upkeep/upkeep.ts';
 
@@ -50,10 +52,16 @@ export async function openIndex(path: string, options: OpenIndexOptions = {}): P
   return {
     path,
     info: whileOpen(() => infoOf(parts)),
-    sync: whileOpen(upkeep.sync),
+    sync: whileOpen((folders, settings) => {
+      requireKnownOptions<SyncOptions>('sync', settings, syncOptions);
+      return upkeep.sync(folders, settings);
+    }),
     watch: whileOpen(upkeep.watch),
     forget: whileOpen(upkeep.forget),
-    search: whileOpen((query, settings = {}) => find(parts, query, settings)),
+    search: whileOpen((query, settings = {}) => {
+      requireKnownOptions<SearchOptions>('search', settings, searchOptions);
+      return find(parts, query, settings);
+    }),
     similar: whileOpen((id, settings = {}) => find(parts, { parts: [{ id }] }, settings, id)),
     duplicates: whileOpen((settings = {}) => duplicatesOf(parts, settings)),
     keywords: whileOpen((image, settings = {}) => keywordsOf(parts, image, settings)),
@@ -75,6 +83,27 @@ export async function openIndex(path: string, options: OpenIndexOptions = {}): P
     },
   };
 }
+
+const syncOptions = {
+  signal: true,
+  onProgress: true,
+  exclude: true,
+  hidden: true,
+  followLinks: true,
+  model: true,
+  batchSize: true,
+  commitEvery: true,
+} as const;
+
+const searchOptions = {
+  topK: true,
+  offset: true,
+  filters: true,
+  cutOff: true,
+  hybrid: true,
+  collapse: true,
+  signal: true,
+} as const;
 
 async function duplicatesOf({ current }: IndexParts, settings: DuplicateOptions): Promise<DuplicateGroup[]> {
   const { snapshot, scorer } = await current.answering();

@@ -75,7 +75,7 @@ async function withFixtureInputs(clip: Clip): Promise<Clip> {
   };
   return {
     ...clip,
-    embedTexts: (texts) => clip.embedTokens([texts].flat().map(idsOf)),
+    embedTexts: (texts) => clip.embedTokens((typeof texts === 'string' ? [texts] : [...texts]).map(idsOf)),
     async *embedImageStream() {
       const data = Float32Array.from(pixels.data);
       const items = Array.from({ length: pixels.shape[0]! }, (_, row) => ({
