@@ -89,7 +89,7 @@ export async function openAnyCheckpoint(
   options: LayoutOptions = {},
 ): Promise<Checkpoint | ImageClassifier> {
   const { path, folder, weights, found } = await openSource(source);
-  weights.tensors = await withRestoredRows(weights.tensors);
+  weights.tensors = await withRestoredRows(withoutWrappers(weights.tensors, path));
   const shapes = new Map([...weights.tensors].map(([name, tensor]) => [name, tensor.shape]));
   const common = { files: weights.files, folder, metadata: weights.metadata };
   const net = inFile(path, () => imageClassifierFromShapes(shapes));
@@ -123,6 +123,25 @@ export async function openAnyCheckpoint(
     preprocessing: preprocessingOf(layout, architecture, found),
     fingerprint: await fingerprint(architecture, parameters),
   };
+}
+
+/** What torch.compile puts before the names of a submodule that it has compiled, wherever that stands. */
+const wrapper = '_orig_mod.';
+
+/** @throws EidosError `invalid_checkpoint` where two tensors would have one name */
+function withoutWrappers<T>(tensors: ReadonlyMap<string, T>, path: string): Map<string, T> {
+  const plain = new Map<string, T>();
+  for (const [name, tensor] of tensors) {
+    const own = name.replaceAll(wrapper, '');
+    if (plain.has(own)) {
+      throw new EidosError(
+        'invalid_checkpoint',
+        `'${path}' has '${own}' twice: once as it is, once under '${wrapper}', which compiled modules have.`,
+      );
+    }
+    plain.set(own, tensor);
+  }
+  return plain;
 }
 
 /** The names of a file that nothing reads: those that a layout leaves out, and those before which its prefix is missing. */

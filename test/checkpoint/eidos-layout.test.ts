@@ -166,3 +166,26 @@ test.each([
     await writeFile(path, config);
   }
 });
+
+test('a configuration may not claim more blocks than there are tensors, nor fields that nobody knows', async () => {
+  const target = await mkdtemp(join(tmpdir(), 'eidos-claims-'));
+  await write(target, architecture);
+  const claim = async (change: (architecture: Record<string, never>) => void): Promise<Promise<unknown>> => {
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+    change(config.architecture);
+    await writeFile(join(target, 'config.json'), JSON.stringify(config));
+    return openCheckpoint(target);
+  };
+  type Changed = { image: Record<string, unknown>; text: Record<string, unknown> } & Record<string, unknown>;
+  for (const [change, code, words] of [
+    [({ image }: Changed) => (image.blocks = [100_000, 1]), 'config_mismatch', '100001 blocks'],
+    [({ text }: Changed) => (text.layers = 100_000), 'config_mismatch', '100000 blocks'],
+    [({ image }: Changed) => (image.newQuirk = true), 'invalid_checkpoint', 'newQuirk'],
+    [({ text }: Changed) => (text.rotary = 1), 'invalid_checkpoint', 'rotary'],
+    [(all: Changed) => (all.towers = 3), 'invalid_checkpoint', 'towers'],
+  ] as const) {
+    const refused = await claim(change as never).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code, message: expect.stringContaining(words) });
+  }
+  await rm(target, { recursive: true });
+});

@@ -17,14 +17,14 @@ const transformer = {
 const kernelSide = size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd');
 
 const imagePool = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('class') }),
-  z.object({ kind: z.literal('average') }),
-  z.object({ kind: z.literal('probe'), heads: size, mlpWidth: size, activation }),
-  z.object({ kind: z.literal('queries'), heads: size, queries: size, width: size }),
+  z.strictObject({ kind: z.literal('class') }),
+  z.strictObject({ kind: z.literal('average') }),
+  z.strictObject({ kind: z.literal('probe'), heads: size, mlpWidth: size, activation }),
+  z.strictObject({ kind: z.literal('queries'), heads: size, queries: size, width: size }),
 ]);
 
 const image = z.discriminatedUnion('kind', [
-  z.object({
+  z.strictObject({
     kind: z.literal('vit'),
     ...transformer,
     imageSize: size,
@@ -36,21 +36,21 @@ const image = z.discriminatedUnion('kind', [
     pool: imagePool,
     projection,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal('resnet'),
     imageSize: size,
     width: size,
     layers: z.tuple([size, size, size, size]),
     heads: size,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal('basic_resnet'),
     imageSize: size,
     patchSize: size,
     widths: z.array(size).min(1).max(8),
     blocks: z.array(size).min(1).max(8),
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal('convnext'),
     imageSize: size,
     patchSize: size,
@@ -60,13 +60,13 @@ const image = z.discriminatedUnion('kind', [
     activation,
     normEpsilon: epsilon,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal('efficientnet'),
     imageSize: size,
     stemWidth: size,
     stages: z
       .array(
-        z.object({
+        z.strictObject({
           kernelSize: kernelSide.max(31),
           stride: size.max(8),
           expansion: size.max(64),
@@ -81,8 +81,8 @@ const image = z.discriminatedUnion('kind', [
     normEpsilon: epsilon,
     pool: z.enum(['average', 'average_max']),
     projection: z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('linear') }),
-      z.object({ kind: z.literal('perceptron'), hidden: size }),
+      z.strictObject({ kind: z.literal('linear') }),
+      z.strictObject({ kind: z.literal('perceptron'), hidden: size }),
     ]),
   }),
 ]);
@@ -92,14 +92,14 @@ const token = z.int().nonnegative().max(1_000_000);
 const endToken = z.union([token, z.literal('highest')]);
 
 const textPool = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('end'), endToken }),
-  z.object({ kind: z.literal('last') }),
-  z.object({ kind: z.literal('class'), padToken: token }),
-  z.object({ kind: z.literal('attention'), heads: size, padToken: token }),
+  z.strictObject({ kind: z.literal('end'), endToken }),
+  z.strictObject({ kind: z.literal('last') }),
+  z.strictObject({ kind: z.literal('class'), padToken: token }),
+  z.strictObject({ kind: z.literal('attention'), heads: size, padToken: token }),
 ]);
 
 const text = z.discriminatedUnion('kind', [
-  z.object({
+  z.strictObject({
     // Models made before there were other text towers do not say what theirs is.
     kind: z.literal('transformer').optional(),
     ...transformer,
@@ -110,12 +110,12 @@ const text = z.discriminatedUnion('kind', [
     pool: textPool,
     projection,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal('averaging'),
     contextLength: size,
     vocabularySize: size,
     width: size,
-    ngrams: z.array(z.object({ size: size.max(16), width: size })).max(8),
+    ngrams: z.array(z.strictObject({ size: size.max(16), width: size })).max(8),
     hidden: size,
     layers: size,
     endToken,
@@ -126,7 +126,7 @@ const text = z.discriminatedUnion('kind', [
 ]);
 
 const architecture = z
-  .object({
+  .strictObject({
     embeddingSize: size,
     probability: z.enum(['softmax', 'sigmoid']),
     logitBias: z.boolean(),

@@ -4,9 +4,16 @@ interface Family {
   name: string;
   /** A tensor name that no other family has. */
   sign: RegExp;
+  /** What no tensor of it is called. */
+  without?: RegExp;
 }
 
 const families: readonly Family[] = [
+  {
+    name: 'an image tower of CLIP without its text tower',
+    sign: /^(vision_model\.|(visual\.)?(class_embedding$|attnpool\.))/,
+    without: /token_embedding|^text|^visual\.trunk\./,
+  },
   {
     name: 'MobileCLIP (a Vision Transformer on a convolutional stem)',
     sign: /^visual\.trunk\.patch_embed\.backbone\./,
@@ -33,12 +40,14 @@ const families: readonly Family[] = [
     name: 'SigLIP 2 of variable resolution (NaFlex)',
     sign: /^vision_model\.embeddings\.patch_embedding\.(weight|bias)$/,
   },
-  { name: 'an image tower of CLIP without its text tower', sign: /^vision_model\.|^visual\.transformer\./ },
   { name: 'a text tower of CLIP without its image tower', sign: /^text_model\.|^transformer\.resblocks\./ },
 ];
 
 /** The family of a checkpoint that no layout recognises, or undefined. */
 export function unsupportedFamily(names: Iterable<string>): string | undefined {
   const all = [...names];
-  return families.find(({ sign }) => all.some((name) => sign.test(name)))?.name;
+  return families.find(
+    ({ sign, without }) =>
+      all.some((name) => sign.test(name)) && !all.some((name) => without?.test(name) === true),
+  )?.name;
 }

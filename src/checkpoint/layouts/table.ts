@@ -91,6 +91,7 @@ export function architectureFromShapes(
     if (!row.recognise(own)) continue;
     const architecture = row.architecture(shapeTable(own), configurations, options);
     checkSizes(architecture);
+    checkDepth(architecture, own.size);
     checkEmbeddings(architecture);
     return { layout, prefix, architecture };
   }
@@ -110,6 +111,38 @@ function checkSizes({ image, text, embeddingSize }: ClipArchitecture): void {
     ['words', text.vocabularySize, limits.vocabularySize],
   ]);
   checkImageSizes(image, [...textWidths(text), embeddingSize]);
+}
+
+/** Every block has tensors of its own: deeper than there are tensors no model is, whatever its configuration claims. */
+function checkDepth({ image, text }: ClipArchitecture, tensors: number): void {
+  for (const [tower, blocks] of [
+    ['image', imageBlocks(image)],
+    ['text', text.layers],
+  ] as const) {
+    if (blocks <= tensors) continue;
+    throw new EidosError(
+      'config_mismatch',
+      `The configuration gives the ${tower} tower ${blocks} blocks, and the checkpoint has ${tensors} tensors in all.`,
+    );
+  }
+}
+
+/** Blocks of an image tower, all stages together. */
+function imageBlocks(image: ImageArchitecture): number {
+  const stages = (() => {
+    switch (image.kind) {
+      case 'vit':
+        return [image.layers];
+      case 'resnet':
+        return image.layers;
+      case 'basic_resnet':
+      case 'convnext':
+        return image.blocks;
+      case 'efficientnet':
+        return image.stages.map(({ blocks }) => blocks);
+    }
+  })();
+  return stages.reduce((sum, blocks) => sum + blocks, 0);
 }
 
 /** @param others widths besides those of the image tower */
