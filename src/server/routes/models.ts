@@ -23,24 +23,27 @@ const one = createRoute({
 });
 
 export function addModels(api: Api, { clip, startedAt }: ServerParts): void {
-  const { model, architecture, preprocessing, device, dtype, fingerprint } = clip.config;
-  const entry = {
-    id: model,
-    object: 'model' as const,
-    created: startedAt,
-    owned_by: 'eidos',
-    embedding_size: clip.embeddingSize,
-    image_size: preprocessing.size,
-    context_length: architecture.text.contextLength,
-    device,
-    dtype,
-    fingerprint,
+  const entry = () => {
+    const { model, architecture, preprocessing, device, dtype, fingerprint } = clip.config;
+    return {
+      id: model,
+      object: 'model' as const,
+      created: startedAt,
+      owned_by: 'eidos',
+      embedding_size: clip.embeddingSize,
+      image_size: preprocessing.size,
+      context_length: architecture.text.contextLength,
+      device,
+      dtype,
+      fingerprint,
+    };
   };
-  const named = (id: string): typeof entry => {
-    if (id === model) return entry;
+  const named = (id: string) => {
+    const { model } = clip.config;
+    if (id === model) return entry();
     throw new EidosError('not_found', `This server has the model ${model}, not ${id}.`);
   };
-  api.openapi(all, (c) => c.json({ object: 'list' as const, data: [entry] }, 200));
+  api.openapi(all, (c) => c.json({ object: 'list' as const, data: [entry()] }, 200));
   api.openapi(one, (c) => c.json(named(c.req.valid('param').id), 200));
   // Names on the hub have a slash, which not every client writes as %2F.
   api.get('/v1/models/:id{.+}', (c) => c.json(named(c.req.param('id')), 200));

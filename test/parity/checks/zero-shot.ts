@@ -1,7 +1,9 @@
 /** The zero-shot classifier: class matrix from several prompts a class, logits, probabilities, and the five best. */
+
 import type { Clip } from '../../../src/clip/clip.ts';
 import { loadClip } from '../../../src/clip/load.ts';
 import { createZeroShotClassifier } from '../../../src/tasks/classify/classify.ts';
+import type { Tokenizer } from '../../../src/text/tokenizer.ts';
 import { largestDifference, type Numbers, once, type ParityCheck } from '../check.ts';
 import { fixture, readFixtureTensors } from '../fixture-files.ts';
 
@@ -73,8 +75,13 @@ async function withFixtureInputs(clip: Clip): Promise<Clip> {
     const start = (label * prompts + prompt) * length;
     return Array.from(tokens.data).slice(start, start + length);
   };
+  const tokenize = (sentences: readonly string[]) => {
+    const ids = sentences.map(idsOf);
+    return { data: BigInt64Array.from(ids.flat(), BigInt), shape: [ids.length, length] };
+  };
   return {
     ...clip,
+    tokenizer: async () => ({ tokenize }) as unknown as Tokenizer,
     embedTexts: (texts) => clip.embedTokens((typeof texts === 'string' ? [texts] : [...texts]).map(idsOf)),
     async *embedImageStream() {
       const data = Float32Array.from(pixels.data);
