@@ -217,7 +217,7 @@ function refuseInvalid(result: { success: boolean; target?: string; error?: unkn
     'invalid_option',
     first === undefined
       ? 'The request does not fit.'
-      : `${first.path === '' ? 'The request' : first.path}: ${first.message}.`,
+      : `${first.path === '' ? 'The request' : first.path}: ${first.message}${first.message.endsWith('?') ? '' : '.'}`,
     { issues: told },
   );
 }

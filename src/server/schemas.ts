@@ -66,7 +66,7 @@ const failure = z.object({ code: z.string(), message: z.string() }).meta({ id: '
 /** Texts and pictures in one request. */
 export const mostInputs = 2048;
 
-const embeddingInput = z.string().min(1).meta({
+const embeddingInput = z.string().regex(/\S/, 'must have a word in it').meta({
   description: 'A text, or a picture as a data URI (data:image/…).',
   example: 'a photo of a dog',
 });

@@ -114,11 +114,25 @@ describe('what is no text', () => {
   });
 
   const base64 = Buffer.from(picture).toString('base64');
+  const heic = Buffer.concat([Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1'), Buffer.alloc(60)]);
   test.each([
     ['the base64 of a picture', base64, 'data:image/png;base64,'],
     ['the same with line ends at its ends', `\n${base64}\n`, 'data:image/png;base64,'],
     ['an address', 'https://example.org/a.jpg', '--allow-urls'],
     ['an address in capitals', 'HTTP://EXAMPLE.ORG/A.JPG', '--allow-urls'],
+    ['base64 in lines', base64.replace(/.{20}/g, '$&\n'), 'data:image/png;base64,'],
+    ['base64 in quotes', `"${base64}"`, 'data:image/png;base64,'],
+    ['with half of a beginning', `base64,${base64}`, 'data:image/png;base64,'],
+    ['with most of one', `image/png;base64,${base64}`, 'data:image/png;base64,'],
+    ['with a space in it', `data: image/png;base64,${base64}`, 'data:image/png;base64,'],
+    ['without its comma', 'data:image/png;base64', 'data:image/png;base64,'],
+    ['of a HEIC file', heic.toString('base64'), 'data:image/png;base64,'],
+    ['another address', 'ftp://example.org/a.jpg', 'data URI'],
+    ['an address without its scheme', '//example.org/a.jpg', 'data URI'],
+    ['an address of the web', 'www.example.org/a.jpg', 'data URI'],
+    ['an address in brackets', '<https://example.org/a.jpg>', 'data URI'],
+    ['an address with a space', 'https://example.org/my picture.jpg', 'data URI'],
+    ['a file’s address', 'file:///photos/a.jpg', 'data URI'],
   ])('%s is never embedded as a sentence', async (_, input, remedy) => {
     for (const given of [input, ['a dog', input]]) {
       const { status, body } = await post('/v1/embeddings', { input: given });
@@ -146,6 +160,10 @@ describe('what is no text', () => {
 
   test('long words and sentences about data stay texts', async () => {
     const texts = [
+      'image/png is a type',
+      'base64',
+      'www',
+      'either/or: a choice',
       'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamter',
       'data: a chart',
       'a'.repeat(80),
