@@ -7,7 +7,7 @@ export interface QuotedRange {
 }
 
 /** What may stand before an opening quote, and behind a closing one; nothing may, too. */
-const before = /^[\s+\p{Dash}−:([{"']?$/u;
+const before = /^[\s+＋﹢\p{Dash}−:([{"']?$/u;
 const behind = /^[\s.,;:!?)\]}"']?$/u;
 
 /**
