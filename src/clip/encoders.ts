@@ -9,7 +9,7 @@ import { type BoundTensor, elementCount, type FloatTensor } from '../graph/tenso
 import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../models/clip.ts';
-import { lastTokenRead } from '../models/sentence-end.ts';
+import { lastTokenRead } from '../models/text/sentence-end.ts';
 import {
   anotherCopy,
   type NamedTower,

@@ -3,11 +3,11 @@ import type { Initialiser } from '../graph/initialise.ts';
 import { exp, parameter } from '../graph/operations.ts';
 import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from './architecture.ts';
-import { averagingText } from './averaging-text.ts';
-import { textTransformer } from './text.ts';
-import type { TowerHooks } from './transformer.ts';
+import type { TowerHooks } from './layers/transformer.ts';
+import { averagingText } from './text/averaging.ts';
+import { textTransformer } from './text/transformer.ts';
 
-export { type ImageEncoderOptions, imageEncoder } from './image-encoder.ts';
+export { type ImageEncoderOptions, imageEncoder } from './image/encoder.ts';
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. */
 export function textEncoder(

@@ -4,7 +4,7 @@ import { input } from '../graph/operations.ts';
 import { type NodeOf, parametersOf } from '../graph/value.ts';
 import type { ClipArchitecture, ImageClassifierArchitecture } from './architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from './clip.ts';
-import { imageClassifier } from './image-encoder.ts';
+import { imageClassifier } from './image/encoder.ts';
 
 /** Every parameter of both towers and of the logits, in the order in which they are declared. */
 export function parametersOfClip(architecture: ClipArchitecture): NodeOf<'parameter'>['attributes'][] {

@@ -9,8 +9,8 @@ import { initialValues, randomNumbers } from '../../src/graph/initialise.ts';
 import { input, multiply, reduceSum } from '../../src/graph/operations.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
 import type { Activation, AveragingTextArchitecture } from '../../src/models/architecture.ts';
-import { averagingText } from '../../src/models/averaging-text.ts';
-import type { Watch } from '../../src/models/transformer.ts';
+import type { Watch } from '../../src/models/layers/transformer.ts';
+import { averagingText } from '../../src/models/text/averaging.ts';
 import { type Doubles, evaluate } from '../graph/reference.ts';
 
 const end = 19;

@@ -4,10 +4,10 @@ import { initialValues, randomNumbers } from '../../src/graph/initialise.ts';
 import { input, multiply } from '../../src/graph/operations.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
 import type { BasicResNetArchitecture, ConvNextArchitecture } from '../../src/models/architecture.ts';
-import { basicResNet } from '../../src/models/basic-resnet.ts';
-import { imageEncoder } from '../../src/models/image-encoder.ts';
-import { modifiedResNet } from '../../src/models/resnet.ts';
-import type { Watch } from '../../src/models/transformer.ts';
+import { basicResNet } from '../../src/models/image/basic-resnet.ts';
+import { imageEncoder } from '../../src/models/image/encoder.ts';
+import { modifiedResNet } from '../../src/models/image/resnet.ts';
+import type { Watch } from '../../src/models/layers/transformer.ts';
 import { type Doubles, evaluate } from '../graph/reference.ts';
 
 const embeddingSize = 5;

@@ -4,14 +4,14 @@ import { initialValues, randomNumbers } from '../../src/graph/initialise.ts';
 import { input, multiply } from '../../src/graph/operations.ts';
 import { parametersOf, type Value } from '../../src/graph/value.ts';
 import type { EfficientNetArchitecture, ImageArchitecture } from '../../src/models/architecture.ts';
-import { samePadding } from '../../src/models/convolution.ts';
 import {
   type ImageEncoderOptions,
   imageEncoder,
   imageFeatures,
   imageFeatureWidth,
   projectImage,
-} from '../../src/models/image-encoder.ts';
+} from '../../src/models/image/encoder.ts';
+import { samePadding } from '../../src/models/layers/convolution.ts';
 import { type Doubles, evaluate } from '../graph/reference.ts';
 
 const embeddingSize = 5;

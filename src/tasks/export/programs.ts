@@ -6,7 +6,7 @@ import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from '../../models/clip.ts';
 import { similarityLogits } from '../../models/losses.ts';
-import { lastTokenRead } from '../../models/sentence-end.ts';
+import { lastTokenRead } from '../../models/text/sentence-end.ts';
 
 export interface ExportedProgram {
   /** The file's name without ending. */

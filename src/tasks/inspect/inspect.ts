@@ -11,7 +11,7 @@ import type {
   ImageClassifierArchitecture,
 } from '../../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../../models/clip.ts';
-import { imageClassifier } from '../../models/image-encoder.ts';
+import { imageClassifier } from '../../models/image/encoder.ts';
 import { parametersOfClip, parametersOfImageClassifier } from '../../models/parameters.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 

@@ -8,7 +8,7 @@ import { input } from '../../graph/operations.ts';
 import { type BoundTensor, type FloatTensor, floatsInMemory } from '../../graph/tensor.ts';
 import { parametersOf } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { imageFeatures, imageFeatureWidth } from '../../models/image-encoder.ts';
+import { imageFeatures, imageFeatureWidth } from '../../models/image/encoder.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import type { LockedTower } from '../data/features/ask-tower.ts';
 

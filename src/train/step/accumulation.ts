@@ -11,7 +11,7 @@ import { differentiate, differentiateFrom } from '../../graph/differentiate.ts';
 import { add, input } from '../../graph/operations.ts';
 import { inputsOf, parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { imageFeatureWidth } from '../../models/image-encoder.ts';
+import { imageFeatureWidth } from '../../models/image/encoder.ts';
 import { distillingLoss } from './distillation.ts';
 import { declareInputs } from './inputs.ts';
 import { noise } from './noise.ts';

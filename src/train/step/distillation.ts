@@ -6,7 +6,7 @@ import { zeros } from '../../graph/initialise.ts';
 import { matmul, multiply, parameter, slice, softmax } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ImageArchitecture } from '../../models/architecture.ts';
-import { classifyFeatures, imageFeatureWidth } from '../../models/image-encoder.ts';
+import { classifyFeatures, imageFeatureWidth } from '../../models/image/encoder.ts';
 import { partialCrossEntropy, similarityLogits } from '../../models/losses.ts';
 import type { LossConfig } from './config.ts';
 

@@ -10,7 +10,7 @@ import { input } from '../../graph/operations.ts';
 import { type BoundTensor, floatsInMemory } from '../../graph/tensor.ts';
 import { parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import { imageEncoder } from '../../models/image-encoder.ts';
+import { imageEncoder } from '../../models/image/encoder.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
 import { frozenNames } from './freeze.ts';
 import type { OpenStep } from './open-step.ts';

@@ -9,7 +9,7 @@ import { randomNumbers } from '../../graph/initialise.ts';
 import { multiply, reshape, where } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
-import type { Watch } from '../../models/transformer.ts';
+import type { Watch } from '../../models/layers/transformer.ts';
 import type { RegularisationConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
 

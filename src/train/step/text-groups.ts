@@ -7,7 +7,7 @@ import { concat, slice } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { textEncoder } from '../../models/clip.ts';
-import type { TowerHooks } from '../../models/transformer.ts';
+import type { TowerHooks } from '../../models/layers/transformer.ts';
 import type { LossConfig } from './config.ts';
 import { embeddedNames } from './distillation.ts';
 import type { Inputs } from './inputs.ts';

@@ -5,7 +5,7 @@ import { parameter } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { type ImageEncoderOptions, imageEncoder } from '../../models/clip.ts';
-import { imageFeatures, imageFeatureWidth, projectImage } from '../../models/image-encoder.ts';
+import { imageFeatures, imageFeatureWidth, projectImage } from '../../models/image/encoder.ts';
 import type { ImageTowerConfig, RegularisationConfig } from './config.ts';
 import { belowInput, type FrozenBelow } from './frozen-below.ts';
 import type { Inputs } from './inputs.ts';

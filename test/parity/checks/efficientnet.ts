@@ -8,7 +8,7 @@ import { symbolic } from '../../../src/graph/dimension.ts';
 import { constant, input, multiply, reduceSum } from '../../../src/graph/operations.ts';
 import { elementCount } from '../../../src/graph/tensor.ts';
 import { parametersOf, type Value } from '../../../src/graph/value.ts';
-import { classifyFeatures, imageFeatures } from '../../../src/models/image-encoder.ts';
+import { classifyFeatures, imageFeatures } from '../../../src/models/image/encoder.ts';
 import { uniform, valuesOf, writeSmallLite } from '../../efficientnet-lite.ts';
 import { largestDifference, type Numbers, once, type ParityCheck } from '../check.ts';
 import { evaluate, floats, parityEngine } from '../engine.ts';

@@ -6,7 +6,7 @@ import { initialValues, randomNumbers } from '../../../src/graph/initialise.ts';
 import { elementCount, type FloatTensor } from '../../../src/graph/tensor.ts';
 import { nodesOf } from '../../../src/graph/value.ts';
 import type { ClipArchitecture } from '../../../src/models/architecture.ts';
-import { imageFeatureWidth } from '../../../src/models/image-encoder.ts';
+import { imageFeatureWidth } from '../../../src/models/image/encoder.ts';
 import { parametersOfClip } from '../../../src/models/parameters.ts';
 import { clipPreprocessing } from '../../../src/models/preprocessing.ts';
 import { openLockedTower } from '../../../src/train/run/locked-tower.ts';

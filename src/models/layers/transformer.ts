@@ -1,10 +1,10 @@
 /** The stack of residual attention blocks that image and text encoders share (Radford et al. 2019, pre-norm). */
-import { normal } from '../graph/initialise.ts';
-import { add } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { Activation, TransformerArchitecture } from './architecture.ts';
+import { normal } from '../../graph/initialise.ts';
+import { add } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Activation, TransformerArchitecture } from '../architecture.ts';
 import { attention, type Tokens } from './attention.ts';
-import { activations, linearLayer, normLayer } from './layers.ts';
+import { activations, linearLayer, normLayer } from './linear.ts';
 
 /** Receives intermediate values by name; what it returns takes their place. */
 export type Watch = (name: string, value: Value) => Value;

@@ -1,9 +1,9 @@
 /** Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2). */
-import { type Dimension, multiply as times } from '../graph/dimension.ts';
-import { type Initialiser, normal } from '../graph/initialise.ts';
-import { add, matmul, multiply, reshape, softmax, transpose } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import { linearLayer } from './layers.ts';
+import { type Dimension, multiply as times } from '../../graph/dimension.ts';
+import { type Initialiser, normal } from '../../graph/initialise.ts';
+import { add, matmul, multiply, reshape, softmax, transpose } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import { linearLayer } from './linear.ts';
 
 /** Tokens of a batch as one matrix, [n · length, width]; with batch 1 they are shared by all pictures. */
 export interface Tokens {

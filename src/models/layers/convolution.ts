@@ -1,7 +1,7 @@
 /** Convolutions and batch norms as the convolutional towers use them; each declares its parameters under its name. */
-import { type Initialiser, normal, ones, zeros } from '../graph/initialise.ts';
-import { add, batchNorm, batchNormTraining, conv, multiply, parameter } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
+import { type Initialiser, normal, ones, zeros } from '../../graph/initialise.ts';
+import { add, batchNorm, batchNormTraining, conv, multiply, parameter } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
 
 /** Told the next running statistics of a batch norm by the parameter's name. */
 export type StatisticsReport = (parameter: string, next: Value) => void;

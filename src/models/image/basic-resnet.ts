@@ -1,9 +1,9 @@
 /** A residual net of basic blocks (He et al. 2016) over patches: two 3 × 3 convolutions a block, batch norms, rectified units. */
-import { zeros } from '../graph/initialise.ts';
-import { add, reduceMean, relu, reshape, transpose } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { BasicResNetArchitecture } from './architecture.ts';
-import { batchNormLayer, convolution } from './convolution.ts';
+import { zeros } from '../../graph/initialise.ts';
+import { add, reduceMean, relu, reshape, transpose } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { BasicResNetArchitecture } from '../architecture.ts';
+import { batchNormLayer, convolution } from '../layers/convolution.ts';
 import type { ResNetOptions } from './resnet.ts';
 
 /** Pixels [n, 3, side, side] → the mean of the last map, [n, last width]. */

@@ -1,5 +1,5 @@
 /** Where a sentence ends in its row of tokens, and whether a text tower looks at what follows. */
-import type { TextArchitecture } from './architecture.ts';
+import type { TextArchitecture } from '../architecture.ts';
 
 /** The id of the token that ends a sentence, or `highest` for the highest id of the sentence (OpenAI's rule). */
 export type EndToken = number | 'highest';

@@ -1,6 +1,6 @@
 /** A deep averaging network over pieces of words and their n-grams (Iyyer et al. 2015, Kim 2014, Cer et al. 2018). */
-import { multiply as times } from '../graph/dimension.ts';
-import { normal } from '../graph/initialise.ts';
+import { multiply as times } from '../../graph/dimension.ts';
+import { normal } from '../../graph/initialise.ts';
 import {
   add,
   argMax,
@@ -21,13 +21,13 @@ import {
   slice,
   sqrt,
   where,
-} from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { AveragingTextArchitecture } from './architecture.ts';
-import { activations, linearLayer, normLayer } from './layers.ts';
-import { project } from './projection.ts';
+} from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { AveragingTextArchitecture } from '../architecture.ts';
+import { activations, linearLayer, normLayer } from '../layers/linear.ts';
+import { project } from '../layers/projection.ts';
+import type { TowerHooks } from '../layers/transformer.ts';
 import type { EndToken } from './sentence-end.ts';
-import type { TowerHooks } from './transformer.ts';
 
 /**
  * Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's.

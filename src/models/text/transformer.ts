@@ -1,6 +1,6 @@
 /** The text Transformer of CLIP (Radford et al. 2021, section 2.4) and its relatives' variants. */
-import { multiply as times } from '../graph/dimension.ts';
-import { normal } from '../graph/initialise.ts';
+import { multiply as times } from '../../graph/dimension.ts';
+import { normal } from '../../graph/initialise.ts';
 import {
   add,
   argMax,
@@ -14,13 +14,13 @@ import {
   selectTokens,
   slice,
   where,
-} from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { TransformerTextArchitecture } from './architecture.ts';
-import { attention, type Tokens } from './attention.ts';
-import { normLayer } from './layers.ts';
-import { project } from './projection.ts';
-import { type TowerHooks, transformerBlocks } from './transformer.ts';
+} from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { TransformerTextArchitecture } from '../architecture.ts';
+import { attention, type Tokens } from '../layers/attention.ts';
+import { normLayer } from '../layers/linear.ts';
+import { project } from '../layers/projection.ts';
+import { type TowerHooks, transformerBlocks } from '../layers/transformer.ts';
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's. */
 export function textTransformer(

@@ -1,11 +1,11 @@
 /** ConvNeXt (Liu et al. 2022, "A ConvNet for the 2020s"): depthwise convolutions and MLPs in the shape of a Transformer. */
-import { multiply as times } from '../graph/dimension.ts';
-import { normal, zeros } from '../graph/initialise.ts';
-import { add, conv, multiply, parameter, reduceMean, reshape, transpose } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { ConvNextArchitecture } from './architecture.ts';
-import { linearLayer, normLayer } from './layers.ts';
-import { mlp, type TowerHooks } from './transformer.ts';
+import { multiply as times } from '../../graph/dimension.ts';
+import { normal, zeros } from '../../graph/initialise.ts';
+import { add, conv, multiply, parameter, reduceMean, reshape, transpose } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { ConvNextArchitecture } from '../architecture.ts';
+import { linearLayer, normLayer } from '../layers/linear.ts';
+import { mlp, type TowerHooks } from '../layers/transformer.ts';
 
 /** Where the first branch weights of a block begin (section A.1). */
 const firstScale = { kind: 'constant', value: 1e-2 } as const;

@@ -1,6 +1,6 @@
 /** CLIP's ModifiedResNet (Radford et al. 2021, section 2.4): anti-aliased strides and attention pooling. */
-import { multiply as times } from '../graph/dimension.ts';
-import { normal } from '../graph/initialise.ts';
+import { multiply as times } from '../../graph/dimension.ts';
+import { normal } from '../../graph/initialise.ts';
 import {
   add,
   averagePool,
@@ -11,12 +11,12 @@ import {
   reshape,
   slice,
   transpose,
-} from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { ResNetArchitecture } from './architecture.ts';
-import { attention } from './attention.ts';
-import { type BatchNormOptions, batchNormLayer, convolution } from './convolution.ts';
-import type { TowerHooks, Watch } from './transformer.ts';
+} from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { ResNetArchitecture } from '../architecture.ts';
+import { attention } from '../layers/attention.ts';
+import { type BatchNormOptions, batchNormLayer, convolution } from '../layers/convolution.ts';
+import type { TowerHooks, Watch } from '../layers/transformer.ts';
 
 export interface ResNetOptions extends BatchNormOptions, TowerHooks {}
 

@@ -1,14 +1,14 @@
 /** The image encoder in two steps: features that a tower has of a picture, and the map from them to an embedding. */
-import { EidosError } from '../errors.ts';
-import type { Value } from '../graph/value.ts';
-import type { ClipArchitecture, ImageArchitecture, ImageClassifierArchitecture } from './architecture.ts';
+import { EidosError } from '../../errors.ts';
+import type { Value } from '../../graph/value.ts';
+import type { ClipArchitecture, ImageArchitecture, ImageClassifierArchitecture } from '../architecture.ts';
+import { linearLayer } from '../layers/linear.ts';
+import { project, projectionHead } from '../layers/projection.ts';
+import type { TowerHooks } from '../layers/transformer.ts';
 import { basicResNet } from './basic-resnet.ts';
 import { convNext } from './convnext.ts';
 import { efficientNet } from './efficientnet.ts';
-import { linearLayer } from './layers.ts';
-import { project, projectionHead } from './projection.ts';
 import { modifiedResNet, type ResNetOptions } from './resnet.ts';
-import type { TowerHooks } from './transformer.ts';
 import { type VitOptions, visionTransformer } from './vit.ts';
 
 /** What training asks of a tower; each kind of tower takes what concerns it. */

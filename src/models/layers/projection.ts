@@ -1,9 +1,9 @@
 /** The end of a tower: what makes an embedding of its pooled features. */
-import { gelu } from '../graph/derived.ts';
-import { add } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { Projection, ProjectionHead } from './architecture.ts';
-import { linearLayer, normLayer } from './layers.ts';
+import { gelu } from '../../graph/derived.ts';
+import { add } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Projection, ProjectionHead } from '../architecture.ts';
+import { linearLayer, normLayer } from './linear.ts';
 import type { TowerHooks } from './transformer.ts';
 
 const normEpsilon = 1e-5;

@@ -1,7 +1,7 @@
 /** The Vision Transformer (Dosovitskiy et al. 2021) in the variants of CLIP, CLIPA, SigLIP and CoCa. */
-import { linear } from '../graph/derived.ts';
-import { staticShape, multiply as times } from '../graph/dimension.ts';
-import { normal, zeros } from '../graph/initialise.ts';
+import { linear } from '../../graph/derived.ts';
+import { staticShape, multiply as times } from '../../graph/dimension.ts';
+import { normal, zeros } from '../../graph/initialise.ts';
 import {
   add,
   concat,
@@ -13,12 +13,12 @@ import {
   reshape,
   slice,
   transpose,
-} from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { VitArchitecture } from './architecture.ts';
-import { attention, type Tokens } from './attention.ts';
-import { normLayer } from './layers.ts';
-import { mlp, type TowerHooks, transformerBlocks, type Watch } from './transformer.ts';
+} from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { VitArchitecture } from '../architecture.ts';
+import { attention, type Tokens } from '../layers/attention.ts';
+import { normLayer } from '../layers/linear.ts';
+import { mlp, type TowerHooks, transformerBlocks, type Watch } from '../layers/transformer.ts';
 
 export interface VitOptions extends TowerHooks {
   /** Indices of the patches that are looked at, [n, kept] int64; the others are left out (Li et al. 2023, FLIP). */

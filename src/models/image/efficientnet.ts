@@ -1,9 +1,9 @@
 /** EfficientNet-Lite (Tan and Le 2019): inverted residuals with depthwise convolutions, rectified units that end at six. */
-import { zeros } from '../graph/initialise.ts';
-import { add, clamp, concat, reduceMax, reduceMean } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { EfficientNetArchitecture, InvertedResidualStage } from './architecture.ts';
-import { batchNormLayer, convolution, samePadding } from './convolution.ts';
+import { zeros } from '../../graph/initialise.ts';
+import { add, clamp, concat, reduceMax, reduceMean } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { EfficientNetArchitecture, InvertedResidualStage } from '../architecture.ts';
+import { batchNormLayer, convolution, samePadding } from '../layers/convolution.ts';
 import type { ResNetOptions } from './resnet.ts';
 
 /** What of the new statistics enters the running ones at a step, as Lite was trained. */

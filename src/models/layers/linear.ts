@@ -1,9 +1,9 @@
 /** The layers that towers share; each declares its parameters under the name it is given. */
-import { gelu, geluTanh, linear } from '../graph/derived.ts';
-import { type Initialiser, normal, ones, zeros } from '../graph/initialise.ts';
-import { layerNorm, parameter, silu } from '../graph/operations.ts';
-import type { Value } from '../graph/value.ts';
-import type { Activation } from './architecture.ts';
+import { gelu, geluTanh, linear } from '../../graph/derived.ts';
+import { type Initialiser, normal, ones, zeros } from '../../graph/initialise.ts';
+import { layerNorm, parameter, silu } from '../../graph/operations.ts';
+import type { Value } from '../../graph/value.ts';
+import type { Activation } from '../architecture.ts';
 
 /** A non-linearity as outputScale · curve(inputScale · x); the linear maps around it carry the factors for nothing. */
 interface ActivationRow {
