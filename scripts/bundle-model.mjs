@@ -31,7 +31,7 @@ const { openCheckpoint, readParameter, writeModel, writeSafetensors } = await im
 
 const { architecture, preprocessing, parameters } = await openCheckpoint(trained);
 // A convolutional tower takes pictures of other sizes than those that it was trained on.
-const size = values.size === undefined ? architecture.image.imageSize : Number(values.size);
+const size = Number(values.size ?? architecture.image.imageSize);
 /** @type {Map<string, import('../src/checkpoint/index.ts').ParameterValue>} */
 const numbers = new Map();
 for (const [name, tensor] of parameters) {

@@ -54,7 +54,7 @@ function sameAsHere(name, source) {
   test(name, { timeout: 120_000 }, async () => {
     const { clip, peer, name: folder } = await bothSides(await source(), name.replaceAll(' ', '-'));
     try {
-      const side = clip.config.architecture.image.imageSize;
+      const side = Number(clip.config.architecture.image.imageSize);
       const { contextLength } = clip.config.architecture.text;
       const pixels = pixelsOf(3, side);
       const pixelValues = await tensor(pixels.data, pixels.shape);
@@ -152,7 +152,7 @@ describe('an exported folder in transformers.js', () => {
     const { clip, peer, name } = await bothSides(join(fixtures, 'siglip-hf'), 'siglip');
     try {
       const { image, text } = clip.config.architecture;
-      const pixels = pixelsOf(2, image.imageSize);
+      const pixels = pixelsOf(2, Number(image.imageSize));
       const ids = BigInt64Array.from({ length: 2 * text.contextLength }, (_, i) =>
         BigInt((i * 7 + 1) % text.vocabularySize),
       );

@@ -192,7 +192,7 @@ async function madeUpBatches(
 ) {
   const { randomNumbers } = await initialisers();
   const random = randomNumbers(5);
-  const side = architecture.image.imageSize;
+  const side = Number(architecture.image.imageSize);
   const { contextLength, vocabularySize } = architecture.text;
   const { scale, offset } = pixelCode(preprocessing);
   return Array.from({ length: count }, () => {

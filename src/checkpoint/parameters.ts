@@ -8,6 +8,7 @@ import type {
   VitArchitecture,
 } from '../models/architecture.ts';
 import { parametersOfClip, parametersOfImageClassifier } from '../models/parameters.ts';
+import { patchGrid } from '../models/sides.ts';
 
 /** Canonical name → shape, linear weights as [out, in]. Statistics of batch norms (`running_…`) are included. */
 export function canonicalShapes(architecture: ClipArchitecture): Map<string, number[]> {
@@ -32,5 +33,5 @@ export function textPositions(text: TextArchitecture): number {
 
 /** Tokens of a Vision Transformer: its whole patches, and the class token if it has one. */
 export function imageTokens(image: VitArchitecture): number {
-  return Math.floor(image.imageSize / image.patchSize) ** 2 + (image.classToken ? 1 : 0);
+  return elementCount(patchGrid(image)) + (image.classToken ? 1 : 0);
 }

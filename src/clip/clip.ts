@@ -9,6 +9,7 @@ import { type BatchItem, type PipelineOptions, preprocessImages } from '../image
 import type { ImageSources } from '../image/source.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { pictureShape } from '../models/sides.ts';
 import type { TextRules } from '../text/rules.ts';
 import type { TextOverflow, Tokenizer } from '../text/tokenizer.ts';
 import { cosineSimilarity, type Embeddings, meanOfGroups, normalizeRows } from './embeddings.ts';
@@ -174,13 +175,12 @@ export function createClip({ config, logitScale, logitBias, engine, encoders, to
     },
 
     async embedPixels({ data, shape }, options = {}) {
-      const side = architecture.image.imageSize;
+      const picture = pictureShape(architecture.image);
       const [count = 0, ...rest] = shape;
-      const fits = rest.length === 3 && rest[0] === 3 && rest[1] === side && rest[2] === side;
-      if (!fits || data.length !== elementCount(shape)) {
+      if (rest.join() !== picture.join() || data.length !== elementCount(shape)) {
         throw new EidosError(
           'invalid_option',
-          `Pixels are [n, 3, ${side}, ${side}] for this model, not [${shape.join(', ')}].`,
+          `Pixels are [n, ${picture.join(', ')}] for this model, not [${shape.join(', ')}].`,
         );
       }
       const unsound = firstUnsoundRow(data, elementCount(rest));

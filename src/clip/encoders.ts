@@ -9,6 +9,7 @@ import { type BoundTensor, elementCount, type FloatTensor } from '../graph/tenso
 import type { Value } from '../graph/value.ts';
 import type { ClipArchitecture } from '../models/architecture.ts';
 import { imageEncoder, textEncoder } from '../models/clip.ts';
+import { pictureShape } from '../models/sides.ts';
 import { lastTokenRead } from '../models/text/sentence-end.ts';
 import {
   anotherCopy,
@@ -21,7 +22,7 @@ import {
 export interface Encoders {
   /** Begins to open the image program, so that this happens while the first pictures are decoded. */
   prepareImages(): void;
-  /** [n, 3, side, side] → [n, embeddingSize], not normalised; `not_finite` where a row holds a number that is none. */
+  /** [n, 3, height, width] → [n, embeddingSize], not normalised; `not_finite` where a row holds a number that is none. */
   encodePixels(data: Float32Array, count: number): Promise<FloatTensor>;
   /** Rows of `length` ids → [n, embeddingSize], not normalised; `not_finite` as above. */
   encodeTokens(data: BigInt64Array, length: number): Promise<FloatTensor>;
@@ -66,7 +67,7 @@ export function createEncoders(
     return session;
   };
   const compileImage = (): Promise<Session> => {
-    const pixels = input('pixels', [batch, 3, image.imageSize, image.imageSize]);
+    const pixels = input('pixels', [batch, ...pictureShape(image)]);
     return compileSound({ embeddings: imageEncoder(architecture, pixels) }, imageTower);
   };
   const compileText = (length: number): Promise<Session> => {
@@ -109,7 +110,7 @@ export function createEncoders(
 
     async encodePixels(data, count) {
       imageSession ??= compileImage();
-      const picture = [3, image.imageSize, image.imageSize];
+      const picture = pictureShape(image);
       const length = elementCount(picture);
       return inRuns(await imageSession, imageTower, count, (first, rows) => ({
         pixels: {

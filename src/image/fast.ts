@@ -1,6 +1,7 @@
 /** The fast way to resize large JPEGs: sharp's own, which decodes them at a half, a quarter or an eighth. */
 import type { KernelEnum } from 'sharp';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { heightAndWidth } from '../models/sides.ts';
 import { type DecodeOptions, decodingError, defaultMaxPixels, openDecoder } from './decode.ts';
 import { readHeader } from './header.ts';
 import type { Interpolation } from './resample.ts';
@@ -27,7 +28,7 @@ export async function resizeFast(
   const header = readHeader(bytes, label);
   if (!header.sides || header.mode === 'cmyk') return undefined;
   const deciding = preprocessing.resize === 'longest' ? Math.max(...header.sides) : Math.min(...header.sides);
-  if (deciding < 2 * preprocessing.size) return undefined;
+  if (deciding < 2 * Math.max(...heightAndWidth(preprocessing.size))) return undefined;
   const decoder = await openDecoder(bytes, header, options, label);
   try {
     const metadata = await decoder.metadata();

@@ -1,5 +1,7 @@
-/** From 8-bit pixels to the floats a model reads: [3, size, size], (value / 255 − mean) / deviation. */
+/** From 8-bit pixels to the floats a model reads: [3, height, width], (value / 255 − mean) / deviation. */
+import type { Sides } from '../models/architecture.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { heightAndWidth } from '../models/sides.ts';
 import type { Square } from './resize.ts';
 
 /** The 256 floats that a channel's values become. */
@@ -20,24 +22,25 @@ export function channelTables({
   return [table(0), table(1), table(2)];
 }
 
-/** Writes the square into `target` at `offset`, which has room for 3 · size · size floats there. */
+/** Writes the square into `target` at `offset`, which has room for 3 · height · width floats there. */
 export function writeNormalised(
   square: Square,
-  size: number,
+  size: Sides,
   tables: ChannelTables,
   target: Float32Array,
   offset: number,
 ): void {
   const { data, channels, width, height, left, top, border } = square;
-  const plane = size * size;
-  const covered = width === size && height === size;
+  const [rows, columns] = heightAndWidth(size);
+  const plane = rows * columns;
+  const covered = width === columns && height === rows;
   for (let channel = 0; channel < 3; channel++) {
     const table = tables[channel]!;
     const start = offset + channel * plane;
     if (!covered) target.fill(table[border[channel]!]!, start, start + plane);
     let from = channels === 1 ? 0 : channel;
     for (let y = 0; y < height; y++) {
-      let to = start + (top + y) * size + left;
+      let to = start + (top + y) * columns + left;
       for (const end = to + width; to < end; to++) {
         target[to] = table[data[from]!]!;
         from += channels;

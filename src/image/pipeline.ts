@@ -4,7 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { EidosError } from '../errors.ts';
+import type { Sides } from '../models/architecture.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { heightAndWidth, pictureNumbers } from '../models/sides.ts';
 import { writeNormalised } from './normalise.ts';
 import { imageSquare, type PreprocessOptions, tablesOf } from './preprocess.ts';
 import { type ImageSource, type ImageSources, imageLabel, images, isImageSource } from './source.ts';
@@ -29,7 +31,7 @@ export type BatchItem =
 
 /** Consecutive sources, in their order. */
 export interface PixelBatch {
-  /** The pictures that could be read, [n, 3, size, size]. May be transferred to another thread. */
+  /** The pictures that could be read, [n, 3, height, width]. May be transferred to another thread. */
   data: Float32Array;
   shape: [number, 3, number, number];
   /** One for each source, those with errors too. */
@@ -76,7 +78,7 @@ async function* run(
   options: PipelineOptions,
   { batchSize, concurrency }: { batchSize: number; concurrency: number },
 ): AsyncGenerator<PixelBatch, void, undefined> {
-  const picture = 3 * preprocessing.size ** 2;
+  const picture = pictureNumbers(preprocessing.size);
   const tables = tablesOf(preprocessing);
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -175,12 +177,8 @@ async function* run(
 }
 
 /** Closes the gaps that unreadable pictures have left. */
-function finish(
-  { buffer, items }: Draft,
-  size: number,
-  giveBack: (buffer: Float32Array) => void,
-): PixelBatch {
-  const picture = 3 * size ** 2;
+function finish({ buffer, items }: Draft, size: Sides, giveBack: (buffer: Float32Array) => void): PixelBatch {
+  const picture = pictureNumbers(size);
   let rows = 0;
   for (const item of items) {
     if ('error' in item) continue;
@@ -190,7 +188,7 @@ function finish(
   let released = false;
   return {
     data: buffer.subarray(0, rows * picture),
-    shape: [rows, 3, size, size],
+    shape: [rows, 3, ...heightAndWidth(size)],
     items,
     release() {
       // A buffer that was transferred has no bytes left.

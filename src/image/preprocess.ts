@@ -1,6 +1,7 @@
 /** One picture from its source to a normalised tensor: read, decode, resize, convert, normalise. */
 import { EidosError } from '../errors.ts';
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { pictureNumbers } from '../models/sides.ts';
 import { type DecodedPicture, type DecodeOptions, decodeImage } from './decode.ts';
 import { resizeFast } from './fast.ts';
 import { type ChannelTables, channelTables, writeNormalised } from './normalise.ts';
@@ -30,8 +31,8 @@ export interface PreprocessOptions extends SourceOptions, DecodeOptions {
 
 /**
  * Preprocesses a picture.
- * @param target written at `offset` (in floats) where it is given; otherwise a new array of 3 · size · size
- * @returns target, holding [3, size, size] at `offset`
+ * @param target written at `offset` (in floats) where it is given; otherwise a new array of 3 · height · width
+ * @returns target, holding [3, height, width] at `offset`
  * @throws EidosError `not_found`, `invalid_image`, `image_too_large`, `offline`, `download_failed`, `aborted`,
  * `invalid_option`
  */
@@ -39,10 +40,10 @@ export async function preprocessImage(
   source: ImageSource,
   preprocessing: ImagePreprocessing,
   options: PreprocessOptions = {},
-  target: Float32Array = new Float32Array(3 * preprocessing.size ** 2),
+  target: Float32Array = new Float32Array(pictureNumbers(preprocessing.size)),
   offset = 0,
 ): Promise<Float32Array> {
-  const end = offset + 3 * preprocessing.size ** 2;
+  const end = offset + pictureNumbers(preprocessing.size);
   if (!Number.isInteger(offset) || offset < 0 || end > target.length) {
     throw new EidosError(
       'invalid_option',

@@ -3,6 +3,7 @@
  * padded, and in which order resizing and conversion to RGB happen.
  */
 import type { ImagePreprocessing } from '../models/preprocessing.ts';
+import { heightAndWidth } from '../models/sides.ts';
 import { borderColour, divideByAlpha, dropAlpha, fromCmyk, timesAlpha, toPlainColours } from './colours.ts';
 import type { DecodedPicture } from './decode.ts';
 import { type Interpolation, resample, type Span } from './resample.ts';
@@ -17,7 +18,7 @@ export interface Geometry {
   top: number;
 }
 
-/** An RGB picture in a square: [size, size, channels], a grey picture with one channel. */
+/** An RGB picture in what a model reads, mostly a square: [height, width, channels], a grey picture with one channel. */
 export interface Square {
   /** [height, width, channels] of the part that the picture covers. */
   data: Uint8ClampedArray;
@@ -51,19 +52,21 @@ export function resizeExact(picture: DecodedPicture, preprocessing: ImagePreproc
 
 /** Sizes and margins as torchvision, Hugging Face and open_clip compute them. */
 export function planGeometry(width: number, height: number, preprocessing: ImagePreprocessing): Geometry {
-  const { size } = preprocessing;
-  let toWidth = size;
-  let toHeight = size;
-  if (preprocessing.resize === 'shortest') {
-    if (width <= height) toHeight = Math.trunc((size * height) / width);
-    else toWidth = Math.trunc((size * width) / height);
-  } else if (preprocessing.resize === 'longest') {
-    const ratio = Math.max(height / size, width / size);
+  const [rows, columns] = heightAndWidth(preprocessing.size);
+  let toWidth = columns;
+  let toHeight = rows;
+  if (preprocessing.resize === 'shortest' && rows === columns) {
+    if (width <= height) toHeight = Math.trunc((rows * height) / width);
+    else toWidth = Math.trunc((columns * width) / height);
+  } else if (preprocessing.resize !== 'squash') {
+    // open_clip's own resize, which it also uses for rectangles that are to be covered.
+    const choose = preprocessing.resize === 'longest' ? Math.max : Math.min;
+    const ratio = choose(height / rows, width / columns);
     toWidth = Math.max(1, roundHalfEven(width / ratio));
     toHeight = Math.max(1, roundHalfEven(height / ratio));
   }
-  const horizontal = middle(toWidth, size, preprocessing.cropRounding);
-  const vertical = middle(toHeight, size, preprocessing.cropRounding);
+  const horizontal = middle(toWidth, columns, preprocessing.cropRounding);
+  const vertical = middle(toHeight, rows, preprocessing.cropRounding);
   return {
     across: { from: width, to: toWidth, first: horizontal.first, count: horizontal.count },
     down: { from: height, to: toHeight, first: vertical.first, count: vertical.count },

@@ -1,9 +1,15 @@
 /** What a CLIP is made of, as plain data: everything that the towers need to know besides their weights. */
 
-/** The non-linearity of the MLPs: x·σ(1.702x), x·Φ(x), or the tanh approximation of the latter. */
-export type Activation = 'quick_gelu' | 'gelu' | 'gelu_tanh';
+/** The non-linearity of the MLPs: x·σ(1.702x), x·Φ(x), the tanh approximation of the latter, max(x, 0), x·σ(x). */
+export type Activation = 'quick_gelu' | 'gelu' | 'gelu_tanh' | 'relu' | 'silu';
 
-/** The stack of residual attention blocks that image and text encoders share. */
+/** The side of a square in pixels, or height and width. */
+export type Sides = number | readonly [height: number, width: number];
+
+/**
+ * The stack of residual attention blocks that image and text encoders share. Fields that may be left out say in what a
+ * stack differs from CLIP's; where they are left out, it does not.
+ */
 export interface TransformerArchitecture {
   width: number;
   layers: number;
@@ -11,7 +17,38 @@ export interface TransformerArchitecture {
   mlpWidth: number;
   activation: Activation;
   normEpsilon: number;
+  /** Width of the queries of all heads together. @default `width` */
+  attentionWidth?: number | undefined;
+  /**
+   * Where the norm of a branch stands.
+   * - `before` the branch (Radford et al. 2019); `branch`: after it, before its result is added (EVA-02's largest);
+   * - `sum`: after the addition (Vaswani et al. 2017, BERT).
+   * @default 'before'
+   */
+  normPlace?: 'before' | 'branch' | 'sum' | undefined;
+  /** Layer norm, or root mean squares alone, without shift (Zhang and Sennrich 2019, T5). @default 'layer' */
+  normKind?: 'layer' | 'rms' | undefined;
+  /** Norms within the branches. @default none */
+  innerNorms?: readonly InnerNorm[] | undefined;
+  /** A learned factor for each channel of what a branch adds (Touvron et al. 2021, LayerScale). @default false */
+  layerScale?: true | undefined;
+  /** A learned factor for each head (Shleifer et al. 2021, NormFormer). @default false */
+  headScale?: true | undefined;
+  /** `cosine`: cosines times a learned factor of at most 100 for each head; `unscaled`: products alone. @default products by √width */
+  scores?: 'cosine' | 'unscaled' | undefined;
+  /** Which maps of the attention have biases. @default 'all' */
+  attentionBiases?: 'all' | 'no_keys' | 'none' | undefined;
+  /** Whether the maps of the MLP have biases. @default true */
+  mlpBiases?: false | undefined;
+  /** The MLP multiplies act(G·x) by U·x (Shazeer 2020). @default false */
+  gated?: true | undefined;
 }
+
+/**
+ * Norms besides those of the branches: of each head's queries and keys (`queries_keys`); of the heads side by side, before
+ * the output's map (`heads`); of what attention gives (`attention`); of what the MLP has inside (`hidden`).
+ */
+export type InnerNorm = 'queries_keys' | 'heads' | 'attention' | 'hidden';
 
 /** How the tower's result becomes an embedding: as it is, or through a linear map, with or without bias. */
 export type Projection = 'none' | 'linear' | 'linear_bias';
@@ -19,10 +56,12 @@ export type Projection = 'none' | 'linear' | 'linear_bias';
 /** A Vision Transformer. */
 export interface VitArchitecture extends TransformerArchitecture {
   kind: 'vit';
-  /** Side of the square input in pixels. */
-  imageSize: number;
-  patchSize: number;
+  /** Sides of the input in pixels. */
+  imageSize: Sides;
+  patchSize: Sides;
   patchBias: boolean;
+  /** `fixed`: a table that is kept with the weights and does not learn. @default 'learned' */
+  positions?: 'fixed' | undefined;
   /** A learned token before the patches. */
   classToken: boolean;
   /** Layer norm between the embeddings and the first block. */
@@ -37,13 +76,22 @@ export interface VitArchitecture extends TransformerArchitecture {
  * How the tokens become one vector.
  * - `class`: the class token; `average`: the mean of the patch tokens (never the class token).
  * - `probe`: SigLIP's head, a learned query attends to all tokens, then a residual MLP.
- * - `queries`: CoCa's pooler, learned queries attend to the normalised tokens; the first one is the embedding.
+ * - `queries`: CoCa's pooler, learned queries attend to the normalised tokens. The first one is the embedding, or the mean
+ *   of the others (`take: 'others'`), or a second pooler of one query makes it, of the tokens (`second: 'parallel'`, the first
+ *   pooler then serves captions alone) or of the first pooler's (`second: 'cascade'`).
  */
 export type ImagePool =
   | { kind: 'class' }
   | { kind: 'average' }
   | { kind: 'probe'; heads: number; mlpWidth: number; activation: Activation }
-  | { kind: 'queries'; heads: number; queries: number; width: number };
+  | {
+      kind: 'queries';
+      heads: number;
+      queries: number;
+      width: number;
+      take?: 'others' | undefined;
+      second?: 'parallel' | 'cascade' | undefined;
+    };
 
 /** CLIP's ModifiedResNet: a stem of three convolutions, anti-aliased strides, attention pooling. */
 export interface ResNetArchitecture {
@@ -147,12 +195,13 @@ export interface TransformerTextArchitecture extends TransformerArchitecture {
 /**
  * How the tokens become one vector.
  * - `end`: the first end-of-text token; its id, or `highest` for the highest id of the sentence (OpenAI's rule).
- * - `last`: the last position, whatever stands there.
- * - `class`: CoCa's learned token after the text, which does not see the padding.
+ * - `first`, `last`: that position, whatever stands there.
+ * - `class`: CoCa's learned token after the text; nothing sees the padding but for its first token.
  * - `attention`: a learned query attends to all tokens; nothing in the tower sees the padding.
  */
 export type TextPool =
   | { kind: 'end'; endToken: number | 'highest' }
+  | { kind: 'first' }
   | { kind: 'last' }
   | { kind: 'class'; padToken: number }
   | { kind: 'attention'; heads: number; padToken: number };

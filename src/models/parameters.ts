@@ -5,13 +5,13 @@ import { type NodeOf, parametersOf } from '../graph/value.ts';
 import type { ClipArchitecture, ImageClassifierArchitecture } from './architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from './clip.ts';
 import { imageClassifier } from './image/encoder.ts';
+import { pictureShape } from './sides.ts';
 
 /** Every parameter of both towers and of the logits, in the order in which they are declared. */
 export function parametersOfClip(architecture: ClipArchitecture): NodeOf<'parameter'>['attributes'][] {
-  const side = architecture.image.imageSize;
   const { scale, bias } = logitParameters(architecture);
   const results = [
-    imageEncoder(architecture, input('pixels', [symbolic('n'), 3, side, side])),
+    imageEncoder(architecture, input('pixels', [symbolic('n'), ...pictureShape(architecture.image)])),
     textEncoder(architecture, input('tokens', [symbolic('n'), architecture.text.contextLength], 'int64')),
     scale,
     ...(bias === undefined ? [] : [bias]),
@@ -23,7 +23,9 @@ export function parametersOfClip(architecture: ClipArchitecture): NodeOf<'parame
 export function parametersOfImageClassifier(
   architecture: ImageClassifierArchitecture,
 ): NodeOf<'parameter'>['attributes'][] {
-  const side = architecture.image.imageSize;
-  const logits = imageClassifier(architecture, input('pixels', [symbolic('n'), 3, side, side]));
+  const logits = imageClassifier(
+    architecture,
+    input('pixels', [symbolic('n'), ...pictureShape(architecture.image)]),
+  );
   return parametersOf([logits]).map((node) => node.attributes);
 }

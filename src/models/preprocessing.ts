@@ -1,11 +1,12 @@
 /** What a model expects of its pictures before its image encoder sees them, as plain data. */
+import type { Sides } from './architecture.ts';
 
 /** How a picture becomes the square of floats that an image encoder reads. */
 export interface ImagePreprocessing {
-  /** Side of the square in pixels. */
-  size: number;
+  /** Side of the square in pixels, or height and width. */
+  size: Sides;
   /**
-   * - `shortest`: the short side becomes `size`, then the middle is cut out (CLIP).
+   * - `shortest`: the picture just covers `size` (its short side that of a square), then the middle is cut out (CLIP).
    * - `squash`: both sides become `size`, whatever the proportions (SigLIP).
    * - `longest`: the long side becomes `size`, the rest is filled with `fill` around the middle.
    */

@@ -452,7 +452,9 @@ export const modelAnswer = z
     created: z.int().meta({ description: 'When this server opened it, in seconds since 1970.' }),
     owned_by: z.string(),
     embedding_size: z.int(),
-    image_size: z.int(),
+    image_size: z.union([z.int(), z.array(z.int()).length(2)]).meta({
+      description: 'The side of the square in pixels; height and width where it is none.',
+    }),
     context_length: z.int(),
     device: z.string(),
     dtype: z.string(),

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { EidosError } from '../../src/errors.ts';
 import { imageSquare, type PreprocessOptions, preprocessImage } from '../../src/image/preprocess.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../src/models/preprocessing.ts';
+import { squareSide } from '../../src/models/sides.ts';
 import { sharedFixtures } from '../fixtures.ts';
 import { type BytesTensor, difference, readByteTensors, toRgbBytes } from './fixture-pictures.ts';
 
@@ -65,7 +66,7 @@ async function distance(one: Case, options: PreprocessOptions) {
     appearance: 'stored',
     ...options,
   });
-  return difference(toRgbBytes(square, one.preprocessing.size), one.expected);
+  return difference(toRgbBytes(square, squareSide(one.preprocessing.size, 'this test')), one.expected);
 }
 
 const cases = sharedFixtures === undefined ? [] : referenceCases(sharedFixtures);

@@ -122,6 +122,8 @@ function slowly(
 
 const curves: { readonly [A in Activation]: (x: number) => number } = {
   quick_gelu: (x) => x / (1 + Math.exp(-1.702 * x)),
+  silu: (x) => x / (1 + Math.exp(-x)),
+  relu: (x) => Math.max(x, 0),
   // Φ by its power series, which has 15 digits for the small numbers that occur here.
   gelu: (x) => {
     let [term, sum] = [x, x];

@@ -3,6 +3,7 @@ import type { ParityCheck } from './check.ts';
 import { batchNormChecks } from './checks/batch-norm.ts';
 import { cocaChecks } from './checks/coca.ts';
 import { efficientNetChecks } from './checks/efficientnet.ts';
+import { familyChecks } from './checks/families.ts';
 import { layoutChecks } from './checks/layouts.ts';
 import { lossChecks } from './checks/losses.ts';
 import { preprocessingChecks } from './checks/preprocessing.ts';
@@ -41,6 +42,12 @@ export const chapters: readonly Chapter[] = [
     about:
       'A net of Lite0’s stages at an eighth of its widths, read in the layout of its package (efficientnet_lite_pytorch 0.1.0, PyTorch 2.15.0, Python 3.11). Of large arrays the norm and one product are compared, relative to the larger of them. The published weights were compared once with the same code, logits of random pixels at the sizes they were trained on: Lite0 differs by 6.4e-6 at most, Lite2 by 6.2e-6.',
     checks: efficientNetChecks,
+  },
+  {
+    title: 'Families',
+    about:
+      'Small models of every family that open_clip publishes, in the form in which it publishes them. Of each gradient its length and one product are compared, relative to its length.',
+    checks: familyChecks,
   },
   { title: 'Losses', about: 'Of given features, scale and bias, with their gradients.', checks: lossChecks },
   {

@@ -8,6 +8,7 @@ import { openCheckpoint } from '../../src/checkpoint/index.ts';
 import type { Clip } from '../../src/clip/clip.ts';
 import { cosineSimilarity } from '../../src/clip/embeddings.ts';
 import { loadClip } from '../../src/clip/load.ts';
+import { squareSide } from '../../src/models/sides.ts';
 import { exportOnnx } from '../../src/tasks/export/export.ts';
 import { exportPrograms } from '../../src/tasks/export/programs.ts';
 import { writeModel } from '../../src/tasks/export/write-model.ts';
@@ -212,7 +213,7 @@ describe.skipIf(sharedFixtures === undefined)('published layouts', () => {
     expect(config.model_type).toBe(siglip ? 'siglip' : 'clip');
     const model = await loadClip(source, { threads: 1 });
     try {
-      const side = model.config.architecture.image.imageSize;
+      const side = squareSide(model.config.architecture.image.imageSize, 'this test');
       const pixels = pixelTensor(2, side);
       const images = await run(join(folder, 'onnx/vision_model.onnx'), { pixel_values: pixels });
       const expected = await model.embedPixels(
@@ -255,7 +256,7 @@ test('the bundled model is of the family that transformers.js knows, whatever it
   expect(config.model_type).toBe('clip');
   const clip = await loadClip();
   try {
-    const pixels = pixelTensor(2, clip.config.preprocessing.size);
+    const pixels = pixelTensor(2, squareSide(clip.config.preprocessing.size, 'this test'));
     const { image_embeds: embeddings } = await run(join(folder, 'onnx/vision_model.onnx'), {
       pixel_values: pixels,
     });

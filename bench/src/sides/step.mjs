@@ -58,7 +58,7 @@ async function trainingSteps() {
     }),
   );
   await session.setState(state, { transfer: Object.keys(state) });
-  const side = image.imageSize;
+  const side = Number(image.imageSize);
   const length = trainedText.contextLength;
   const pictures = Float32Array.from({ length: batch * 3 * side * side }, () => Math.random() * 2 - 1);
   const words = BigInt64Array.from({ length: batch * length }, () =>
@@ -83,7 +83,7 @@ async function trainingSteps() {
 /** The products of the Transformer's blocks one after the other; weights change from step to step, so they are inputs here too. */
 async function products() {
   const { width, mlpWidth, imageSize, patchSize, layers: depth } = trainedVit;
-  const rows = (trainings.vit?.batch ?? 1) * ((imageSize / patchSize) ** 2 + 1);
+  const rows = (trainings.vit?.batch ?? 1) * ((Number(imageSize) / Number(patchSize)) ** 2 + 1);
   const shapes = { square: [width, width], up: [mlpWidth, width], down: [width, mlpWidth] };
   let x = input('x', [rows, width]);
   const through = (

@@ -13,7 +13,8 @@ const { floatingPointOperations } = await costs();
 
 const { architecture, parameters } = await openCheckpoint(model);
 if (architecture.image.kind !== 'vit') throw new Error('the tower is a Vision Transformer');
-const { width, layers, mlpWidth, patchSize, imageSize } = architecture.image;
+const { width, layers, mlpWidth } = architecture.image;
+const [patchSize, imageSize] = [Number(architecture.image.patchSize), Number(architecture.image.imageSize)];
 const patches = (imageSize / patchSize) ** 2;
 
 /** The tower's own weights, one product after the other: numbers of the same size, the same memory to walk through. */

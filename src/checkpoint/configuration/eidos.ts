@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { epsilon, size, validated } from './values.ts';
 
-const activation = z.enum(['quick_gelu', 'gelu', 'gelu_tanh']);
+const activation = z.enum(['quick_gelu', 'gelu', 'gelu_tanh', 'relu', 'silu']);
 const projection = z.enum(['none', 'linear', 'linear_bias']);
 const transformer = {
   width: size,
@@ -12,7 +12,21 @@ const transformer = {
   mlpWidth: size,
   activation,
   normEpsilon: epsilon,
+  attentionWidth: size.optional(),
+  normPlace: z.enum(['before', 'branch', 'sum']).optional(),
+  normKind: z.enum(['layer', 'rms']).optional(),
+  innerNorms: z
+    .array(z.enum(['queries_keys', 'heads', 'attention', 'hidden']))
+    .max(4)
+    .optional(),
+  layerScale: z.literal(true).optional(),
+  headScale: z.literal(true).optional(),
+  scores: z.enum(['cosine', 'unscaled']).optional(),
+  attentionBiases: z.enum(['all', 'no_keys', 'none']).optional(),
+  mlpBiases: z.literal(false).optional(),
+  gated: z.literal(true).optional(),
 };
+const sides = z.union([size, z.tuple([size, size])]);
 
 const kernelSide = size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd');
 
@@ -20,15 +34,23 @@ const imagePool = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('class') }),
   z.strictObject({ kind: z.literal('average') }),
   z.strictObject({ kind: z.literal('probe'), heads: size, mlpWidth: size, activation }),
-  z.strictObject({ kind: z.literal('queries'), heads: size, queries: size, width: size }),
+  z.strictObject({
+    kind: z.literal('queries'),
+    heads: size,
+    queries: size,
+    width: size,
+    take: z.literal('others').optional(),
+    second: z.enum(['parallel', 'cascade']).optional(),
+  }),
 ]);
 
 const image = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('vit'),
     ...transformer,
-    imageSize: size,
-    patchSize: size,
+    imageSize: sides,
+    patchSize: sides,
+    positions: z.literal('fixed').optional(),
     patchBias: z.boolean(),
     classToken: z.boolean(),
     normBefore: z.boolean(),
@@ -93,6 +115,7 @@ const endToken = z.union([token, z.literal('highest')]);
 
 const textPool = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('end'), endToken }),
+  z.strictObject({ kind: z.literal('first') }),
   z.strictObject({ kind: z.literal('last') }),
   z.strictObject({ kind: z.literal('class'), padToken: token }),
   z.strictObject({ kind: z.literal('attention'), heads: size, padToken: token }),

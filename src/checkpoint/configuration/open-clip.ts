@@ -5,12 +5,22 @@ import { epsilon, optional, size, validated } from './values.ts';
 const act = optional(z.object({ approximate: optional(z.enum(['none', 'tanh'])) }));
 const norm = optional(z.object({ eps: optional(epsilon) }));
 
+/** What open_clip's own blocks may have besides CLIP's. */
+const blockVariants = {
+  qk_norm: optional(z.boolean()),
+  scaled_cosine_attn: optional(z.boolean()),
+  scale_heads: optional(z.boolean()),
+  scale_attn_inner: optional(z.boolean()),
+  scale_attn: optional(z.boolean()),
+  scale_fc: optional(z.boolean()),
+};
+
 const visionSchema = z.object({
   image_size: optional(z.union([size, z.array(size).length(2)])),
   layers: optional(z.union([size, z.array(size).length(4)])),
   width: optional(size),
   head_width: optional(size),
-  patch_size: optional(size),
+  patch_size: optional(z.union([size, z.array(size).length(2)])),
   mlp_ratio: optional(z.number().positive().max(100)),
   no_ln_pre: optional(z.boolean()),
   pool_type: optional(z.string()),
@@ -18,6 +28,8 @@ const visionSchema = z.object({
   attentional_pool: optional(z.union([z.boolean(), z.string()])),
   attn_pooler_queries: optional(size),
   attn_pooler_heads: optional(size),
+  pos_embed_type: optional(z.enum(['learnable', 'sin_cos_2d'])),
+  ...blockVariants,
   act_kwargs: act,
   norm_kwargs: norm,
   timm_model_name: optional(z.string()),
@@ -46,6 +58,7 @@ const textSchema = z.object({
   eos_id: optional(z.int().nonnegative().max(1_000_000)),
   pad_id: optional(z.int().nonnegative().max(1_000_000)),
   embed_cls: optional(z.boolean()),
+  ...blockVariants,
   act_kwargs: act,
   norm_kwargs: norm,
 });

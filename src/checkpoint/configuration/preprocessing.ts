@@ -1,7 +1,9 @@
 /** How pictures are prepared, from Hugging Face's `preprocessor_config.json` or open_clip's `preprocess_cfg`. */
 import { z } from 'zod';
 import { EidosError } from '../../errors.ts';
+import type { Sides } from '../../models/architecture.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import { heightAndWidth, sidesInWords, squareSide } from '../../models/sides.ts';
 import type { OpenClipPreprocess } from './open-clip.ts';
 import { optional, size, validated } from './values.ts';
 
@@ -55,13 +57,14 @@ export function huggingFacePreprocessing(
   if (Math.abs(factor * 255 - 1) > 1e-6) unsupported('rescale_factor', `is ${factor} instead of 1/255`);
 
   const resize = resizeOf(config.size, defaults, unsupported);
+  const size = squareSide(defaults.size, `${file}: Hugging Face's settings`);
   const made =
     config.do_center_crop === true ? squareOf(config.crop_size, 'crop_size', unsupported) : undefined;
-  const shown = resize.side ?? made ?? defaults.size;
+  const shown = resize.side ?? made ?? size;
   if (resize.mode === 'shortest' && config.do_center_crop === false)
     unsupported('do_center_crop', 'is false');
   if (made !== undefined && made !== shown) unsupported('crop_size', `is ${made} where size is ${shown}`);
-  agreeOnSize(shown, defaults.size, `${file}: size`);
+  agreeOnSize(shown, size, `${file}: size`);
 
   const normalise = config.do_normalize !== false;
   const { resample = pillowFilters[defaults.interpolation] } = config;
@@ -96,9 +99,8 @@ export function openClipPreprocessing(
   if (interpolation !== 'bicubic' && interpolation !== 'bilinear')
     unsupported('interpolation', interpolation);
   if (mode !== 'shortest' && mode !== 'squash' && mode !== 'longest') unsupported('resize_mode', mode);
-  for (const side of config.size === undefined ? [] : [config.size].flat()) {
-    agreeOnSize(side, defaults.size, `${file}: preprocess_cfg.size`);
-  }
+  if (config.size !== undefined)
+    agreeOnSize(config.size as Sides, defaults.size, `${file}: preprocess_cfg.size`);
   return {
     ...defaults,
     resize: mode as ImagePreprocessing['resize'],
@@ -111,12 +113,12 @@ export function openClipPreprocessing(
 
 const interpolations = Object.keys(pillowFilters) as ImagePreprocessing['interpolation'][];
 
-type Sides = z.output<typeof sides>;
+type NamedSides = z.output<typeof sides>;
 type Unsupported = (field: string, problem: string) => never;
 
 /** A number or a shortest edge keeps proportions; height and width do not. */
 function resizeOf(
-  given: number | Sides | undefined,
+  given: number | NamedSides | undefined,
   defaults: ImagePreprocessing,
   unsupported: Unsupported,
 ): { mode: ImagePreprocessing['resize']; side: number | undefined } {
@@ -127,7 +129,7 @@ function resizeOf(
 }
 
 function squareOf(
-  given: number | Sides | undefined,
+  given: number | NamedSides | undefined,
   field: string,
   unsupported: Unsupported,
 ): number | undefined {
@@ -136,11 +138,11 @@ function squareOf(
   return given.height;
 }
 
-function agreeOnSize(configured: number, side: number, field: string): void {
-  if (configured === side) return;
+function agreeOnSize(configured: Sides, sides: Sides, field: string): void {
+  if (heightAndWidth(configured).join() === heightAndWidth(sides).join()) return;
   throw new EidosError(
     'config_mismatch',
-    `${field} is ${configured}, but the model's weights read pictures of ${side} pixels.`,
+    `${field} is ${sidesInWords(configured)}, but the model's weights read pictures of ${sidesInWords(sides)} pixels.`,
   );
 }
 

@@ -2,6 +2,7 @@
 import { EidosError } from '../../errors.ts';
 import type { Activation, ClipArchitecture, TransformerArchitecture } from '../../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
+import { heightAndWidth, squareSide } from '../../models/sides.ts';
 import { pillowFilters } from './preprocessing.ts';
 
 interface HuggingFaceFiles {
@@ -16,6 +17,8 @@ const activationNames: { readonly [A in Activation]: string } = {
   quick_gelu: 'quick_gelu',
   gelu: 'gelu',
   gelu_tanh: 'gelu_pytorch_tanh',
+  relu: 'relu',
+  silu: 'silu',
 };
 
 /**
@@ -29,7 +32,11 @@ export function huggingFaceConfig(
 ): HuggingFaceFiles {
   const { image, text, embeddingSize } = architecture;
   if (image.kind !== 'vit') return inexpressible('image.kind', image.kind, 'vit');
-  needs('image.imageSize', image.imageSize % image.patchSize, 0);
+  const imageSize = squareSide(image.imageSize, "Hugging Face's CLIP");
+  const patchSize = squareSide(image.patchSize, "Hugging Face's CLIP");
+  needs('image.imageSize', imageSize % patchSize, 0);
+  needs('image.positions', image.positions, undefined);
+  needsUsualBlocks('image', image);
   needs('image.patchBias', image.patchBias, false);
   needs('image.classToken', image.classToken, true);
   needs('image.normBefore', image.normBefore, true);
@@ -37,6 +44,7 @@ export function huggingFaceConfig(
   needs('image.pool', image.pool.kind, 'class');
   needs('image.projection', image.projection, 'linear');
   if (text.kind === 'averaging') return inexpressible('text.kind', text.kind, 'transformer');
+  needsUsualBlocks('text', text);
   needs('text.causal', text.causal, true);
   needs('text.positions', text.positions, 'learned');
   needs('text.projection', text.projection, 'linear');
@@ -62,11 +70,29 @@ export function huggingFaceConfig(
     vision_config: {
       model_type: 'clip_vision_model',
       ...towerConfig(image, embeddingSize),
-      image_size: image.imageSize,
-      patch_size: image.patchSize,
+      image_size: imageSize,
+      patch_size: patchSize,
     },
   };
   return { config, preprocessor: preprocessorConfig(preprocessing) };
+}
+
+/** The fields in which blocks differ from CLIP's. */
+const variants = [
+  'attentionWidth',
+  'normPlace',
+  'normKind',
+  'innerNorms',
+  'layerScale',
+  'headScale',
+  'scores',
+  'attentionBiases',
+  'mlpBiases',
+  'gated',
+] as const satisfies readonly (keyof TransformerArchitecture)[];
+
+function needsUsualBlocks(tower: 'image' | 'text', architecture: TransformerArchitecture): void {
+  for (const field of variants) needs(`${tower}.${field}`, architecture[field], undefined);
 }
 
 function towerConfig(tower: TransformerArchitecture, embeddingSize: number): Record<string, unknown> {
@@ -83,14 +109,17 @@ function towerConfig(tower: TransformerArchitecture, embeddingSize: number): Rec
 
 /** Content of `preprocessor_config.json`. */
 export function preprocessorConfig(preprocessing: ImagePreprocessing): Record<string, unknown> {
-  const { size, resize, mean, deviation, interpolation } = preprocessing;
+  const { resize, mean, deviation, interpolation } = preprocessing;
   if (resize === 'longest') return inexpressible('preprocessing.resize', resize, 'shortest or squash');
-  const square = { height: size, width: size };
+  const [height, width] = heightAndWidth(preprocessing.size);
+  if (resize === 'shortest' && height !== width)
+    return inexpressible('preprocessing.size', [height, width], 'squares');
+  const square = { height, width };
   return {
     image_processor_type: 'CLIPImageProcessor',
     do_convert_rgb: true,
     do_resize: true,
-    size: resize === 'shortest' ? { shortest_edge: size } : square,
+    size: resize === 'shortest' ? { shortest_edge: height } : square,
     resample: pillowFilters[interpolation],
     do_center_crop: resize === 'shortest',
     crop_size: square,

@@ -4,7 +4,7 @@ import { type BoundTensor, type DataType, elementCount, type StoredTensor } from
 import type { ClipArchitecture, ImageClassifierArchitecture } from '../../models/architecture.ts';
 import { canonicalShapes, imageClassifierShapes } from '../parameters.ts';
 import { reshape, sliceRows, transpose } from '../tensors.ts';
-import type { ImageClassifierLayoutName, Layout, LayoutName, Published } from './layout.ts';
+import type { ImageClassifierLayoutName, LayoutName, Published } from './layout.ts';
 import type { NameTable } from './names.ts';
 import { shapeTable } from './shape-table.ts';
 import { imageClassifierLayouts, layouts } from './table.ts';
@@ -31,7 +31,7 @@ export function bindParameters(
   return bindAll(canonicalShapes(architecture), tensors, {
     layout,
     published: published(architecture, table),
-    ignores,
+    ignores: (name) => ignores(name, architecture),
   });
 }
 
@@ -58,7 +58,11 @@ interface BoundParameters {
 function bindAll(
   shapes: ReadonlyMap<string, number[]>,
   tensors: ReadonlyMap<string, StoredTensor>,
-  { layout, published, ignores }: Pick<Layout, 'ignores'> & { layout: string; published: NameTable },
+  {
+    layout,
+    published,
+    ignores,
+  }: { layout: string; published: NameTable; ignores: (name: string) => boolean },
 ): BoundParameters {
   const parameters = new Map<string, BoundTensor>();
   const used = new Set<string>();

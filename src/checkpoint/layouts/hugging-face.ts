@@ -3,11 +3,13 @@ import { EidosError } from '../../errors.ts';
 import type {
   Activation,
   ClipArchitecture,
+  Sides,
   TextArchitecture,
   TransformerArchitecture,
   VitArchitecture,
 } from '../../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
+import { heightAndWidth } from '../../models/sides.ts';
 import type { HuggingFaceConfig, HuggingFaceText, HuggingFaceVision } from '../configuration/hugging-face.ts';
 import { textPositions } from '../parameters.ts';
 import { imageHeadWidth, siglipRest, textHeadWidth } from './conventions.ts';
@@ -229,7 +231,7 @@ function towerNames({ image, text }: ClipArchitecture): NameTable {
   const names: NameTable = new Map();
   names.set('image.patch_embedding.weight', {
     from: patches,
-    stored: [image.width, 3, image.patchSize, image.patchSize],
+    stored: [image.width, 3, ...heightAndWidth(image.patchSize)],
   });
   names.set('image.position_embedding', { from: imagePositions });
   addBlocks(names, 'image', imageBlocks, image.layers, huggingFaceBlock);
@@ -251,6 +253,6 @@ function namedActivation(name: string, section: string): Activation {
   );
 }
 
-function huggingFacePreprocessing(size: number): ImagePreprocessing {
+function huggingFacePreprocessing(size: Sides): ImagePreprocessing {
   return { ...clipPreprocessing, size, cropRounding: 'down', toRgb: 'first' };
 }

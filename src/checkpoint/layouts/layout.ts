@@ -58,7 +58,7 @@ export interface Layout {
   /** Canonical name → where it is, for every parameter of the architecture. */
   published(architecture: ClipArchitecture, table: ShapeTable): Map<string, Published>;
   /** Names that carry nothing the towers need: counters, constant buffers, a captioning decoder. */
-  ignores(name: string): boolean;
+  ignores(name: string, architecture: ClipArchitecture): boolean;
   /** Whose settings say how pictures are prepared; those of the other tools are not meant for these weights. */
   settings: 'hugging_face' | 'open_clip';
   /** What pictures this layout's models expect where no file says so. */

@@ -43,15 +43,6 @@ export function addTorchAttention(table: NameTable, to: string, from: string): v
 /** A style of naming a Transformer's block. */
 export type BlockStyle = (table: NameTable, to: string, from: string) => void;
 
-/** OpenAI's `resblocks.N`. */
-export const openAiBlock: BlockStyle = (table, to, from) => {
-  addPair(table, `${to}.norm_1`, `${from}.ln_1`);
-  addTorchAttention(table, `${to}.attention`, `${from}.attn`);
-  addPair(table, `${to}.norm_2`, `${from}.ln_2`);
-  addPair(table, `${to}.mlp.up`, `${from}.mlp.c_fc`);
-  addPair(table, `${to}.mlp.down`, `${from}.mlp.c_proj`);
-};
-
 /** Hugging Face's `encoder.layers.N`. */
 export const huggingFaceBlock: BlockStyle = (table, to, from) => {
   addPair(table, `${to}.norm_1`, `${from}.layer_norm1`);

@@ -2,6 +2,7 @@
 import { EidosError } from '../../errors.ts';
 import type { Activation, VitArchitecture } from '../../models/architecture.ts';
 import { clipPreprocessing } from '../../models/preprocessing.ts';
+import { heightAndWidth } from '../../models/sides.ts';
 import type { OpenClipConfig, OpenClipVision } from '../configuration/open-clip.ts';
 import { imageTokens } from '../parameters.ts';
 import { imageHeadWidth, siglipRest } from './conventions.ts';
@@ -120,7 +121,7 @@ function timmNames(vit: VitArchitecture): NameTable {
   const tokens = imageTokens(vit);
   names.set('image.patch_embedding.weight', {
     from: `${trunk}.patch_embed.proj.weight`,
-    stored: [width, 3, patchSize, patchSize],
+    stored: [width, 3, ...heightAndWidth(patchSize)],
   });
   if (vit.patchBias) names.set('image.patch_embedding.bias', { from: `${trunk}.patch_embed.proj.bias` });
   names.set('image.position_embedding', { from: `${trunk}.pos_embed`, stored: [1, tokens, width] });

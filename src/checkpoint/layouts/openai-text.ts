@@ -4,7 +4,8 @@ import type { Activation, Projection, TextArchitecture, TextPool } from '../../m
 import type { OpenClipConfig, OpenClipText } from '../configuration/open-clip.ts';
 import { textHeadWidth } from './conventions.ts';
 import type { Published } from './layout.ts';
-import { addBlocks, addPair, type NameTable, openAiBlock } from './names.ts';
+import { addPair, type NameTable } from './names.ts';
+import { addOpenAiBlocks, headsOfNorm, openAiBlockVariant } from './openai-block.ts';
 import { agree, headsDividing, type ShapeTable } from './shape-table.ts';
 
 /** What a family of models does where no configuration says so. */
@@ -56,7 +57,11 @@ export function openAiTextTower(
   check('embed_cls', classToken, 'cls_emb');
   check('context_length', contextLength, 'positional_embedding');
   // open_clip's configurations mean eight heads where they name none.
-  const heads = text.heads ?? (config === undefined ? Math.floor(width / textHeadWidth(width)) : 8);
+  const heads =
+    headsOfNorm(table, `${blocks}0.`, width) ??
+    text.heads ??
+    (config === undefined ? Math.floor(width / textHeadWidth(width)) : 8);
+
   return {
     width,
     layers,
@@ -64,6 +69,7 @@ export function openAiTextTower(
     mlpWidth: table.axis(`${blocks}0.mlp.c_fc.weight`, 2, 0),
     activation: conventions.activation,
     normEpsilon: text.norm_kwargs?.eps ?? conventions.normEpsilon,
+    ...openAiBlockVariant(table, `${blocks}0.`, 'text_cfg', text),
     contextLength,
     vocabularySize,
     causal: config === undefined ? conventions.causal : text.no_causal_mask !== true,
@@ -86,7 +92,7 @@ export function openAiTextNames(text: TextArchitecture, prefix: '' | 'text.', ta
   if (text.pool.kind === 'class') {
     names.set('text.class_embedding', { from: `${prefix}cls_emb`, stored: [text.width] });
   }
-  addBlocks(names, 'text', `${prefix}transformer.resblocks.`, text.layers, openAiBlock);
+  addOpenAiBlocks(names, 'text', `${prefix}transformer.resblocks.`, text);
   addPair(names, 'text.norm_after', `${prefix}ln_final`);
   // OpenAI keeps a bare matrix [width, embedding], SigLIP a linear layer.
   const layer = `${prefix}text_projection`;
@@ -105,10 +111,10 @@ function textPool(config: OpenClipConfig | undefined, conventions: TextConventio
   const { pool_type: kind = 'argmax', eos_id: endToken = 2 } = config.model.text_cfg;
   if (kind === 'argmax') return { kind: 'end', endToken: 'highest' };
   if (kind === 'eos') return { kind: 'end', endToken };
-  if (kind === 'last') return { kind: 'last' };
+  if (kind === 'first' || kind === 'last') return { kind };
   throw new EidosError(
     'unsupported_checkpoint',
-    `The configuration has text_cfg.pool_type = ${kind}; eidos has argmax, eos and last.`,
+    `The configuration has text_cfg.pool_type = ${kind}; eidos has argmax, eos, first and last.`,
   );
 }
 

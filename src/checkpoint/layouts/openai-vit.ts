@@ -1,10 +1,12 @@
 /** The Vision Transformer under OpenAI's names, with open_clip's variants: CLIPA's pooling, CoCa's attentional pooler. */
 import { EidosError } from '../../errors.ts';
-import type { Activation, ImagePool, VitArchitecture } from '../../models/architecture.ts';
+import type { Activation, ImagePool, Sides, VitArchitecture } from '../../models/architecture.ts';
+import { heightAndWidth, sidesInWords } from '../../models/sides.ts';
 import type { OpenClipConfig, OpenClipVision } from '../configuration/open-clip.ts';
 import { imageHeadWidth } from './conventions.ts';
-import { addBlocks, addPair, addTorchAttention, type NameTable, openAiBlock } from './names.ts';
-import { agree, gridSide, headsDividing, imageSide, type ShapeTable } from './shape-table.ts';
+import { addPair, addTorchAttention, type NameTable } from './names.ts';
+import { addOpenAiBlocks, headsOfNorm, openAiBlockVariant } from './openai-block.ts';
+import { agree, headsDividing, imageSides, type ShapeTable } from './shape-table.ts';
 
 const blocks = 'visual.transformer.resblocks.';
 
@@ -23,20 +25,23 @@ export function openAiVit(
   activation: Activation,
 ): VitArchitecture {
   const vision: Partial<OpenClipVision> = config?.model.vision_cfg ?? {};
-  const [width = 0, , patchSize = 0] = table.shape('visual.conv1.weight', 4);
-  const positions = table.axis('visual.positional_embedding', 2, 0);
-  const grid = gridSide(positions - 1, 'visual.positional_embedding');
+  const [width = 0, , patchHeight = 0, patchWidth = 0] = table.shape('visual.conv1.weight', 4);
+  const patchSize: Sides = patchHeight === patchWidth ? patchHeight : [patchHeight, patchWidth];
+  const positions = 'visual.positional_embedding';
   const layers = table.blocks(blocks);
   const normBefore = table.has('visual.ln_pre.weight');
 
   const field = (name: string) => `vision_cfg.${name}`;
-  const imageSize = imageSide(table, field('image_size'), scalar(vision.image_size, field('image_size')), {
-    side: grid,
+  const imageSize = imageSides(table, field('image_size'), vision.image_size as Sides | undefined, {
+    places: table.axis(positions, 2, 0) - 1,
     patchSize,
-    tensor: 'visual.positional_embedding',
+    tensor: positions,
   });
   agree(table, field('width'), vision.width, width, 'visual.conv1.weight');
-  agree(table, field('patch_size'), vision.patch_size, patchSize, 'visual.conv1.weight');
+  if (vision.patch_size !== undefined) {
+    const said = sidesInWords(vision.patch_size as Sides);
+    agree(table, field('patch_size'), said, sidesInWords(patchSize), 'visual.conv1.weight');
+  }
   agree(
     table,
     field('layers'),
@@ -45,24 +50,26 @@ export function openAiVit(
     `${blocks}${layers - 1}.ln_1.weight`,
   );
   agree(table, field('no_ln_pre'), vision.no_ln_pre, !normBefore, 'visual.ln_pre.weight');
-  const { pool, afterPool } = imagePool(table, vision, config === undefined && !normBefore);
+  const { pool, normAfter } = imagePool(table, vision, config === undefined && !normBefore);
+  const headWidth = () => vision.head_width ?? (config === undefined ? imageHeadWidth(width) : 64);
   // open_clip divides and drops the rest.
-  const headWidth = vision.head_width ?? (config === undefined ? imageHeadWidth(width) : 64);
+  const heads = headsOfNorm(table, `${blocks}0.`, width) ?? Math.floor(width / headWidth());
   return {
     kind: 'vit',
     width,
     layers,
-    heads: headsDividing(width, Math.floor(width / headWidth), field('head_width')),
+    heads: headsDividing(width, heads, field('head_width')),
     mlpWidth: table.axis(`${blocks}0.mlp.c_fc.weight`, 2, 0),
     activation,
     normEpsilon: vision.norm_kwargs?.eps ?? 1e-5,
+    ...openAiBlockVariant(table, `${blocks}0.`, 'vision_cfg', vision),
     imageSize,
     patchSize,
+    ...(vision.pos_embed_type === 'sin_cos_2d' ? { positions: 'fixed' } : {}),
     patchBias: table.has('visual.conv1.bias'),
     classToken: true,
     normBefore,
-    // A norm of all tokens gives the class token the same values as a norm of it alone.
-    normAfter: pool.kind === 'average' && !afterPool ? 'tokens' : 'pooled',
+    normAfter,
     pool,
     projection: table.has('visual.proj') ? 'linear' : 'none',
   };
@@ -73,14 +80,19 @@ export function openAiVitNames(vit: VitArchitecture): NameTable {
   const { width, patchSize } = vit;
   names.set('image.patch_embedding.weight', {
     from: 'visual.conv1.weight',
-    stored: [width, 3, patchSize, patchSize],
+    stored: [width, 3, ...heightAndWidth(patchSize)],
   });
   if (vit.patchBias) names.set('image.patch_embedding.bias', { from: 'visual.conv1.bias' });
   names.set('image.class_embedding', { from: 'visual.class_embedding' });
   names.set('image.position_embedding', { from: 'visual.positional_embedding' });
   if (vit.normBefore) addPair(names, 'image.norm_before', 'visual.ln_pre');
-  addBlocks(names, 'image', blocks, vit.layers, openAiBlock);
-  if (vit.pool.kind === 'queries') addPooler(names, vit.pool.width === width);
+  addOpenAiBlocks(names, 'image', blocks, vit);
+  if (vit.pool.kind === 'queries') {
+    const { second } = vit.pool;
+    const fused = vit.pool.width === width;
+    if (second !== 'parallel') addPooler(names, 'image.pool', 'visual.attn_pool', fused);
+    if (second !== undefined) addPooler(names, 'image.pool.second', 'visual.attn_pool_contrastive', fused);
+  }
   if (vit.normAfter !== 'none') addPair(names, 'image.norm_after', 'visual.ln_post');
   if (vit.projection !== 'none') {
     names.set('image.projection.weight', { from: 'visual.proj', transposed: true });
@@ -88,58 +100,85 @@ export function openAiVitNames(vit: VitArchitecture): NameTable {
   return names;
 }
 
+/** How the tokens become one vector, and where the last norm stands. */
 function imagePool(
   table: ShapeTable,
   vision: Partial<OpenClipVision>,
   clipa: boolean,
-): { pool: ImagePool; afterPool: boolean } {
+): Pick<VitArchitecture, 'pool' | 'normAfter'> {
   const kind = vision.pool_type ?? (clipa ? 'avg' : 'tok');
+  if (kind === 'none') {
+    throw new EidosError(
+      'unsupported_checkpoint',
+      'The configuration has vision_cfg.pool_type = none: the model gives an embedding for each token and none for the picture.',
+    );
+  }
   if (kind !== 'avg' && kind !== 'tok') unsupported('vision_cfg.pool_type', kind);
-  const attentional = table.has('visual.attn_pool.query');
+  const pooler = queryPool(table, vision);
+  if (pooler !== undefined) {
+    // With a second pooler open_clip norms the tokens and looks at no pool_type.
+    if (pooler.second !== undefined) return { pool: pooler, normAfter: 'tokens' };
+    if (kind === 'tok') return { pool: pooler, normAfter: 'pooled' };
+    return { pool: { ...pooler, take: 'others' }, normAfter: 'tokens' };
+  }
+  const afterPool = vision.final_ln_after_pool ?? clipa;
+  // A norm of all tokens gives the class token the same values as a norm of it alone.
+  return kind === 'avg'
+    ? { pool: { kind: 'average' }, normAfter: afterPool ? 'pooled' : 'tokens' }
+    : { pool: { kind: 'class' }, normAfter: 'pooled' };
+}
+
+function queryPool(
+  table: ShapeTable,
+  vision: Partial<OpenClipVision>,
+): Extract<ImagePool, { kind: 'queries' }> | undefined {
+  const first = 'visual.attn_pool.query';
+  const asked = vision.attentional_pool;
   agree(
     table,
     'vision_cfg.attentional_pool',
-    vision.attentional_pool === true || undefined,
-    attentional,
-    'visual.attn_pool.query',
+    asked === undefined ? undefined : asked !== false,
+    table.has(first),
+    first,
   );
-  if (attentional) {
-    if (typeof vision.attentional_pool === 'string')
-      unsupported('vision_cfg.attentional_pool', vision.attentional_pool);
-    if (kind === 'avg') unsupported('vision_cfg.pool_type', 'avg with attentional_pool');
-    const [queries = 0, width = 0] = table.shape('visual.attn_pool.query', 2);
-    agree(
-      table,
-      'vision_cfg.attn_pooler_queries',
-      vision.attn_pooler_queries,
-      queries,
-      'visual.attn_pool.query',
-    );
-    const heads = headsDividing(width, vision.attn_pooler_heads ?? 8, 'vision_cfg.attn_pooler_heads');
-    return { pool: { kind: 'queries', heads, queries, width }, afterPool: true };
-  }
-  return {
-    pool: { kind: kind === 'avg' ? 'average' : 'class' },
-    afterPool: vision.final_ln_after_pool ?? clipa,
-  };
+  if (!table.has(first)) return undefined;
+  const [queries = 0, width = 0] = table.shape(first, 2);
+  agree(table, 'vision_cfg.attn_pooler_queries', vision.attn_pooler_queries, queries, first);
+  const heads = headsDividing(width, vision.attn_pooler_heads ?? 8, 'vision_cfg.attn_pooler_heads');
+  const pool = { kind: 'queries' as const, heads, queries, width };
+  const second = 'visual.attn_pool_contrastive.query';
+  const kind = typeof asked === 'string' ? asked : undefined;
+  agree(
+    table,
+    'vision_cfg.attentional_pool',
+    asked === undefined ? undefined : (kind ?? 'true'),
+    table.has(second) ? (kind ?? 'parallel or cascade') : 'true',
+    second,
+  );
+  if (!table.has(second)) return pool;
+  if (kind === 'parallel' || kind === 'cascade') return { ...pool, second: kind };
+  return kind === undefined
+    ? unsupported(
+        'vision_cfg.attentional_pool',
+        'nothing, where weights have two poolers (parallel or cascade: the weights do not tell)',
+      )
+    : unsupported('vision_cfg.attentional_pool', kind);
 }
 
 /** PyTorch keeps one matrix where keys are as wide as queries, and three where they are not. */
-function addPooler(names: NameTable, fused: boolean): void {
-  const from = 'visual.attn_pool';
-  names.set('image.pool.queries', { from: `${from}.query` });
-  addPair(names, 'image.pool.norm_queries', `${from}.ln_q`);
-  addPair(names, 'image.pool.norm_keys', `${from}.ln_k`);
-  addTorchAttention(names, 'image.pool.attention', `${from}.attn`);
+function addPooler(names: NameTable, to: string, from: string, fused: boolean): void {
+  names.set(`${to}.queries`, { from: `${from}.query` });
+  addPair(names, `${to}.norm_queries`, `${from}.ln_q`);
+  addPair(names, `${to}.norm_keys`, `${from}.ln_k`);
+  addTorchAttention(names, `${to}.attention`, `${from}.attn`);
   if (fused) return;
-  names.set('image.pool.attention.query.weight', { from: `${from}.attn.q_proj_weight` });
-  names.set('image.pool.attention.key.weight', { from: `${from}.attn.k_proj_weight` });
-  names.set('image.pool.attention.value.weight', { from: `${from}.attn.v_proj_weight` });
+  names.set(`${to}.attention.query.weight`, { from: `${from}.attn.q_proj_weight` });
+  names.set(`${to}.attention.key.weight`, { from: `${from}.attn.k_proj_weight` });
+  names.set(`${to}.attention.value.weight`, { from: `${from}.attn.v_proj_weight` });
 }
 
 function scalar(value: number | number[] | undefined, field: string): number | undefined {
   if (!Array.isArray(value)) return value;
-  if (value.every((one) => one === value[0]) && value.length === 2) return value[0];
   return unsupported(field, `[${value}]`);
 }
 

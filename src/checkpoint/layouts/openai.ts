@@ -3,7 +3,7 @@ import { EidosError } from '../../errors.ts';
 import type { Activation, ClipArchitecture, ImageArchitecture } from '../../models/architecture.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
 import { bareActivation } from './conventions.ts';
-import type { Configurations, Layout, LayoutOptions } from './layout.ts';
+import type { Configurations, Layout, LayoutOptions, Published } from './layout.ts';
 import type { NameTable } from './names.ts';
 import { isOpenAiResNet, openAiResNet, openAiResNetNames } from './openai-resnet.ts';
 import { lastTokenText, openAiText, openAiTextNames, openAiTextTower } from './openai-text.ts';
@@ -25,12 +25,17 @@ function openAiLayout(prefix: '' | 'text.'): Layout {
 
     published(clip, table) {
       const names = new Map([...imageNames(clip.image), ...openAiTextNames(clip.text, prefix, table)]);
-      names.set('logit_scale', { from: 'logit_scale' });
+      names.set('logit_scale', logitScale(table));
       if (clip.logitBias) names.set('logit_bias', { from: 'logit_bias' });
       return names;
     },
 
-    ignores: (name) =>
+    ignores: (name, { image }) =>
+      // What makes captions alone.
+      (image.kind === 'vit' &&
+        image.pool.kind === 'queries' &&
+        image.pool.second === 'parallel' &&
+        name.startsWith('visual.attn_pool.')) ||
       name.endsWith('.num_batches_tracked') ||
       name === 'input_resolution' ||
       name === 'context_length' ||
@@ -97,6 +102,12 @@ function chooseActivations(
   };
 }
 
+/** open_clip's `nonscalar_logit_scale` keeps one number in a row. */
+function logitScale(table: ShapeTable): Published {
+  const stored = table.shapes.get('logit_scale');
+  return { from: 'logit_scale', ...(stored?.length === 1 ? { stored: [1] } : {}) };
+}
+
 function imageNames(image: ImageArchitecture): NameTable {
   if (image.kind === 'vit') return openAiVitNames(image);
   if (image.kind === 'resnet') return openAiResNetNames(image);
@@ -111,7 +122,7 @@ function imageEmbeddingSize(table: ShapeTable): number {
 
 function preprocessing({ image }: ClipArchitecture): ImagePreprocessing {
   const clip = { ...clipPreprocessing, size: image.imageSize };
-  if (image.kind !== 'vit' || image.normBefore) return clip;
+  if (image.kind !== 'vit' || image.normBefore || image.pool.kind !== 'average') return clip;
   // CLIPA was trained on squashed pictures, with ImageNet's statistics.
   return {
     ...clip,

@@ -1,5 +1,7 @@
 /** Looks shapes up by name and says what is missing or contradictory in terms of tensors and fields. */
 import { EidosError } from '../../errors.ts';
+import type { Sides } from '../../models/architecture.ts';
+import { heightAndWidth } from '../../models/sides.ts';
 
 export interface ShapeTable {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
@@ -82,12 +84,44 @@ export function imageSide(
   return size;
 }
 
+/**
+ * The sides of the pictures that have so many places for patches; squares where the configuration says nothing else.
+ * @throws EidosError `config_mismatch`, `unsupported_checkpoint`
+ */
+export function imageSides(
+  table: ShapeTable,
+  field: string,
+  configured: Sides | undefined,
+  grid: { places: number; patchSize: Sides; tensor: string; usual?: number },
+): Sides {
+  const { places, patchSize, tensor } = grid;
+  const [height, width] = heightAndWidth(configured ?? 0);
+  const [patchHeight, patchWidth] = heightAndWidth(patchSize);
+  if (height === width && patchHeight === patchWidth) {
+    const side = configured === undefined ? undefined : height;
+    return imageSide(table, field, side, {
+      ...grid,
+      side: gridSide(places, tensor),
+      patchSize: patchHeight,
+    });
+  }
+  if (configured === undefined) {
+    throw new EidosError(
+      'config_mismatch',
+      `The patches are ${patchHeight} × ${patchWidth} pixels: how many rows the ${places} places of '${tensor}' are in, only a configuration beside the weights tells.`,
+    );
+  }
+  const whole = Math.floor(height / patchHeight) * Math.floor(width / patchWidth);
+  agree(table, `${field} (places for patches)`, whole, places, tensor);
+  return height === width ? height : [height, width];
+}
+
 /** What a configuration says, which has to be what the weights show: a field, its value, the value of a tensor. */
 export function agree(
   table: ShapeTable,
   field: string,
-  configured: number | boolean | undefined,
-  found: number | boolean,
+  configured: number | boolean | string | undefined,
+  found: number | boolean | string,
   tensor: string,
 ): void {
   if (configured === undefined || configured === found) return;

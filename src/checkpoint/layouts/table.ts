@@ -7,6 +7,7 @@ import type {
   Projection,
   TextArchitecture,
 } from '../../models/architecture.ts';
+import { heightAndWidth } from '../../models/sides.ts';
 import { limits } from '../limits.ts';
 import { efficientNetLite } from './efficientnet-lite.ts';
 import { eidos } from './eidos.ts';
@@ -148,7 +149,7 @@ function imageBlocks(image: ImageArchitecture): number {
 /** @param others widths besides those of the image tower */
 function checkImageSizes(image: ImageArchitecture, others: readonly number[]): void {
   checkClaims([
-    ['pixels a side', image.imageSize, limits.imageSize],
+    ['pixels a side', Math.max(...heightAndWidth(image.imageSize)), limits.imageSize],
     ['numbers in its widest layer', Math.max(...imageWidths(image), ...others), limits.width],
   ]);
 }

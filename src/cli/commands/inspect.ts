@@ -1,6 +1,7 @@
 /** `eidos inspect`: what a checkpoint is, without running it. */
 import { Command } from 'commander';
 import type { ImageArchitecture, TextArchitecture } from '../../models/architecture.ts';
+import { sidesInWords } from '../../models/sides.ts';
 import type { ImageClassifierInspection, Inspection } from '../../tasks/inspect/inspect.ts';
 import { acceptModelOptions, localModel } from '../model-options.ts';
 
@@ -41,7 +42,10 @@ function describe(inspection: Inspection | ImageClassifierInspection, listTensor
     ['layout', inspection.layout],
     ['image encoder', describeImage(architecture.image)],
     ...towers,
-    ['pictures', `${preprocessing.size} pixels, ${preprocessing.resize}, ${preprocessing.interpolation}`],
+    [
+      'pictures',
+      `${sidesInWords(preprocessing.size)} pixels, ${preprocessing.resize}, ${preprocessing.interpolation}`,
+    ],
     ...work,
     ['tensors', `${inspection.tensors.length} used, ${inspection.unused.length} unused`],
     ['files', inspection.files.join(', ')],
@@ -114,7 +118,7 @@ function describeImage(image: ImageArchitecture): string {
     const head = projection.kind === 'linear' ? '' : `, a ${projection.kind} of ${projection.hidden}`;
     return `EfficientNet, blocks ${stages.map(({ blocks }) => blocks).join('-')} of widths ${stages.map(({ width }) => width).join('-')}, kernels of ${kernels}, ${headWidth} features on ${imageSize} pixels, ${image.activation}, pooled by ${image.pool.replace('_', ' and ')}${head}`;
   }
-  return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${image.patchSize} on ${image.imageSize} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
+  return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${sidesInWords(image.patchSize)} on ${sidesInWords(image.imageSize)} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
 }
 
 function describeText(text: TextArchitecture): string {

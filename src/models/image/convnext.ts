@@ -5,7 +5,8 @@ import { add, conv, multiply, parameter, reduceMean, reshape, transpose } from '
 import type { Value } from '../../graph/value.ts';
 import type { ConvNextArchitecture } from '../architecture.ts';
 import { linearLayer, normLayer } from '../layers/linear.ts';
-import { mlp, type TowerHooks } from '../layers/transformer.ts';
+import { mlp } from '../layers/mlp.ts';
+import type { TowerHooks } from '../layers/transformer.ts';
 
 /** Where the first branch weights of a block begin (section A.1). */
 const firstScale = { kind: 'constant', value: 1e-2 } as const;
@@ -59,7 +60,7 @@ export function convNext(
     });
     const back = reshape(transpose(seen, [0, 2, 3, 1]), [times(n, side * side), width]);
     const scale = parameter(`${name}.scale`, [width], firstScale);
-    return multiply(mlp(`${name}.mlp`, norm(`${name}.norm`, back), 4 * width, activation), scale);
+    return multiply(mlp(`${name}.mlp`, norm(`${name}.norm`, back), { hidden: 4 * width, activation }), scale);
   }
 }
 

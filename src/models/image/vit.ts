@@ -15,10 +15,12 @@ import {
   transpose,
 } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
-import type { VitArchitecture } from '../architecture.ts';
+import type { ImagePool, VitArchitecture } from '../architecture.ts';
 import { attention, type Tokens } from '../layers/attention.ts';
 import { normLayer } from '../layers/linear.ts';
-import { mlp, type TowerHooks, transformerBlocks, type Watch } from '../layers/transformer.ts';
+import { mlp } from '../layers/mlp.ts';
+import { type TowerHooks, transformerBlocks, type Watch } from '../layers/transformer.ts';
+import { heightAndWidth, patchGrid } from '../sides.ts';
 
 export interface VitOptions extends TowerHooks {
   /** Indices of the patches that are looked at, [n, kept] int64; the others are left out (Li et al. 2023, FLIP). */
@@ -36,7 +38,10 @@ export function visionTransformer(
   if (normBefore) tokens = { ...tokens, value: normLayer('image.norm_before', tokens.value, normEpsilon) };
   tokens = { ...tokens, value: watch('image.norm_before', tokens.value) };
   tokens = transformerBlocks('image', tokens, architecture, { watch, branch });
-  if (normAfter === 'tokens' && architecture.pool.kind !== 'class') {
+  // What pools by queries without a second pooler has the norm after them.
+  const { pool } = architecture;
+  const queriesAreNormed = pool.kind === 'queries' && pool.second === undefined;
+  if (normAfter === 'tokens' && pool.kind !== 'class' && !queriesAreNormed) {
     tokens = {
       ...tokens,
       value: watch('image.norm_after', normLayer('image.norm_after', tokens.value, normEpsilon)),
@@ -44,7 +49,7 @@ export function visionTransformer(
   }
   let pooled = watch('image.pool', poolTokens(architecture, tokens)); // [n, width]
   // A norm works on each token for itself: where only the class token is used, only that one is normalised.
-  if (normAfter === 'pooled' || (normAfter === 'tokens' && architecture.pool.kind === 'class')) {
+  if (normAfter === 'pooled' || (normAfter === 'tokens' && pool.kind === 'class')) {
     pooled = watch('image.norm_after', normLayer('image.norm_after', pooled, normEpsilon));
   }
   return pooled;
@@ -57,39 +62,43 @@ function embedPatches(
   watch: Watch,
   kept: Value | undefined,
 ): Tokens {
-  const { imageSize, patchSize, width, classToken, patchBias } = architecture;
-  // Where patches do not fill the side, the rest at the right and at the bottom is left out, as a strided convolution does.
-  const grid = Math.floor(imageSize / patchSize);
-  const covered = grid * patchSize;
+  const { patchSize, width, classToken, patchBias } = architecture;
+  const [rows, columns] = patchGrid(architecture);
+  const [patchHeight, patchWidth] = heightAndWidth(patchSize);
   const batch = pixels.shape[0]!;
-  const rows = grid * grid + (classToken ? 1 : 0);
-  const count = kept === undefined ? grid * grid : Number(kept.shape[1]);
+  const places = rows * columns;
+  const count = kept === undefined ? places : Number(kept.shape[1]);
   const length = count + (classToken ? 1 : 0);
-  const whole = covered === imageSize ? pixels : slice(slice(pixels, 2, 0, covered), 3, 0, covered);
-  const cut = reshape(whole, [batch, 3, grid, patchSize, grid, patchSize]);
+  const whole = beginning(beginning(pixels, 2, rows * patchHeight), 3, columns * patchWidth);
+  const cut = reshape(whole, [batch, 3, rows, patchHeight, columns, patchWidth]);
   const gathered = transpose(cut, [0, 2, 4, 1, 3, 5]); // [n, row, column, 3, y, x]
-  const all = reshape(gathered, [times(batch, grid * grid), 3 * patchSize * patchSize]);
-  const patches = kept === undefined ? all : gather(all, rowsOf(kept, grid * grid));
-  const weight = parameter(
-    'image.patch_embedding.weight',
-    [width, 3 * patchSize ** 2],
-    normal((3 * patchSize ** 2) ** -0.5),
-  );
+  const numbers = 3 * patchHeight * patchWidth;
+  const all = reshape(gathered, [times(batch, places), numbers]);
+  const patches = kept === undefined ? all : gather(all, rowsOf(kept, places));
+  const weight = parameter('image.patch_embedding.weight', [width, numbers], normal(numbers ** -0.5));
   const bias = patchBias ? parameter('image.patch_embedding.bias', [width], zeros) : undefined;
   const embedded = watch('image.patch_embedding', linear(patches, weight, bias)); // [n · patches, width]
 
-  const positions = parameter('image.position_embedding', [rows, width], normal(width ** -0.5));
+  let positions = parameter(
+    'image.position_embedding',
+    [places + (classToken ? 1 : 0), width],
+    normal(width ** -0.5),
+    { trainable: architecture.positions !== 'fixed' },
+  );
   let tokens = reshape(embedded, [batch, count, width]);
-  let places = positions;
   if (classToken) {
     // A row of zeros before the patches, and the class token in its place: no array of the batch's size is copied twice.
     const token = parameter('image.class_embedding', [width], normal(width ** -0.5));
     tokens = pad(tokens, [0, 1, 0], [0, 0, 0]);
-    places = add(positions, pad(reshape(token, [1, width]), [0, 0], [grid * grid, 0]));
+    positions = add(positions, pad(reshape(token, [1, width]), [0, 0], [places, 0]));
   }
-  if (kept !== undefined) places = gather(places, classToken ? afterClassToken(kept) : kept);
-  return { value: reshape(add(tokens, places), [times(batch, length), width]), batch, length };
+  if (kept !== undefined) positions = gather(positions, classToken ? afterClassToken(kept) : kept);
+  return { value: reshape(add(tokens, positions), [times(batch, length), width]), batch, length };
 }
+
+/** What an axis has up to a length. */
+const beginning = (x: Value, axis: number, length: number): Value =>
+  x.shape[axis] === length ? x : slice(x, axis, 0, length);
 
 /** Where the kept patches lie among those of all pictures: indices [n, kept] → [n · kept]. */
 function rowsOf(kept: Value, patches: number): Value {
@@ -107,7 +116,7 @@ function afterClassToken(kept: Value): Value {
 
 /** One vector a picture, [n, width]. */
 function poolTokens(architecture: VitArchitecture, tokens: Tokens): Value {
-  const { pool, classToken, normEpsilon } = architecture;
+  const { pool, classToken, normAfter, normEpsilon } = architecture;
   const { batch, length } = tokens;
   const width = architecture.width;
   const all = reshape(tokens.value, [batch, length, width]);
@@ -125,14 +134,44 @@ function poolTokens(architecture: VitArchitecture, tokens: Tokens): Value {
         pool,
       );
       const normed = normLayer('image.pool.norm', value, normEpsilon);
-      return add(value, mlp('image.pool.mlp', normed, pool.mlpWidth, pool.activation));
+      return add(
+        value,
+        mlp('image.pool.mlp', normed, { hidden: pool.mlpWidth, activation: pool.activation }),
+      );
     }
-    case 'queries': {
-      // Only the first query makes the embedding; the others serve a decoder.
-      const queries = parameter('image.pool.queries', [pool.queries, pool.width], normal(1));
-      const first = normLayer('image.pool.norm_queries', slice(queries, 0, 0, 1), normEpsilon);
-      const keys = { ...tokens, value: normLayer('image.pool.norm_keys', tokens.value, normEpsilon) };
-      return attention('image.pool.attention', { value: first, batch: 1, length: 1 }, keys, pool).value;
-    }
+    case 'queries':
+      return queryPool(pool, tokens, normEpsilon, normAfter === 'tokens');
   }
+}
+
+type QueryPool = Extract<ImagePool, { kind: 'queries' }>;
+
+/** CoCa's pooler and open_clip's variants of it (Yu et al. 2022, section 3.2): [n, pool.width]. */
+function queryPool(pool: QueryPool, tokens: Tokens, epsilon: number, normed: boolean): Value {
+  const pooler = (
+    name: string,
+    keys: Tokens,
+    [first, end]: readonly [number, number],
+    of: number,
+  ): Tokens => {
+    const queries = parameter(`${name}.queries`, [of, pool.width], normal(1));
+    const taken = end - first === of ? queries : slice(queries, 0, first, end);
+    const asked = normLayer(`${name}.norm_queries`, taken, epsilon);
+    const seen = { ...keys, value: normLayer(`${name}.norm_keys`, keys.value, epsilon) };
+    return attention(`${name}.attention`, { value: asked, batch: 1, length: end - first }, seen, pool);
+  };
+  const { queries } = pool;
+  const name = 'image.pool';
+  switch (pool.second) {
+    case 'parallel':
+      return pooler(`${name}.second`, tokens, [0, 1], 1).value;
+    case 'cascade':
+      return pooler(`${name}.second`, pooler(name, tokens, [0, queries], queries), [0, 1], 1).value;
+    case undefined:
+  }
+  // Only the first query makes the embedding, or all others do; the rest serves a decoder.
+  if (pool.take === undefined) return pooler(name, tokens, [0, 1], queries).value;
+  const others = pooler(name, tokens, [1, queries], queries);
+  const each = normed ? normLayer('image.norm_after', others.value, epsilon) : others.value;
+  return reduceMean(reshape(each, [tokens.batch, queries - 1, pool.width]), [1]);
 }

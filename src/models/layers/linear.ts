@@ -1,7 +1,17 @@
 /** The layers that towers share; each declares its parameters under the name it is given. */
 import { gelu, geluTanh, linear } from '../../graph/derived.ts';
 import { type Initialiser, normal, ones, zeros } from '../../graph/initialise.ts';
-import { layerNorm, parameter, silu } from '../../graph/operations.ts';
+import {
+  add,
+  divide,
+  layerNorm,
+  multiply,
+  parameter,
+  reduceMean,
+  relu,
+  silu,
+  sqrt,
+} from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { Activation } from '../architecture.ts';
 
@@ -18,6 +28,8 @@ export const activations: { readonly [A in Activation]: ActivationRow } = {
   quick_gelu: { curve: silu, inputScale: 1.702, outputScale: 1 / 1.702 },
   gelu: { curve: gelu, inputScale: 1, outputScale: 1 },
   gelu_tanh: { curve: geluTanh, inputScale: 1, outputScale: 1 },
+  relu: { curve: relu, inputScale: 1, outputScale: 1 },
+  silu: { curve: silu, inputScale: 1, outputScale: 1 },
 };
 
 export interface LinearLayerOptions {
@@ -46,4 +58,16 @@ export function normLayer(name: string, x: Value, epsilon: number): Value {
     parameter(`${name}.bias`, [width], zeros),
     epsilon,
   );
+}
+
+/** x / √(mean(x²) + epsilon) over the last axis with a learned gain (Zhang and Sennrich 2019). */
+export function rmsNormLayer(name: string, x: Value, epsilon: number): Value {
+  const width = Number(x.shape[x.shape.length - 1]);
+  const root = sqrt(add(reduceMean(multiply(x, x), [-1], true), epsilon));
+  return multiply(divide(x, root), parameter(`${name}.weight`, [width], ones));
+}
+
+/** A learned factor for each channel, which begins small, so that deep stacks begin as the identity (Touvron et al. 2021). */
+export function scaleLayer(name: string, x: Value, initialiser: Initialiser): Value {
+  return multiply(x, parameter(name, [Number(x.shape[x.shape.length - 1])], initialiser));
 }

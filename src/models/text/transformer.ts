@@ -65,6 +65,8 @@ export function textTransformer(
             : argMax(cast(equal(tokenIds, constant(BigInt64Array.of(BigInt(endToken)), [])), 'float32'), 1);
         return norm(selectTokens(cube(), place));
       }
+      case 'first':
+        return norm(reshape(slice(cube(), 1, 0, 1), [batch!, width]));
       case 'last':
       case 'class':
         return norm(reshape(slice(cube(), 1, length - 1, length), [batch!, width]));
@@ -114,12 +116,10 @@ function attentionMask(
     return together(reshape(hidePadding(ids, pool.padToken), [batch!, 1, 1, length]));
   }
   if (pool.kind !== 'class') return forward;
-  // As CoCa was trained: the class token's view of the padding is shifted by one place, so that it always sees
-  // the first token and sees token i where token i − 1 is none of the padding.
+  // As CoCa was trained: the view of the padding is shifted by one place, so that the first token is always seen, and
+  // token i where token i − 1 is none of the padding.
   const hidden = pad(hidePadding(ids, pool.padToken), [0, 1], [0, 0]); // [n, length]
-  const row = reshape(hidden, [batch!, 1, 1, length]);
-  const others = pad(row, [0, 0, length - 1, 0], [0, 0, 0, 0]); // [n, 1, length, length]
-  return together(others);
+  return together(reshape(hidden, [batch!, 1, 1, length]));
 }
 
 /** −∞ above the diagonal. */

@@ -11,6 +11,7 @@ import { writeNormalised } from '../../image/normalise.ts';
 import type { BatchItem } from '../../image/pipeline.ts';
 import { imageSquare, tablesOf } from '../../image/preprocess.ts';
 import { type ImageSource, type ImageSources, imageLabel, images } from '../../image/source.ts';
+import { heightAndWidth, pictureNumbers } from '../../models/sides.ts';
 import type { Limits } from '../options.ts';
 import { createAdmission, createGate } from './admission.ts';
 import { createBatcher } from './batcher.ts';
@@ -41,7 +42,7 @@ const heldRuns = 4;
 export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOptions): BatchingClip {
   const { batchSize, gatherTime, waitingInputs } = limits;
   const { preprocessing } = clip.config;
-  const pixelCount = 3 * preprocessing.size ** 2;
+  const pixelCount = pictureNumbers(preprocessing.size);
   const admission = createAdmission(waitingInputs, 'texts and pictures');
   const decoding = createGate(Math.max(2, Math.min(4, availableParallelism())));
   const holding = createGate(heldRuns * batchSize);
@@ -59,7 +60,7 @@ export function createBatchingClip(clip: Clip, { limits, onRun }: BatchingOption
     tensors.forEach((tensor, i) => {
       data.set(tensor, i * pixelCount);
     });
-    const shape = [tensors.length, 3, preprocessing.size, preprocessing.size];
+    const shape = [tensors.length, 3, ...heightAndWidth(preprocessing.size)];
     return clip.embedPixels({ data, shape }, { normalize: false });
   });
 

@@ -31,7 +31,7 @@ export function addModels(api: Api, { clip, startedAt }: ServerParts): void {
       created: startedAt,
       owned_by: 'eidos',
       embedding_size: clip.embeddingSize,
-      image_size: preprocessing.size,
+      image_size: typeof preprocessing.size === 'number' ? preprocessing.size : [...preprocessing.size],
       context_length: architecture.text.contextLength,
       device,
       dtype,

@@ -6,6 +6,7 @@ import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageEncoder, logitParameters, textEncoder } from '../../models/clip.ts';
 import { similarityLogits } from '../../models/losses.ts';
+import { pictureShape } from '../../models/sides.ts';
 import { lastTokenRead } from '../../models/text/sentence-end.ts';
 
 export interface ExportedProgram {
@@ -33,8 +34,7 @@ const towerResults: { readonly [F in ExportFamily]: { image: string; text: strin
 export function exportPrograms(architecture: ClipArchitecture): ExportedProgram[] {
   const family = exportFamily(architecture);
   const names = towerResults[family];
-  const side = architecture.image.imageSize;
-  const pixels = input('pixel_values', [symbolic('image_batch_size'), 3, side, side]);
+  const pixels = input('pixel_values', [symbolic('image_batch_size'), ...pictureShape(architecture.image)]);
   const ids = tokenInput(architecture);
   const images = imageEncoder(architecture, pixels);
   const texts = textEncoder(architecture, ids.fitted);

@@ -14,6 +14,7 @@ import { imageEncoder, textEncoder } from '../../models/clip.ts';
 import { imageClassifier } from '../../models/image/encoder.ts';
 import { parametersOfClip, parametersOfImageClassifier } from '../../models/parameters.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import { pictureShape } from '../../models/sides.ts';
 
 export interface Inspection extends InspectedFiles {
   architecture: ClipArchitecture;
@@ -91,8 +92,8 @@ function counter(
       .reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }
 
-function pixelsOf({ imageSize }: ImageArchitecture): Value {
-  return input('pixels', [symbolic('n'), 3, imageSize, imageSize]);
+function pixelsOf(image: ImageArchitecture): Value {
+  return input('pixels', [symbolic('n'), ...pictureShape(image)]);
 }
 
 function countOperations(architecture: ClipArchitecture): Inspection['operations'] {

@@ -8,7 +8,8 @@ import { type LoadOptions, loadClip } from '../../clip/load.ts';
 import { chooseDevice, type Device, devices, listDevices, type NumberType } from '../../engine/devices.ts';
 import { EidosError } from '../../errors.ts';
 import { randomNumbers } from '../../graph/initialise.ts';
-import type { FloatTensor, IntTensor } from '../../graph/tensor.ts';
+import { elementCount, type FloatTensor, type IntTensor } from '../../graph/tensor.ts';
+import { pictureShape } from '../../models/sides.ts';
 
 export interface VerifyOptions extends Omit<LoadOptions, 'device' | 'dtype'> {
   /** Only this device and number type. @default every one that works here */
@@ -132,10 +133,10 @@ async function computedReferences(source: string, options: LoadOptions): Promise
     const { image, text } = clip.config.architecture;
     const random = randomNumbers(1);
     const count = 4;
-    const side = image.imageSize;
+    const picture = pictureShape(image);
     const pixels = {
-      data: Float32Array.from({ length: count * 3 * side * side }, () => 4 * random() - 2),
-      shape: [count, 3, side, side],
+      data: Float32Array.from({ length: count * elementCount(picture) }, () => 4 * random() - 2),
+      shape: [count, ...picture],
     };
     const tokens = {
       data: BigInt64Array.from({ length: count * text.contextLength }, () =>

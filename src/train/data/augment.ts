@@ -1,5 +1,6 @@
 /** Random views of a picture: crop, mirror image, colours, now and then few pixels, lines alone or a covered rectangle. */
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import { squareSide } from '../../models/sides.ts';
 import type { AugmentationConfig } from './config.ts';
 import { drawLines, randomStyle } from './drawing.ts';
 import { randomView, resizeView, type View, wholeView } from './views.ts';
@@ -27,7 +28,8 @@ export function writeRandomView(
   offset: number,
   crop?: Omit<View, 'mirrored'>,
 ): void {
-  const { size, mean, deviation } = preprocessing;
+  const { mean, deviation } = preprocessing;
+  const size = squareSide(preprocessing.size, 'training');
   const { cutOut, cutOutArea } = augmentation;
   const drawn = randomView(picture.side, random, augmentation);
   const view = crop === undefined ? drawn : { ...crop, mirrored: drawn.mirrored };

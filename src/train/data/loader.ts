@@ -5,6 +5,7 @@
 import type { RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import { heightAndWidth } from '../../models/sides.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import { createCaptioner, keysOf } from './captions.ts';
 import { randomAt, seedAt } from './chance.ts';
@@ -163,9 +164,10 @@ export async function openBatches(data: TrainingData, options: BatchOptions): Pr
       shown,
       captions.map(({ key }) => key),
     );
-    const { size } = preprocessing;
     return {
-      ...(values === undefined ? {} : { pixels: float32(values, [batch, 3, size, size]) }),
+      ...(values === undefined
+        ? {}
+        : { pixels: float32(values, [batch, 3, ...heightAndWidth(preprocessing.size)]) }),
       ...(features === undefined
         ? {}
         : { image_features: float32(features, [batch, features.length / batch]) }),

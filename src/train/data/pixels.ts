@@ -6,6 +6,7 @@ import { imageSquares, tablesOf } from '../../image/preprocess.ts';
 import type { Square } from '../../image/resize.ts';
 import { cutTiles } from '../../image/tiles.ts';
 import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
+import { pictureNumbers } from '../../models/sides.ts';
 import { type SquarePicture, type ViewSettings, writeRandomView } from './augment.ts';
 import { randomAt } from './chance.ts';
 import { createPartReader, type PicturePlace } from './places.ts';
@@ -113,7 +114,7 @@ export async function readPixels(
   settings: PixelSettings,
 ): Promise<PixelAnswer> {
   const { preprocessing } = settings;
-  const length = 3 * preprocessing.size ** 2;
+  const length = pictureNumbers(preprocessing.size);
   const firstRows: number[] = [];
   let rows = 0;
   for (const { views } of requests) {
@@ -152,7 +153,7 @@ async function writeViews(
     ? await reader.readWhole(place, name, preprocessing, random ? side : undefined)
     : { whole: undefined, square: await reader.read(place, name, side) };
   for (const [at, view] of views.entries()) {
-    const start = offset + at * 3 * preprocessing.size ** 2;
+    const start = offset + at * pictureNumbers(preprocessing.size);
     if (view === 'whole') {
       writeNormalised(whole!, preprocessing.size, tablesOf(preprocessing), target, start);
     } else {

@@ -9,6 +9,7 @@ import type { FloatTensor } from '../../graph/tensor.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
 import { clipPreprocessing } from '../../models/preprocessing.ts';
+import { squareSide } from '../../models/sides.ts';
 import { loadTokenizer } from '../../text/load-tokenizer.ts';
 import { openAiVocabularyFile } from '../../text/openai-vocabulary.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
@@ -62,7 +63,7 @@ export async function findFirstModel(config: TrainingConfig): Promise<FirstModel
 
 /** Side of the pictures that the network will see. */
 export function imageSizeOf({ architecture }: TrainingConfig, { model }: FirstModel): number {
-  return (architecture ?? model!.architecture).image.imageSize;
+  return squareSide((architecture ?? model!.architecture).image.imageSize, 'training');
 }
 
 /**
@@ -92,7 +93,7 @@ export async function beginTraining(
     architecture,
     preprocessing: preprocessingOf(
       config.preprocessing,
-      architecture.image.imageSize,
+      squareSide(architecture.image.imageSize, 'training'),
       image?.opened.preprocessing ?? model?.preprocessing ?? clipPreprocessing,
     ),
     tokenizer,

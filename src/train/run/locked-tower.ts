@@ -10,6 +10,7 @@ import { parametersOf } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageFeatures, imageFeatureWidth } from '../../models/image/encoder.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
+import { pictureShape } from '../../models/sides.ts';
 import type { LockedTower } from '../data/features/ask-tower.ts';
 
 export interface OpenLockedTower extends LockedTower {
@@ -28,8 +29,8 @@ export async function openLockedTower(
   threads: number | undefined,
 ): Promise<OpenLockedTower> {
   const { image } = architecture;
-  const side = image.imageSize;
-  const features = imageFeatures(architecture, input('pixels', [symbolic('n'), 3, side, side]));
+  const picture = pictureShape(image);
+  const features = imageFeatures(architecture, input('pixels', [symbolic('n'), ...picture]));
   const weights = new Map<string, BoundTensor>();
   const hash = createHash('sha256').update(JSON.stringify([features.shape.slice(1), preprocessing]));
   for (const { attributes } of parametersOf([features])) {
@@ -54,7 +55,7 @@ export async function openLockedTower(
       fingerprint: hash.digest('hex').slice(0, 16),
       width: imageFeatureWidth(image),
       async see(pixels, count) {
-        const feeds = { pixels: { type: 'float32' as const, data: pixels, shape: [count, 3, side, side] } };
+        const feeds = { pixels: { type: 'float32' as const, data: pixels, shape: [count, ...picture] } };
         const outputs = await session.run(feeds, { fetches: ['features'], transfer: ['pixels'] });
         return outputs.features!.data as Float32Array;
       },

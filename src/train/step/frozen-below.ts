@@ -12,6 +12,7 @@ import { parametersOf, type Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { imageEncoder } from '../../models/image/encoder.ts';
 import { parametersOfClip } from '../../models/parameters.ts';
+import { pictureShape } from '../../models/sides.ts';
 import { frozenNames } from './freeze.ts';
 import type { OpenStep } from './open-step.ts';
 import { frozenNorms, type StepParameter } from './parameters.ts';
@@ -24,7 +25,7 @@ export const belowInput = 'below';
 export interface FrozenBelow {
   /** Of the value there, as the tower calls it to whoever watches. */
   name: string;
-  /** From the input `pixels` [n, 3, side, side]. */
+  /** From the input `pixels` [n, ...pictureShape(image)]. */
   value: Value;
   /** The size of a picture's part of it. */
   shape: readonly number[];
@@ -44,9 +45,8 @@ export function frozenBelow(architecture: ClipArchitecture, freeze: readonly str
     const norm = /^(.*)\.running_(?:mean|variance)$/.exec(name)?.[1];
     return frozen.has(name) || (norm !== undefined && keepsStatistics(norm));
   };
-  const side = architecture.image.imageSize;
   const watched: [name: string, value: Value][] = [];
-  imageEncoder(architecture, input('pixels', [symbolic('n'), 3, side, side]), {
+  imageEncoder(architecture, input('pixels', [symbolic('n'), ...pictureShape(architecture.image)]), {
     watch: (name, value) => {
       watched.push([name, value]);
       return value;
@@ -90,8 +90,7 @@ export function aboveFrozen(
   const program = openFrozenBelow(engine, below);
   const names = new Set(below.parameters.map(({ name }) => name));
   let kept: Tensors = {};
-  const { imageSize: side } = image;
-  const pixels: TensorKind = { type: 'float32', shape: [read.shape[0]!, 3, side, side] };
+  const pixels: TensorKind = { type: 'float32', shape: [read.shape[0]!, ...pictureShape(image)] };
   const stateNames = [...names, ...step.stateNames];
   return {
     ...step,
@@ -126,7 +125,7 @@ export function aboveFrozen(
 interface OpenBelow {
   /** @param state has its parameters */
   setState(state: Readonly<Tensors>): Promise<void>;
-  /** Pixels [n, 3, side, side] → [n, …]. */
+  /** Pixels [n, ...pictureShape(image)] → [n, …]. */
   run(pixels: RuntimeTensor): Promise<RuntimeTensor>;
 }
 

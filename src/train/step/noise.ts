@@ -7,9 +7,11 @@ import type { RuntimeTensor } from '../../engine/engine.ts';
 import { EidosError } from '../../errors.ts';
 import { randomNumbers } from '../../graph/initialise.ts';
 import { multiply, reshape, where } from '../../graph/operations.ts';
+import { elementCount } from '../../graph/tensor.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import type { Watch } from '../../models/layers/transformer.ts';
+import { patchGrid } from '../../models/sides.ts';
 import type { RegularisationConfig } from './config.ts';
 import type { Inputs } from './inputs.ts';
 
@@ -52,7 +54,7 @@ export function noise(
     );
   }
   requireDropout(dropout, image, text);
-  const patches = image.kind === 'vit' ? Math.floor(image.imageSize / image.patchSize) ** 2 : 0;
+  const patches = image.kind === 'vit' ? elementCount(patchGrid(image)) : 0;
   const kept = Math.max(1, Math.round(patches * (1 - patchDropout)));
   const drops = kept < patches;
   const names = { image: [] as string[], text: [] as string[] };

@@ -6,6 +6,7 @@ import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture } from '../../models/architecture.ts';
 import { type ImageEncoderOptions, imageEncoder } from '../../models/clip.ts';
 import { imageFeatures, imageFeatureWidth, projectImage } from '../../models/image/encoder.ts';
+import { pictureShape } from '../../models/sides.ts';
 import type { ImageTowerConfig, RegularisationConfig } from './config.ts';
 import { belowInput, type FrozenBelow } from './frozen-below.ts';
 import type { Inputs } from './inputs.ts';
@@ -39,7 +40,7 @@ export interface TrainedTowers extends Embeddings {
 }
 
 /**
- * Embeds the inputs `pixels` [batch, 3, side, side] (or, in their place, `image_features` [batch, width of the tower's
+ * Embeds the inputs `pixels` [batch, ...pictureShape(architecture.image)] (or, in their place, `image_features` [batch, width of the tower's
  * features] or `features` [batch, size]), `tokens` [batch, length] and those of embedTexts.
  * @throws EidosError `invalid_option` for noise that the towers cannot have
  */
@@ -62,10 +63,9 @@ export function trainedTowers(
   const embedImages = (): { embedded: Value; seen?: Value } => {
     switch (imageTower.kind) {
       case 'model': {
-        const side = architecture.image.imageSize;
         const { below } = options;
         // Nothing reads the pixels where the tower begins above what is frozen.
-        const pixels = input('pixels', [batch, 3, side, side]);
+        const pixels = input('pixels', [batch, ...pictureShape(architecture.image)]);
         const hooks: ImageEncoderOptions = {
           ...hooksOf('image'),
           watch: (name, value) => (name === below?.name ? input(belowInput, [batch, ...below.shape]) : value),

@@ -9,6 +9,7 @@ import type { ClipArchitecture } from '../../../src/models/architecture.ts';
 import { imageFeatureWidth } from '../../../src/models/image/encoder.ts';
 import { parametersOfClip } from '../../../src/models/parameters.ts';
 import { clipPreprocessing } from '../../../src/models/preprocessing.ts';
+import { squareSide } from '../../../src/models/sides.ts';
 import { openLockedTower } from '../../../src/train/run/locked-tower.ts';
 import { imageTowerSchema, optimizerSchema, regularisationSchema } from '../../../src/train/step/config.ts';
 import { type OpenStepOptions, openStep } from '../../../src/train/step/open-step.ts';
@@ -105,7 +106,7 @@ describe.each(towers)('above the features of a locked $kind', (image) => {
     .filter((name) => name.startsWith('image.') && !name.startsWith('image.projection'));
 
   test('a step is that of the frozen tower over the same pictures', async () => {
-    const side = image.imageSize;
+    const side = squareSide(image.imageSize, 'this test');
     const values = weights(architecture);
     const tower = await openLockedTower(architecture, { ...clipPreprocessing, size: side }, values, 1);
     expect(tower.width).toBe(imageFeatureWidth(image));
