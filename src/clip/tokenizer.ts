@@ -23,6 +23,7 @@ const trainedWithOpenAiRules: { readonly [L in Checkpoint['layout']]: boolean } 
   openai: true,
   open_clip_custom_text: true,
   open_clip_timm_siglip: false,
+  open_clip: true,
   hugging_face_clip: false,
   hugging_face_siglip: false,
   eidos: true,

@@ -1,4 +1,5 @@
 /** What a CLIP is made of, as plain data: everything that the towers need to know besides their weights. */
+import type { PictureRotation } from './layers/rotary.ts';
 
 /** The non-linearity of the MLPs: x·σ(1.702x), x·Φ(x), the tanh approximation of the latter, max(x, 0), x·σ(x). */
 export type Activation = 'quick_gelu' | 'gelu' | 'gelu_tanh' | 'relu' | 'silu';
@@ -46,9 +47,9 @@ export interface TransformerArchitecture {
 
 /**
  * Norms besides those of the branches: of each head's queries and keys (`queries_keys`); of the heads side by side, before
- * the output's map (`heads`); of what attention gives (`attention`); of what the MLP has inside (`hidden`).
+ * the output's map (`heads`); of what attention gives (`attention`); of what the MLP gets (`mlp`) and has inside (`hidden`).
  */
-export type InnerNorm = 'queries_keys' | 'heads' | 'attention' | 'hidden';
+export type InnerNorm = 'queries_keys' | 'heads' | 'attention' | 'mlp' | 'hidden';
 
 /** How the tower's result becomes an embedding: as it is, or through a linear map, with or without bias. */
 export type Projection = 'none' | 'linear' | 'linear_bias';
@@ -60,8 +61,15 @@ export interface VitArchitecture extends TransformerArchitecture {
   imageSize: Sides;
   patchSize: Sides;
   patchBias: boolean;
-  /** `fixed`: a table that is kept with the weights and does not learn. @default 'learned' */
-  positions?: 'fixed' | undefined;
+  /**
+   * What is added to the tokens. `fixed`: a table that is kept with the weights and does not learn; `patches`: a learned one
+   * that has no row for the class token. @default 'learned'
+   */
+  positions?: 'fixed' | 'patches' | 'none' | undefined;
+  /** Queries and keys of the patches are turned by row and column besides. @default none */
+  rotary?: PictureRotation | undefined;
+  /** What makes the patches, where it is not one linear map. */
+  stem?: VitStem | undefined;
   /** A learned token before the patches. */
   classToken: boolean;
   /** Layer norm between the embeddings and the first block. */
@@ -71,6 +79,20 @@ export interface VitArchitecture extends TransformerArchitecture {
   pool: ImagePool;
   projection: Projection;
 }
+
+/**
+ * Convolutions in place of the linear map of patches.
+ * - `convolutions`: each over its own stride, with batch norm and GELU after all but the last (MobileCLIP B).
+ * - `inverted_residuals`: two convolutions, then stages of inverted residuals with layer norms over the channels, which
+ *   halve the sides, and a convolution that halves them once more (Chen et al. 2024, ViTamin).
+ */
+export type VitStem =
+  | { kind: 'convolutions'; kernels: readonly number[]; widths: readonly number[] }
+  | {
+      kind: 'inverted_residuals';
+      stemWidth: number;
+      stages: readonly { width: number; blocks: number; expansion: number }[];
+    };
 
 /**
  * How the tokens become one vector.
@@ -138,6 +160,16 @@ export interface ConvNextArchitecture {
   kernelSize: number;
   activation: Activation;
   normEpsilon: number;
+  /** In which order the numbers of a patch stand: pixel by pixel, or channel by channel. @default 'pixels' */
+  patchNumbers?: 'channels' | undefined;
+  /** The projection is two maps. @default one without bias */
+  projectionMlp?: ProjectionMlp | undefined;
+}
+
+/** W·gelu(U·x + b) as a projection: so many numbers inside, with b or without. */
+export interface ProjectionMlp {
+  hidden: number;
+  bias: boolean;
 }
 
 /**
@@ -174,6 +206,44 @@ export interface InvertedResidualStage {
 }
 
 /**
+ * FastViT (Vasu et al. 2023), MobileCLIP's image tower: convolutions whose branches were folded into one after training, or
+ * not yet, and attention in the last stages.
+ */
+export interface FastVitArchitecture {
+  kind: 'fastvit';
+  /** Side of the square input in pixels; a multiple of what one place of the last map covers. */
+  imageSize: number;
+  stages: readonly FastVitStage[];
+  /** Whether the stem's convolutions have a branch of single places. */
+  stemPoints: boolean;
+  /** Whether each convolution's branches are one. */
+  folded: boolean;
+  attentionHeadWidth: number;
+  /** The norm before attention: of the batch, or over the channels of each place. */
+  attentionNorm: 'batch' | 'layer';
+  /** Channels of the last map, and inside its squeeze and excitation. */
+  headWidth: number;
+  headSqueeze: number;
+  normEpsilon: number;
+  projection: Projection;
+}
+
+export interface FastVitStage {
+  width: number;
+  blocks: number;
+  /** What lets places see others. */
+  mixer: 'convolution' | 'attention';
+  mlpWidth: number;
+  /** Whether the stage begins by halving the sides, by kernels of such a side. */
+  downsample: boolean;
+  kernelSize: number;
+  /** Width inside the squeeze and excitation of that. @default none */
+  squeeze?: number | undefined;
+  /** Side of the kernels that tell a place where it is (Chu et al. 2021). @default none */
+  positions?: number | undefined;
+}
+
+/**
  * What makes an embedding of pooled features x.
  * - `linear`: W·x.
  * - `perceptron`: W·n + V·gelu(U·n + b) of n = layer norm(x), so many numbers inside.
@@ -187,22 +257,48 @@ export interface TransformerTextArchitecture extends TransformerArchitecture {
   contextLength: number;
   vocabularySize: number;
   causal: boolean;
-  positions: 'learned' | 'sinusoidal';
+  positions: TextPositions;
+  /** Rows of the table of positions. @default as many as the context needs */
+  positionRows?: number | undefined;
+  /** No token sees the padding, and positions may be counted without it. @default nothing is hidden */
+  padToken?: number | undefined;
+  /** Embeddings of words are multiplied by the root of the width (Vaswani et al. 2017, section 3.4). @default false */
+  embeddingScale?: true | undefined;
+  /** Kinds of sentences that have a vector each (Devlin et al. 2019), of which the first is added to all tokens. @default none */
+  sentenceKinds?: number | undefined;
+  /** A norm of the embeddings before the first block. @default false */
+  normBefore?: true | undefined;
+  /** A norm after the last block. @default true */
+  normAfter?: false | undefined;
   pool: TextPool;
   projection: Projection;
+  /** The projection is two maps. @default one, or none */
+  projectionMlp?: ProjectionMlp | undefined;
 }
+
+/**
+ * How a token knows its place.
+ * - `learned`: a table; `sinusoidal`: sines and cosines in turn (Vaswani et al. 2017, section 3.5).
+ * - `counted`: a table whose rows are counted over what is no padding, the first word's after the padding's id (RoBERTa);
+ *   `counted_sinusoidal`: sines, then cosines, of places counted alike; padding has none (NLLB).
+ * - `buckets`: scores are raised by a learned number for each distance, the far ones together (Raffel et al. 2020, T5).
+ */
+export type TextPositions = 'learned' | 'sinusoidal' | 'counted' | 'counted_sinusoidal' | 'buckets';
 
 /**
  * How the tokens become one vector.
  * - `end`: the first end-of-text token; its id, or `highest` for the highest id of the sentence (OpenAI's rule).
- * - `first`, `last`: that position, whatever stands there.
+ * - `first`, `last`: that position, whatever stands there; the first may go through tanh(W·x + b) (`dense`, BERT's pooler).
+ * - `mean`, `max`: over what is no padding.
  * - `class`: CoCa's learned token after the text; nothing sees the padding but for its first token.
  * - `attention`: a learned query attends to all tokens; nothing in the tower sees the padding.
  */
 export type TextPool =
   | { kind: 'end'; endToken: number | 'highest' }
-  | { kind: 'first' }
+  | { kind: 'first'; dense?: true | undefined }
   | { kind: 'last' }
+  | { kind: 'mean' }
+  | { kind: 'max' }
   | { kind: 'class'; padToken: number }
   | { kind: 'attention'; heads: number; padToken: number };
 
@@ -238,7 +334,8 @@ export type ImageArchitecture =
   | ResNetArchitecture
   | BasicResNetArchitecture
   | ConvNextArchitecture
-  | EfficientNetArchitecture;
+  | EfficientNetArchitecture
+  | FastVitArchitecture;
 
 /** A net that names pictures by a list of classes, without words: an image tower and a classifier of its features. */
 export interface ImageClassifierArchitecture {

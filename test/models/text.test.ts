@@ -5,7 +5,8 @@ import { initialValues } from '../../src/graph/initialise.ts';
 import { input } from '../../src/graph/operations.ts';
 import { parametersOf } from '../../src/graph/value.ts';
 import type { TransformerTextArchitecture } from '../../src/models/architecture.ts';
-import { sinusoidalPositions, textTransformer } from '../../src/models/text/transformer.ts';
+import { sinusoidalPositions } from '../../src/models/text/positions.ts';
+import { textTransformer } from '../../src/models/text/transformer.ts';
 
 const base: TransformerTextArchitecture = {
   width: 32,

@@ -16,8 +16,8 @@ const transformer = {
   normPlace: z.enum(['before', 'branch', 'sum']).optional(),
   normKind: z.enum(['layer', 'rms']).optional(),
   innerNorms: z
-    .array(z.enum(['queries_keys', 'heads', 'attention', 'hidden']))
-    .max(4)
+    .array(z.enum(['queries_keys', 'heads', 'attention', 'mlp', 'hidden']))
+    .max(5)
     .optional(),
   layerScale: z.literal(true).optional(),
   headScale: z.literal(true).optional(),
@@ -44,13 +44,39 @@ const imagePool = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const pictureRotation = z.strictObject({
+  reference: size,
+  offset: z.union([z.literal(0), z.literal(1)]),
+  first: z.enum(['rows', 'columns']),
+});
+
+const vitStem = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('convolutions'),
+    kernels: z.array(size.max(64)).min(1).max(8),
+    widths: z.array(size).max(7),
+  }),
+  z.strictObject({
+    kind: z.literal('inverted_residuals'),
+    stemWidth: size,
+    stages: z
+      .array(z.strictObject({ width: size, blocks: size.max(1024), expansion: size.max(64) }))
+      .min(1)
+      .max(8),
+  }),
+]);
+
+const projectionMlp = z.strictObject({ hidden: size, bias: z.boolean() });
+
 const image = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('vit'),
     ...transformer,
     imageSize: sides,
     patchSize: sides,
-    positions: z.literal('fixed').optional(),
+    positions: z.enum(['fixed', 'patches', 'none']).optional(),
+    rotary: pictureRotation.optional(),
+    stem: vitStem.optional(),
     patchBias: z.boolean(),
     classToken: z.boolean(),
     normBefore: z.boolean(),
@@ -81,6 +107,35 @@ const image = z.discriminatedUnion('kind', [
     kernelSize: kernelSide,
     activation,
     normEpsilon: epsilon,
+    patchNumbers: z.literal('channels').optional(),
+    projectionMlp: projectionMlp.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('fastvit'),
+    imageSize: size,
+    stages: z
+      .array(
+        z.strictObject({
+          width: size,
+          blocks: size.max(1024),
+          mixer: z.enum(['convolution', 'attention']),
+          mlpWidth: size,
+          downsample: z.boolean(),
+          kernelSize: kernelSide.max(31),
+          squeeze: size.optional(),
+          positions: kernelSide.max(31).optional(),
+        }),
+      )
+      .min(1)
+      .max(8),
+    stemPoints: z.boolean(),
+    folded: z.boolean(),
+    attentionHeadWidth: size,
+    attentionNorm: z.enum(['batch', 'layer']),
+    headWidth: size,
+    headSqueeze: size,
+    normEpsilon: epsilon,
+    projection,
   }),
   z.strictObject({
     kind: z.literal('efficientnet'),
@@ -115,8 +170,10 @@ const endToken = z.union([token, z.literal('highest')]);
 
 const textPool = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('end'), endToken }),
-  z.strictObject({ kind: z.literal('first') }),
+  z.strictObject({ kind: z.literal('first'), dense: z.literal(true).optional() }),
   z.strictObject({ kind: z.literal('last') }),
+  z.strictObject({ kind: z.literal('mean') }),
+  z.strictObject({ kind: z.literal('max') }),
   z.strictObject({ kind: z.literal('class'), padToken: token }),
   z.strictObject({ kind: z.literal('attention'), heads: size, padToken: token }),
 ]);
@@ -129,9 +186,16 @@ const text = z.discriminatedUnion('kind', [
     contextLength: size,
     vocabularySize: size,
     causal: z.boolean(),
-    positions: z.enum(['learned', 'sinusoidal']),
+    positions: z.enum(['learned', 'sinusoidal', 'counted', 'counted_sinusoidal', 'buckets']),
+    positionRows: size.optional(),
+    padToken: token.optional(),
+    embeddingScale: z.literal(true).optional(),
+    sentenceKinds: size.max(16).optional(),
+    normBefore: z.literal(true).optional(),
+    normAfter: z.literal(false).optional(),
     pool: textPool,
     projection,
+    projectionMlp: projectionMlp.optional(),
   }),
   z.strictObject({
     kind: z.literal('averaging'),

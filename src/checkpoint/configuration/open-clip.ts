@@ -58,6 +58,12 @@ const textSchema = z.object({
   eos_id: optional(z.int().nonnegative().max(1_000_000)),
   pad_id: optional(z.int().nonnegative().max(1_000_000)),
   embed_cls: optional(z.boolean()),
+  hf_model_name: optional(z.string()),
+  hf_pooler_type: optional(z.string()),
+  hf_proj_type: z.string().nullable().optional(),
+  hf_model_config: optional(
+    z.object({ num_attention_heads: optional(size), encoder_attention_heads: optional(size) }),
+  ),
   ...blockVariants,
   act_kwargs: act,
   norm_kwargs: norm,

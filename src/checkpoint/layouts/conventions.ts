@@ -3,7 +3,7 @@ import { EidosError } from '../../errors.ts';
 import type { Activation } from '../../models/architecture.ts';
 
 /**
- * Image towers whose heads are not 64 wide, by tower width: ViT-H, ViT-g, SigLIP's SO400M, ViT-bigG and giant-opt.
+ * Image towers whose heads are not 64 wide, by tower width: ViT-H, ViT-g, SigLIP's SO400M, ViT-bigG, giant-opt and EVA-02's largest.
  */
 const imageHeadWidths = new Map([
   [1152, 72],
@@ -11,6 +11,7 @@ const imageHeadWidths = new Map([
   [1408, 88],
   [1536, 96],
   [1664, 104],
+  [1792, 112],
 ]);
 
 /** Width of an image tower's heads. */

@@ -11,6 +11,7 @@ export type LayoutName =
   | 'openai'
   | 'open_clip_custom_text'
   | 'open_clip_timm_siglip'
+  | 'open_clip'
   | 'hugging_face_clip'
   | 'hugging_face_siglip'
   | 'eidos';

@@ -1,4 +1,4 @@
-/** Rows of name tables that several layouts share: a block of OpenAI's, Hugging Face's and timm's Transformers. */
+/** Rows of name tables that several layouts share: a block of OpenAI's and Hugging Face's Transformers. */
 import type { Published } from './layout.ts';
 
 export type NameTable = Map<string, Published>;
@@ -51,20 +51,6 @@ export const huggingFaceBlock: BlockStyle = (table, to, from) => {
   addPair(table, `${to}.attention.value`, `${from}.self_attn.v_proj`);
   addPair(table, `${to}.attention.output`, `${from}.self_attn.out_proj`);
   addPair(table, `${to}.norm_2`, `${from}.layer_norm2`);
-  addPair(table, `${to}.mlp.up`, `${from}.mlp.fc1`);
-  addPair(table, `${to}.mlp.down`, `${from}.mlp.fc2`);
-};
-
-/** timm's `blocks.N`. */
-export const timmBlock: BlockStyle = (table, to, from) => {
-  addPair(table, `${to}.norm_1`, `${from}.norm1`);
-  addFusedAttention(
-    table,
-    `${to}.attention`,
-    { weight: `${from}.attn.qkv.weight`, bias: `${from}.attn.qkv.bias` },
-    `${from}.attn.proj`,
-  );
-  addPair(table, `${to}.norm_2`, `${from}.norm2`);
   addPair(table, `${to}.mlp.up`, `${from}.mlp.fc1`);
   addPair(table, `${to}.mlp.down`, `${from}.mlp.fc2`);
 };

@@ -6,6 +6,7 @@ import type {
   ImageClassifierArchitecture,
   Projection,
   TextArchitecture,
+  VitStem,
 } from '../../models/architecture.ts';
 import { heightAndWidth } from '../../models/sides.ts';
 import { limits } from '../limits.ts';
@@ -21,8 +22,7 @@ import type {
   LayoutName,
   LayoutOptions,
 } from './layout.ts';
-import { openClipTimmSiglip } from './open-clip-timm-siglip.ts';
-import { openAi, openClipCustomText } from './openai.ts';
+import { openAi, openClip, openClipCustomText, openClipTimmSiglip } from './open-clip/layouts.ts';
 import { shapeTable } from './shape-table.ts';
 
 /** One row a layout. */
@@ -30,6 +30,7 @@ export const layouts: { readonly [L in LayoutName]: Layout } = {
   openai: openAi,
   open_clip_custom_text: openClipCustomText,
   open_clip_timm_siglip: openClipTimmSiglip,
+  open_clip: openClip,
   hugging_face_clip: huggingFaceClip,
   hugging_face_siglip: huggingFaceSiglip,
   eidos,
@@ -140,6 +141,7 @@ function imageBlocks(image: ImageArchitecture): number {
       case 'convnext':
         return image.blocks;
       case 'efficientnet':
+      case 'fastvit':
         return image.stages.map(({ blocks }) => blocks);
     }
   })();
@@ -169,13 +171,15 @@ function checkClaims(claims: readonly [name: string, size: number, limit: number
 function imageWidths(image: ImageArchitecture): readonly number[] {
   switch (image.kind) {
     case 'vit':
-      return [image.width, image.mlpWidth];
+      return [image.width, image.mlpWidth, ...stemWidths(image.stem)];
     case 'resnet':
       return [image.width];
     case 'basic_resnet':
       return image.widths;
     case 'convnext':
       return image.widths.map((width) => 4 * width);
+    case 'fastvit':
+      return [image.headWidth, ...image.stages.flatMap(({ width, mlpWidth }) => [width, mlpWidth])];
     case 'efficientnet': {
       const { stemWidth, stages, headWidth, projection } = image;
       const inside = stages.flatMap(({ width, expansion }, at) => {
@@ -185,6 +189,12 @@ function imageWidths(image: ImageArchitecture): readonly number[] {
       return [stemWidth, ...inside, 2 * headWidth, projection.kind === 'linear' ? 1 : projection.hidden];
     }
   }
+}
+
+function stemWidths(stem: VitStem | undefined): readonly number[] {
+  if (stem === undefined) return [];
+  if (stem.kind === 'convolutions') return stem.widths;
+  return [stem.stemWidth, ...stem.stages.map(({ width, expansion }) => width * expansion)];
 }
 
 /** The widths of a text tower's layers. */
@@ -200,7 +210,7 @@ function checkEmbeddings({ image, text, embeddingSize }: ClipArchitecture): void
   const pooled =
     image.kind !== 'vit' ? embeddingSize : image.pool.kind === 'queries' ? image.pool.width : image.width;
   const ends: [tower: string, projection: Projection, width: number][] = [
-    ['image', image.kind === 'vit' ? image.projection : 'linear', pooled],
+    ['image', image.kind === 'vit' || image.kind === 'fastvit' ? image.projection : 'linear', pooled],
     ['text', text.projection, text.kind === 'averaging' ? text.hidden : text.width],
   ];
   for (const [tower, projection, width] of ends) {

@@ -118,6 +118,11 @@ function describeImage(image: ImageArchitecture): string {
     const head = projection.kind === 'linear' ? '' : `, a ${projection.kind} of ${projection.hidden}`;
     return `EfficientNet, blocks ${stages.map(({ blocks }) => blocks).join('-')} of widths ${stages.map(({ width }) => width).join('-')}, kernels of ${kernels}, ${headWidth} features on ${imageSize} pixels, ${image.activation}, pooled by ${image.pool.replace('_', ' and ')}${head}`;
   }
+  if (image.kind === 'fastvit') {
+    const { stages, imageSize, folded } = image;
+    const attention = stages.filter(({ mixer }) => mixer === 'attention').length;
+    return `FastViT, blocks ${stages.map(({ blocks }) => blocks).join('-')} of widths ${stages.map(({ width }) => width).join('-')}, the last ${attention} with attention, on ${imageSize} pixels, branches ${folded ? 'folded' : 'apart'}`;
+  }
   return `Vision Transformer, ${image.layers} layers, width ${image.width}, ${image.heads} heads, patches of ${sidesInWords(image.patchSize)} on ${sidesInWords(image.imageSize)} pixels, ${image.activation}, pooled by ${image.pool.kind}`;
 }
 

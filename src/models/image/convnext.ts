@@ -17,12 +17,13 @@ export function convNext(
   pixels: Value,
   { watch = (_, value) => value, branch = (_, value) => value }: TowerHooks = {},
 ): Value {
-  const { imageSize, patchSize, widths, blocks, kernelSize, activation, normEpsilon } = architecture;
+  const { imageSize, patchSize, widths, blocks, kernelSize, activation, normEpsilon, patchNumbers } =
+    architecture;
   const norm = (name: string, x: Value): Value => normLayer(name, x, normEpsilon);
   const n = pixels.shape[0]!;
   let side = imageSize / patchSize;
   // Places are rows and channels columns throughout: [n · side · side, width]; only the convolutions see maps.
-  let x = patchRows(transpose(pixels, [0, 2, 3, 1]), patchSize);
+  let x = patchRows(transpose(pixels, [0, 2, 3, 1]), patchSize, patchNumbers);
   x = norm('image.stem.norm', linearLayer('image.stem', x, widths[0]!));
   widths.forEach((width, stage) => {
     const name = `image.stages.${stage}`;
@@ -30,7 +31,7 @@ export function convNext(
       const normed = norm(`${name}.downsample.norm`, x);
       x = linearLayer(
         `${name}.downsample`,
-        patchRows(reshape(normed, [n, side, side, widths[stage - 1]!]), 2),
+        patchRows(reshape(normed, [n, side, side, widths[stage - 1]!]), 2, patchNumbers),
         width,
       );
       side /= 2;
@@ -65,11 +66,12 @@ export function convNext(
 }
 
 /** [n, h, w, c] → [n · h / p · w / p, p² · c]: a row for each square patch. */
-function patchRows(maps: Value, patch: number): Value {
+function patchRows(maps: Value, patch: number, order: ConvNextArchitecture['patchNumbers']): Value {
   const [n, height, width, channels] = maps.shape;
   const rows = Number(height) / patch;
   const columns = Number(width) / patch;
   const cut = reshape(maps, [n!, rows, patch, columns, patch, channels!]);
   const numbers = patch ** 2 * Number(channels);
-  return reshape(transpose(cut, [0, 1, 3, 2, 4, 5]), [times(n!, rows * columns), numbers]);
+  const axes = order === 'channels' ? [0, 1, 3, 5, 2, 4] : [0, 1, 3, 2, 4, 5];
+  return reshape(transpose(cut, axes), [times(n!, rows * columns), numbers]);
 }

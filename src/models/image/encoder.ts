@@ -3,11 +3,12 @@ import { EidosError } from '../../errors.ts';
 import type { Value } from '../../graph/value.ts';
 import type { ClipArchitecture, ImageArchitecture, ImageClassifierArchitecture } from '../architecture.ts';
 import { linearLayer } from '../layers/linear.ts';
-import { project, projectionHead } from '../layers/projection.ts';
+import { project, projectionHead, projectThrough } from '../layers/projection.ts';
 import type { TowerHooks } from '../layers/transformer.ts';
 import { basicResNet } from './basic-resnet.ts';
 import { convNext } from './convnext.ts';
 import { efficientNet } from './efficientnet.ts';
+import { fastVit } from './fastvit.ts';
 import { modifiedResNet, type ResNetOptions } from './resnet.ts';
 import { type VitOptions, visionTransformer } from './vit.ts';
 
@@ -46,6 +47,8 @@ export function imageFeatures(
       return convNext(image, pixels, options);
     case 'efficientnet':
       return efficientNet(image, pixels, options);
+    case 'fastvit':
+      return fastVit(image, pixels, options);
   }
 }
 
@@ -64,6 +67,8 @@ export function imageFeatureWidth(image: ImageArchitecture): number {
       return image.widths[image.widths.length - 1]!;
     case 'efficientnet':
       return image.headWidth * (image.pool === 'average_max' ? 2 : 1);
+    case 'fastvit':
+      return image.headWidth;
   }
 }
 
@@ -79,12 +84,16 @@ export function projectImage(
 ): Value {
   switch (image.kind) {
     case 'vit':
+    case 'fastvit':
       return project('image', image.projection, features, embeddingSize);
     case 'resnet':
       throw withoutFeatures();
     case 'basic_resnet':
-    case 'convnext':
       return project('image', 'linear', features, embeddingSize);
+    case 'convnext':
+      return image.projectionMlp === undefined
+        ? project('image', 'linear', features, embeddingSize)
+        : projectThrough('image', image.projectionMlp, features, embeddingSize);
     case 'efficientnet':
       return projectionHead(image.projection, features, embeddingSize, hooks);
   }

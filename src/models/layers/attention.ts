@@ -33,7 +33,7 @@ export interface AttentionOptions {
   /** Added to the scores before the softmax; fits [n, heads, queries, keys]. */
   mask?: Value | undefined;
   /** Which maps have biases. @default 'all' */
-  biases?: 'all' | 'no_keys' | 'none' | undefined;
+  biases?: 'all' | 'no_keys' | 'output' | 'none' | undefined;
   /** What queries and keys are compared by. @default their product by the root of the heads' width */
   scores?: 'cosine' | 'unscaled' | undefined;
   /** A learned factor for each head. @default false */

@@ -1,7 +1,16 @@
 /** Convolutions and batch norms as the convolutional towers use them; each declares its parameters under its name. */
 import { type Initialiser, normal, ones, zeros } from '../../graph/initialise.ts';
-import { add, batchNorm, batchNormTraining, conv, multiply, parameter } from '../../graph/operations.ts';
+import {
+  add,
+  batchNorm,
+  batchNormTraining,
+  conv,
+  multiply,
+  parameter,
+  transpose,
+} from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
+import { normLayer } from './linear.ts';
 
 /** Told the next running statistics of a batch norm by the parameter's name. */
 export type StatisticsReport = (parameter: string, next: Value) => void;
@@ -25,15 +34,17 @@ export interface ConvolutionLayerOptions {
   groups?: number;
   /** @default as many on both sides as leave the kernel's middle inside */
   padding?: Padding;
+  /** @default false */
+  bias?: boolean;
 }
 
-/** A square kernel without bias; begun as He et al. 2015 for rectified units. */
+/** A square kernel; begun as He et al. 2015 for rectified units. */
 export function convolution(
   name: string,
   x: Value,
   channels: number,
   kernel: number,
-  { stride = 1, groups = 1, padding = middle }: ConvolutionLayerOptions = {},
+  { stride = 1, groups = 1, padding = middle, bias = false }: ConvolutionLayerOptions = {},
 ): Value {
   const from = Number(x.shape[1]) / groups;
   const weight = parameter(
@@ -43,7 +54,8 @@ export function convolution(
   );
   const [top, bottom] = padding(Number(x.shape[2]), kernel, stride);
   const [left, right] = padding(Number(x.shape[3]), kernel, stride);
-  return conv(x, weight, undefined, {
+  const shift = bias ? parameter(`${name}.bias`, [channels], zeros) : undefined;
+  return conv(x, weight, shift, {
     strides: [stride, stride],
     padding: [top, left, bottom, right],
     groups,
@@ -51,6 +63,9 @@ export function convolution(
 }
 
 const middle: Padding = (_, kernel) => [(kernel - 1) / 2, (kernel - 1) / 2];
+
+/** No zeros around: windows lie within. */
+export const noPadding: Padding = () => [0, 0];
 
 /** TensorFlow's "SAME": ⌈length / stride⌉ windows, and where the zeros are odd in number, one more at the end. */
 export const samePadding: Padding = (length, kernel, stride) => {
@@ -91,4 +106,9 @@ export function batchNormLayer(
   report(`${name}.running_mean`, mix(running.mean, mean));
   report(`${name}.running_variance`, mix(running.variance, unbiased));
   return y;
+}
+
+/** Layer norm over the channels of each place of [n, channels, h, w], as ConvNeXt has it. */
+export function channelNormLayer(name: string, x: Value, epsilon: number): Value {
+  return transpose(normLayer(name, transpose(x, [0, 2, 3, 1]), epsilon), [0, 3, 1, 2]);
 }

@@ -2,7 +2,7 @@
 import { gelu } from '../../graph/derived.ts';
 import { add } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
-import type { Projection, ProjectionHead } from '../architecture.ts';
+import type { Projection, ProjectionHead, ProjectionMlp } from '../architecture.ts';
 import { linearLayer, normLayer } from './linear.ts';
 import type { TowerHooks } from './transformer.ts';
 
@@ -17,6 +17,17 @@ export function project(
 ): Value {
   if (projection === 'none') return pooled;
   return linearLayer(`${tower}.projection`, pooled, embeddingSize, { bias: projection === 'linear_bias' });
+}
+
+/** The same through two maps and an exact GELU between them, with parameters under `.projection.up` and `.down`. */
+export function projectThrough(
+  tower: 'image' | 'text',
+  { hidden, bias }: ProjectionMlp,
+  pooled: Value,
+  embeddingSize: number,
+): Value {
+  const inside = gelu(linearLayer(`${tower}.projection.up`, pooled, hidden, { bias }));
+  return linearLayer(`${tower}.projection.down`, inside, embeddingSize, { bias: false });
 }
 
 /** Pooled features [n, width] → embeddings [n, embeddingSize]; all parameters begin with `image.projection`. */

@@ -69,7 +69,7 @@ export function transformerBlocks(
     };
     x = added(x, block, { index: 1, name: 'attention', make: attend });
     const think = (value: Value): Value =>
-      mlp(`${block}.mlp`, value, {
+      mlp(`${block}.mlp`, innerNorm('mlp')?.(`${block}.mlp.norm_input`, value) ?? value, {
         hidden: architecture.mlpWidth,
         activation: architecture.activation,
         gated: architecture.gated,

@@ -6,21 +6,28 @@ import {
   argMax,
   cast,
   constant,
+  divide,
   equal,
   gather,
+  multiply,
   pad,
   parameter,
+  reduceMax,
+  reduceMean,
+  reduceSum,
   reshape,
   selectTokens,
   slice,
+  tanh,
   where,
 } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { TransformerTextArchitecture } from '../architecture.ts';
 import { attention, type Tokens } from '../layers/attention.ts';
-import { normLayer } from '../layers/linear.ts';
-import { project } from '../layers/projection.ts';
-import { type TowerHooks, transformerBlocks } from '../layers/transformer.ts';
+import { linearLayer } from '../layers/linear.ts';
+import { project, projectThrough } from '../layers/projection.ts';
+import { normOf, type TowerHooks, transformerBlocks } from '../layers/transformer.ts';
+import { distanceScores, textPositions, wordsOf } from './positions.ts';
 
 /** Token ids [n, length] → embeddings [n, embeddingSize], not normalised. The length is at most the context's. */
 export function textTransformer(
@@ -29,7 +36,8 @@ export function textTransformer(
   ids: Value,
   { watch = (_, value) => value, branch }: TowerHooks = {},
 ): Value {
-  const { width, vocabularySize, contextLength, pool, causal, normEpsilon } = architecture;
+  const { width, vocabularySize, contextLength, pool, causal, normAfter } = architecture;
+  const norm = normOf(architecture);
   const [batch] = ids.shape;
   const words = Number(ids.shape[1]);
   const hasClass = pool.kind === 'class';
@@ -37,24 +45,40 @@ export function textTransformer(
 
   const table = parameter('text.token_embedding', [vocabularySize, width], normal(0.02));
   let embedded = gather(table, ids); // [n, words, width]
-  let places = positions(architecture, contextLength + (hasClass ? 1 : 0), length);
+  if (architecture.embeddingScale) embedded = multiply(embedded, width ** 0.5);
+  let places = textPositions(architecture, contextLength + (hasClass ? 1 : 0), ids, length);
   if (hasClass) {
-    const token = parameter('text.class_embedding', [1, width], normal(0.01));
+    const token = pad(parameter('text.class_embedding', [1, width], normal(0.01)), [words, 0], [0, 0]);
     embedded = pad(embedded, [0, 0, 0], [0, 1, 0]);
-    places = add(places, pad(token, [words, 0], [0, 0]));
+    places = places === undefined ? token : add(places, token);
   }
-  const x = watch('text.embeddings', reshape(add(embedded, places), [times(batch!, length), width]));
+  if (places !== undefined) embedded = add(embedded, places);
+  if (architecture.sentenceKinds !== undefined) {
+    const kinds = parameter('text.sentence_kinds', [architecture.sentenceKinds, width], normal(0.02));
+    embedded = add(embedded, slice(kinds, 0, 0, 1));
+  }
+  let x = reshape(embedded, [times(batch!, length), width]);
+  if (architecture.normBefore) x = norm('text.norm_before', x);
+  x = watch('text.embeddings', x);
   const tokens = transformerBlocks('text', { value: x, batch: batch!, length }, architecture, {
-    mask: attentionMask(causal, pool, ids, length),
+    mask: sum([
+      attentionMask(causal, pool, ids, length),
+      architecture.padToken === undefined
+        ? undefined
+        : reshape(hidePadding(ids, architecture.padToken), [batch!, 1, 1, length]),
+      architecture.positions === 'buckets' ? distanceScores(architecture.heads, length) : undefined,
+    ]),
     watch,
     branch,
   });
   const pooled = watch('text.norm_after', poolTokens(architecture, tokens, ids));
-  return project('text', architecture.projection, pooled, embeddingSize);
+  return architecture.projectionMlp === undefined
+    ? project('text', architecture.projection, pooled, embeddingSize)
+    : projectThrough('text', architecture.projectionMlp, pooled, embeddingSize);
 
   /** The final norm works on each token for itself, so it comes after the choice of a token where there is one. */
   function poolTokens(text: TransformerTextArchitecture, all: Tokens, tokenIds: Value): Value {
-    const norm = (value: Value): Value => normLayer('text.norm_after', value, normEpsilon);
+    const last = (value: Value): Value => (normAfter === false ? value : norm('text.norm_after', value));
     const cube = (): Value => reshape(all.value, [batch!, length, width]);
     switch (text.pool.kind) {
       case 'end': {
@@ -63,43 +87,38 @@ export function textTransformer(
           endToken === 'highest'
             ? argMax(tokenIds, 1)
             : argMax(cast(equal(tokenIds, constant(BigInt64Array.of(BigInt(endToken)), [])), 'float32'), 1);
-        return norm(selectTokens(cube(), place));
+        return last(selectTokens(cube(), place));
       }
-      case 'first':
-        return norm(reshape(slice(cube(), 1, 0, 1), [batch!, width]));
+      case 'first': {
+        const first = last(reshape(slice(cube(), 1, 0, 1), [batch!, width]));
+        return text.pool.dense ? tanh(linearLayer('text.pool.dense', first, width)) : first;
+      }
+      case 'mean': {
+        const every = reshape(last(all.value), [batch!, length, width]);
+        if (text.padToken === undefined) return reduceMean(every, [1]);
+        const said = reshape(wordsOf(tokenIds, text.padToken), [batch!, length, 1]);
+        return divide(reduceSum(multiply(every, said), [1]), reduceSum(said, [1]));
+      }
+      case 'max': {
+        const hidden = text.padToken === undefined ? undefined : hidePadding(tokenIds, text.padToken);
+        const every = reshape(last(all.value), [batch!, length, width]);
+        return reduceMax(
+          hidden === undefined ? every : add(every, reshape(hidden, [batch!, length, 1])),
+          [1],
+        );
+      }
       case 'last':
       case 'class':
-        return norm(reshape(slice(cube(), 1, length - 1, length), [batch!, width]));
+        return last(reshape(slice(cube(), 1, length - 1, length), [batch!, width]));
       case 'attention': {
         const probe = parameter('text.pool.probe', [1, width], normal(width ** -0.5));
         const query = { value: probe, batch: 1, length: 1 };
-        const keys = { ...all, value: norm(all.value) };
+        const keys = { ...all, value: last(all.value) };
         const mask = reshape(hidePadding(tokenIds, text.pool.padToken), [batch!, 1, 1, length]);
         return attention('text.pool.attention', query, keys, { heads: text.pool.heads, mask }).value;
       }
     }
   }
-}
-
-/** The first `length` rows of the position table. */
-function positions(
-  { positions: kind, width }: TransformerTextArchitecture,
-  rows: number,
-  length: number,
-): Value {
-  if (kind === 'sinusoidal') return constant(sinusoidalPositions(length, width), [length, width]);
-  const table = parameter('text.position_embedding', [rows, width], normal(0.01));
-  return length === rows ? table : slice(table, 0, 0, length);
-}
-
-/** PE(p, 2i) = sin(p / 10000^(2i/width)), PE(p, 2i + 1) = cos of the same (Vaswani et al. 2017, section 3.5). */
-export function sinusoidalPositions(length: number, width: number): Float32Array {
-  return Float32Array.from({ length: length * width }, (_, at) => {
-    const position = Math.floor(at / width);
-    const channel = at % width;
-    const angle = position / 10000 ** ((channel - (channel % 2)) / width);
-    return channel % 2 === 0 ? Math.sin(angle) : Math.cos(angle);
-  });
 }
 
 /** What the scores are lowered by: −∞ where a token must not look. */
@@ -128,6 +147,12 @@ function causalMask(length: number): Value {
     at % length > Math.floor(at / length) ? Number.NEGATIVE_INFINITY : 0,
   );
   return constant(mask, [length, length]);
+}
+
+/** The sum of masks that fit each other. */
+function sum(masks: readonly (Value | undefined)[]): Value | undefined {
+  const there = masks.filter((mask) => mask !== undefined);
+  return there.length === 0 ? undefined : there.reduce((one, other) => add(one, other));
 }
 
 /** −∞ where the padding stands, [n, words]. */

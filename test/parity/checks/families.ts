@@ -38,7 +38,38 @@ const openClipFamilies: readonly Row[] = [
   'text-cls-full',
   'tinyclip',
   'metaclip2',
-].map((name) => ({ folder: `families/${name}` }));
+  'mobileclip-b',
+  'mobileclip2-l',
+  'convnext',
+  'convnext-mlp',
+  'convnext-xxlarge',
+  'eva01',
+  'eva02',
+  'eva02-e',
+  'vitamin',
+  'vitamin-xl',
+  'pe-core',
+  'pe-core-g',
+  'siglip',
+  'siglip2-b',
+  'siglip2-gopt',
+  'xlm-roberta',
+  'roberta',
+  'roberta-cls',
+  'roberta-cls-hidden',
+  'roberta-max',
+  'roberta-identity',
+  'mt5',
+  'nllb',
+  'nllb-siglip',
+  'mobileclip-s0',
+  ['mobileclip-s0-fused', 'mobileclip-s0'],
+  'mobileclip2-s3',
+  ['mobileclip2-s3-fused', 'mobileclip2-s3'],
+].map((row) => {
+  const [name, inputs = name] = [row].flat();
+  return { folder: `families/${name}`, inputs: `families/${inputs}` };
+});
 
 interface Tolerance {
   embeddings: number;

@@ -5,7 +5,6 @@ import {
   type Configurations,
   parameterCount,
 } from '../../../src/checkpoint/index.ts';
-import { EidosError } from '../../../src/errors.ts';
 import { elementCount } from '../../../src/graph/tensor.ts';
 import type { ParityCheck } from '../check.ts';
 import { readFixtureJson } from '../fixture-files.ts';
@@ -32,10 +31,10 @@ const covered = [
   'open_clip_ViT-B-16-SigLIP',
   'open_clip_ViT-SO400M-14-SigLIP-384',
   'open_clip_coca_ViT-B-32',
+  'open_clip_MobileCLIP-B',
   'hugging_face_openai-clip-vit-base-patch32',
   'hugging_face_google-siglip-base-patch16-224',
 ];
-const unsupported = 'open_clip_MobileCLIP-B';
 
 const path = (name: string): string => `layouts/${name}.json`;
 const shapesOf = ({ shapes }: PublishedModel): Map<string, number[]> => new Map(Object.entries(shapes));
@@ -88,21 +87,6 @@ export const layoutChecks: readonly ParityCheck[] = [
     }
     return checks;
   }),
-  {
-    folder: 'layouts',
-    what: 'MobileCLIP is refused by its name',
-    tolerance: 0,
-    unit: 'cases',
-    needs: [path(unsupported)],
-    difference: async () => {
-      try {
-        architectureFromShapes(shapesOf(readFixtureJson<PublishedModel>(path(unsupported))));
-        return 1;
-      } catch (error) {
-        return error instanceof EidosError && error.message.includes('MobileCLIP') ? 0 : 1;
-      }
-    },
-  },
 ];
 
 /** How many fields differ between what is found without a configuration and what its configuration says. */

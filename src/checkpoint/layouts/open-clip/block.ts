@@ -1,8 +1,8 @@
 /** A Transformer's block under OpenAI's names, and what open_clip's own blocks have besides: which, and where it lies. */
-import type { InnerNorm, TransformerArchitecture } from '../../models/architecture.ts';
-import type { OpenClipText, OpenClipVision } from '../configuration/open-clip.ts';
-import { addPair, addTorchAttention, type NameTable } from './names.ts';
-import { agree, type ShapeTable } from './shape-table.ts';
+import type { InnerNorm, TransformerArchitecture } from '../../../models/architecture.ts';
+import type { OpenClipText, OpenClipVision } from '../../configuration/open-clip.ts';
+import { addPair, addTorchAttention, type NameTable } from '../names.ts';
+import { agree, type ShapeTable } from '../shape-table.ts';
 
 /** The norms within a block: the field that asks for one, and the name under which it lies. */
 const innerNormPlaces = [

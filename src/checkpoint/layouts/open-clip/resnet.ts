@@ -1,9 +1,9 @@
 /** CLIP's ModifiedResNet under OpenAI's names. */
-import { EidosError } from '../../errors.ts';
-import type { ResNetArchitecture } from '../../models/architecture.ts';
-import type { OpenClipConfig, OpenClipVision } from '../configuration/open-clip.ts';
-import { addBatchNorm, addPair, type NameTable } from './names.ts';
-import { agree, gridSide, headsDividing, type ShapeTable } from './shape-table.ts';
+import { EidosError } from '../../../errors.ts';
+import type { ResNetArchitecture } from '../../../models/architecture.ts';
+import type { OpenClipConfig, OpenClipVision } from '../../configuration/open-clip.ts';
+import { addBatchNorm, addPair, type NameTable } from '../names.ts';
+import { agree, gridSide, headsDividing, type ShapeTable } from '../shape-table.ts';
 
 export function isOpenAiResNet(table: ShapeTable): boolean {
   return table.has('visual.layer1.0.conv1.weight') && table.has('visual.attnpool.positional_embedding');

@@ -1,12 +1,12 @@
 /** The text Transformer under OpenAI's names, at the top of a checkpoint or under `text.` as in open_clip's newer ones. */
-import { EidosError } from '../../errors.ts';
-import type { Activation, Projection, TextArchitecture, TextPool } from '../../models/architecture.ts';
-import type { OpenClipConfig, OpenClipText } from '../configuration/open-clip.ts';
-import { textHeadWidth } from './conventions.ts';
-import type { Published } from './layout.ts';
-import { addPair, type NameTable } from './names.ts';
-import { addOpenAiBlocks, headsOfNorm, openAiBlockVariant } from './openai-block.ts';
-import { agree, headsDividing, type ShapeTable } from './shape-table.ts';
+import { EidosError } from '../../../errors.ts';
+import type { Activation, Projection, TextArchitecture, TextPool } from '../../../models/architecture.ts';
+import type { OpenClipConfig, OpenClipText } from '../../configuration/open-clip.ts';
+import { textHeadWidth } from '../conventions.ts';
+import type { Published } from '../layout.ts';
+import { addPair, type NameTable } from '../names.ts';
+import { agree, headsDividing, type ShapeTable } from '../shape-table.ts';
+import { addOpenAiBlocks, headsOfNorm, openAiBlockVariant } from './block.ts';
 
 /** What a family of models does where no configuration says so. */
 export interface TextConventions {

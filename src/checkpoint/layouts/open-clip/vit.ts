@@ -1,12 +1,12 @@
 /** The Vision Transformer under OpenAI's names, with open_clip's variants: CLIPA's pooling, CoCa's attentional pooler. */
-import { EidosError } from '../../errors.ts';
-import type { Activation, ImagePool, Sides, VitArchitecture } from '../../models/architecture.ts';
-import { heightAndWidth, sidesInWords } from '../../models/sides.ts';
-import type { OpenClipConfig, OpenClipVision } from '../configuration/open-clip.ts';
-import { imageHeadWidth } from './conventions.ts';
-import { addPair, addTorchAttention, type NameTable } from './names.ts';
-import { addOpenAiBlocks, headsOfNorm, openAiBlockVariant } from './openai-block.ts';
-import { agree, headsDividing, imageSides, type ShapeTable } from './shape-table.ts';
+import { EidosError } from '../../../errors.ts';
+import type { Activation, ImagePool, Sides, VitArchitecture } from '../../../models/architecture.ts';
+import { heightAndWidth, sidesInWords } from '../../../models/sides.ts';
+import type { OpenClipConfig, OpenClipVision } from '../../configuration/open-clip.ts';
+import { imageHeadWidth } from '../conventions.ts';
+import { addPair, addTorchAttention, type NameTable } from '../names.ts';
+import { agree, headsDividing, imageSides, type ShapeTable } from '../shape-table.ts';
+import { addOpenAiBlocks, headsOfNorm, openAiBlockVariant } from './block.ts';
 
 const blocks = 'visual.transformer.resblocks.';
 
