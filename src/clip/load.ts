@@ -98,6 +98,12 @@ export async function loadClip(
       options.activation === undefined ? {} : { activation: options.activation },
     );
     const { architecture, parameters } = checkpoint;
+    if (checkpoint.unused.includes('decoder.film_mul.weight')) {
+      throw new EidosError(
+        'unsupported_checkpoint',
+        `'${source}' is a CLIPSeg: a CLIP with a decoder that draws masks, which eidos does not have. The CLIP alone is in the layout of its own repository, 'openai/clip-vit-base-patch16'.`,
+      );
+    }
     const logits = await readLogitParameters(checkpoint, source);
     let tokenizer: Promise<Tokenizer> | undefined;
     return createClip({

@@ -26,6 +26,7 @@ const trainedWithOpenAiRules: { readonly [L in Checkpoint['layout']]: boolean } 
   open_clip: true,
   hugging_face_clip: false,
   hugging_face_siglip: false,
+  hugging_face_pair: false,
   eidos: true,
 };
 

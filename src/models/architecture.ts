@@ -96,14 +96,14 @@ export type VitStem =
 
 /**
  * How the tokens become one vector.
- * - `class`: the class token; `average`: the mean of the patch tokens (never the class token).
+ * - `class`: the class token, once normed through tanh(W·x + b) where it is `dense` (BERT's pooler); `average`: the mean of the patch tokens (never the class token).
  * - `probe`: SigLIP's head, a learned query attends to all tokens, then a residual MLP.
  * - `queries`: CoCa's pooler, learned queries attend to the normalised tokens. The first one is the embedding, or the mean
  *   of the others (`take: 'others'`), or a second pooler of one query makes it, of the tokens (`second: 'parallel'`, the first
  *   pooler then serves captions alone) or of the first pooler's (`second: 'cascade'`).
  */
 export type ImagePool =
-  | { kind: 'class' }
+  | { kind: 'class'; dense?: true | undefined }
   | { kind: 'average' }
   | { kind: 'probe'; heads: number; mlpWidth: number; activation: Activation }
   | {
@@ -288,14 +288,14 @@ export type TextPositions = 'learned' | 'sinusoidal' | 'counted' | 'counted_sinu
 /**
  * How the tokens become one vector.
  * - `end`: the first end-of-text token; its id, or `highest` for the highest id of the sentence (OpenAI's rule).
- * - `first`, `last`: that position, whatever stands there; the first may go through tanh(W·x + b) (`dense`, BERT's pooler).
+ * - `first`, `last`: that position, whatever stands there; the first may go through W·x + b (`dense`), bent by tanh as BERT's pooler does.
  * - `mean`, `max`: over what is no padding.
  * - `class`: CoCa's learned token after the text; nothing sees the padding but for its first token.
  * - `attention`: a learned query attends to all tokens; nothing in the tower sees the padding.
  */
 export type TextPool =
   | { kind: 'end'; endToken: number | 'highest' }
-  | { kind: 'first'; dense?: true | undefined }
+  | { kind: 'first'; dense?: { width: number; curve: 'tanh' | 'none' } | undefined }
   | { kind: 'last' }
   | { kind: 'mean' }
   | { kind: 'max' }

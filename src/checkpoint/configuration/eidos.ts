@@ -31,7 +31,7 @@ const sides = z.union([size, z.tuple([size, size])]);
 const kernelSide = size.refine((side) => side % 2 === 1, 'kernels have a middle: their side is odd');
 
 const imagePool = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('class') }),
+  z.strictObject({ kind: z.literal('class'), dense: z.literal(true).optional() }),
   z.strictObject({ kind: z.literal('average') }),
   z.strictObject({ kind: z.literal('probe'), heads: size, mlpWidth: size, activation }),
   z.strictObject({
@@ -170,7 +170,10 @@ const endToken = z.union([token, z.literal('highest')]);
 
 const textPool = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('end'), endToken }),
-  z.strictObject({ kind: z.literal('first'), dense: z.literal(true).optional() }),
+  z.strictObject({
+    kind: z.literal('first'),
+    dense: z.strictObject({ width: size, curve: z.enum(['tanh', 'none']) }).optional(),
+  }),
   z.strictObject({ kind: z.literal('last') }),
   z.strictObject({ kind: z.literal('mean') }),
   z.strictObject({ kind: z.literal('max') }),

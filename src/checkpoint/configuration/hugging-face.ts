@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { epsilon, optional, size, validated } from './values.ts';
 
 const towerSchema = z.object({
+  model_type: optional(z.string()),
   hidden_size: optional(size),
   intermediate_size: optional(size),
   num_attention_heads: optional(size),
@@ -21,6 +22,7 @@ const textSchema = towerSchema.extend({
   max_position_embeddings: optional(size),
   vocab_size: optional(size),
   eos_token_id: optional(z.int().nonnegative().max(1_000_000)),
+  pad_token_id: optional(z.int().nonnegative().max(1_000_000)),
 });
 
 const configSchema = z.object({
@@ -51,7 +53,8 @@ export function looksLikeHuggingFace(value: unknown): boolean {
 }
 
 /**
- * Older files repeat the towers under `…_config_dict`; where they do, those win, as in Hugging Face's own code.
+ * Older files repeat the towers under `…_config_dict`; where they do, those count alone, with the usual values of what they
+ * leave out, as in Hugging Face's own code.
  * @throws EidosError `invalid_checkpoint` naming the wrong field.
  */
 export function parseHuggingFace(value: unknown, file: string): HuggingFaceConfig {
@@ -60,13 +63,7 @@ export function parseHuggingFace(value: unknown, file: string): HuggingFaceConfi
     file,
     modelType: config.model_type,
     projectionSize: config.projection_dim,
-    vision: { ...config.vision_config, ...defined(config.vision_config_dict) },
-    text: { ...config.text_config, ...defined(config.text_config_dict) },
+    vision: config.vision_config_dict ?? config.vision_config ?? {},
+    text: config.text_config_dict ?? config.text_config ?? {},
   };
-}
-
-function defined<T extends object>(fields: T | undefined): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(fields ?? {}).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
 }

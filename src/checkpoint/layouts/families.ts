@@ -9,25 +9,15 @@ interface Family {
 }
 
 const families: readonly Family[] = [
+  { name: 'an OWL-ViT, which finds things in pictures', sign: /^(owlv2|owlvit|class_head)\b/ },
+  { name: 'CLAP, whose first tower hears', sign: /^audio_model\./ },
+  { name: 'ALIGN', sign: /^vision_model\.encoder\.blocks\.\d+\.depthwise_conv\./ },
+  { name: 'GroupViT', sign: /^vision_model\.encoder\.stages\./ },
   {
     name: 'an image tower of CLIP without its text tower',
     sign: /^(vision_model\.|(visual\.)?(class_embedding$|attnpool\.))/,
     without: /token_embedding|^text|^visual\.trunk\./,
   },
-  {
-    name: 'MobileCLIP (a Vision Transformer on a convolutional stem)',
-    sign: /^visual\.trunk\.patch_embed\.backbone\./,
-  },
-  {
-    name: 'MobileCLIP (FastViT)',
-    sign: /^(visual\.trunk|image_encoder\.model)\.(stages\.\d+\.blocks\.\d+\.(token_mixer|mlp\.conv)|stem\.\d+\.(conv_kxk|reparam_conv|conv_scale))/,
-  },
-  { name: 'a ConvNeXt CLIP', sign: /^visual\.trunk\.stages\.\d+\.blocks\.\d+\.conv_dw\./ },
-  {
-    name: 'an EVA CLIP',
-    sign: /^visual\.(trunk\.)?blocks\.\d+\.(attn\.(q_proj|q_bias|inner_attn_ln)|mlp\.w1)/,
-  },
-  { name: 'ViTamin', sign: /^visual\.trunk\.patch_embed\.(stem|stages)/ },
   { name: 'a CLIP with a timm image tower', sign: /^visual\.trunk\./ },
   {
     name: 'a CLIP with a text tower of Hugging Face (BERT, RoBERTa, T5 …)',

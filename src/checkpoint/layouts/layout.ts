@@ -14,6 +14,7 @@ export type LayoutName =
   | 'open_clip'
   | 'hugging_face_clip'
   | 'hugging_face_siglip'
+  | 'hugging_face_pair'
   | 'eidos';
 
 /** The layouts of image classifiers, which are published without words. */

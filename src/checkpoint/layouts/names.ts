@@ -65,3 +65,19 @@ export function addBlocks(
 ): void {
   for (let layer = 0; layer < layers; layer++) style(table, `${tower}.blocks.${layer}`, `${from}${layer}`);
 }
+
+/** Blocks of BERT's kind, `from` ending with the dot before the number. */
+export function addBertBlocks(names: NameTable, from: string, layers: number): void {
+  for (let layer = 0; layer < layers; layer++) {
+    const to = `text.blocks.${layer}`;
+    const block = `${from}${layer}`;
+    addPair(names, `${to}.attention.query`, `${block}.attention.self.query`);
+    addPair(names, `${to}.attention.key`, `${block}.attention.self.key`);
+    addPair(names, `${to}.attention.value`, `${block}.attention.self.value`);
+    addPair(names, `${to}.attention.output`, `${block}.attention.output.dense`);
+    addPair(names, `${to}.norm_1`, `${block}.attention.output.LayerNorm`);
+    addPair(names, `${to}.mlp.up`, `${block}.intermediate.dense`);
+    addPair(names, `${to}.mlp.down`, `${block}.output.dense`);
+    addPair(names, `${to}.norm_2`, `${block}.output.LayerNorm`);
+  }
+}

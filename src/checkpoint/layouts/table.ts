@@ -13,7 +13,8 @@ import { limits } from '../limits.ts';
 import { efficientNetLite } from './efficientnet-lite.ts';
 import { eidos } from './eidos.ts';
 import { unsupportedFamily } from './families.ts';
-import { huggingFaceClip, huggingFaceSiglip } from './hugging-face.ts';
+import { huggingFaceClip, huggingFaceSiglip } from './hugging-face/clip-and-siglip.ts';
+import { huggingFacePair } from './hugging-face/pairs.ts';
 import type {
   Configurations,
   ImageClassifierLayout,
@@ -33,6 +34,7 @@ export const layouts: { readonly [L in LayoutName]: Layout } = {
   open_clip: openClip,
   hugging_face_clip: huggingFaceClip,
   hugging_face_siglip: huggingFaceSiglip,
+  hugging_face_pair: huggingFacePair,
   eidos,
 };
 
@@ -88,16 +90,18 @@ export function architectureFromShapes(
 ): Recognised {
   const prefix = prefixBefore('logit_scale', shapes.keys());
   const own = withoutPrefix(shapes, prefix);
+  const isDetector = shapes.has('class_head.dense0.weight');
   for (const layout of Object.keys(layouts) as LayoutName[]) {
     const row = layouts[layout];
-    if (!row.recognise(own)) continue;
+    // The towers of a detector are CLIP's under another prefix; its heads would be dropped without a word.
+    if (isDetector || !row.recognise(own)) continue;
     const architecture = row.architecture(shapeTable(own), configurations, options);
     checkSizes(architecture);
     checkDepth(architecture, own.size);
     checkEmbeddings(architecture);
     return { layout, prefix, architecture };
   }
-  const family = unsupportedFamily(own.keys());
+  const family = unsupportedFamily(isDetector ? shapes.keys() : own.keys());
   throw new EidosError(
     'unsupported_checkpoint',
     family === undefined

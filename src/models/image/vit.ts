@@ -11,13 +11,14 @@ import {
   parameter,
   reshape,
   slice,
+  tanh,
   transpose,
 } from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 import type { VitArchitecture } from '../architecture.ts';
 import type { Tokens } from '../layers/attention.ts';
 import type { BatchNormOptions } from '../layers/convolution.ts';
-import { normLayer } from '../layers/linear.ts';
+import { linearLayer, normLayer } from '../layers/linear.ts';
 import { gridAngles, rotation } from '../layers/rotary.ts';
 import { type TowerHooks, transformerBlocks } from '../layers/transformer.ts';
 import { heightAndWidth, patchGrid } from '../sides.ts';
@@ -46,13 +47,7 @@ export function visionTransformer(
   const headWidth = width / heads;
   const rotate =
     rotary &&
-    rotation(
-      gridAngles(headWidth, patchGrid(architecture), rotary),
-      tokens.length,
-      headWidth,
-      'neighbours',
-      keptPatches,
-    );
+    rotation(gridAngles(headWidth, patchGrid(architecture), rotary), tokens.length, headWidth, keptPatches);
   tokens = transformerBlocks('image', tokens, architecture, { watch, branch, rotate });
   // What pools by queries without a second pooler has the norm after them.
   const queriesAreNormed = pool.kind === 'queries' && pool.second === undefined;
@@ -65,7 +60,10 @@ export function visionTransformer(
   const pooled = watch('image.pool', poolTokens(architecture, tokens)); // [n, width]
   // A norm works on each token for itself: where only the class token is used, only that one is normalised.
   if (normAfter === 'pooled' || (normAfter === 'tokens' && pool.kind === 'class')) {
-    return watch('image.norm_after', normLayer('image.norm_after', pooled, normEpsilon));
+    const normed = watch('image.norm_after', normLayer('image.norm_after', pooled, normEpsilon));
+    return pool.kind === 'class' && pool.dense
+      ? tanh(linearLayer('image.pool.dense', normed, width))
+      : normed;
   }
   return pooled;
 }

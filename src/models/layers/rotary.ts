@@ -1,12 +1,19 @@
 /** Rotary positions (Su et al. 2021): queries and keys are turned by their places, so that scores see distances. */
-import { add, constant, gather, matmul, multiply, pad, reshape } from '../../graph/operations.ts';
+import {
+  add,
+  concat,
+  constant,
+  gather,
+  multiply,
+  negate,
+  pad,
+  reshape,
+  slice,
+} from '../../graph/operations.ts';
 import type { Value } from '../../graph/value.ts';
 
 /** The angles of each place's numbers, two for each pair: [places][headWidth / 2]. */
 export type Angles = readonly (readonly number[])[];
-
-/** Which numbers make a pair: neighbours (EVA-02), or one of each half (RoFormer's use in language models). */
-export type Pairing = 'neighbours' | 'halves';
 
 /** Angles over rows and columns of a picture, half of the pairs each (Fang et al. 2023, EVA-02). */
 export interface PictureRotation {
@@ -41,24 +48,21 @@ export function gridAngles(
 
 /**
  * Turns [n, heads, tokens, headWidth] by the angles of its last tokens; those before, such as a class token, stay.
- * Of a pair (a, b) it makes (a·cos − b·sin, b·cos + a·sin).
+ * Of neighbours (a, b) it makes (a·cos − b·sin, b·cos + a·sin).
  * @param kept which of the places are looked at, [n, kept]; all where nothing is said
  */
 export function rotation(
   angles: Angles,
   tokens: number,
   headWidth: number,
-  pairing: Pairing,
   kept?: Value,
 ): (x: Value) => Value {
   const before = tokens - (kept === undefined ? angles.length : Number(kept.shape[1]));
-  const pairOf = (at: number): number =>
-    pairing === 'neighbours' ? Math.floor(at / 2) : at % (headWidth / 2);
   /** [tokens, headWidth], or [n, 1, tokens, headWidth] where each picture has its own places. */
   const table = (curve: (angle: number) => number, still: number): Value => {
     const rows = constant(
       Float32Array.from({ length: angles.length * headWidth }, (_, at) =>
-        curve(angles[Math.floor(at / headWidth)]![pairOf(at % headWidth)]!),
+        curve(angles[Math.floor(at / headWidth)]![Math.floor((at % headWidth) / 2)]!),
       ),
       [angles.length, headWidth],
     );
@@ -76,16 +80,16 @@ export function rotation(
   };
   const cosines = table(Math.cos, 1);
   const sines = table(Math.sin, 0);
-  // x · quarter is (−b, a) of each pair (a, b).
-  const quarter = new Float32Array(headWidth ** 2);
-  const apart = pairing === 'neighbours' ? 1 : headWidth / 2;
-  for (let pair = 0; pair < headWidth / 2; pair++) {
-    const a = pairing === 'neighbours' ? 2 * pair : pair;
-    quarter[(a + apart) * headWidth + a] = -1;
-    quarter[a * headWidth + a + apart] = 1;
-  }
-  const turn = constant(quarter, [headWidth, headWidth]);
-  return (x) => add(multiply(x, cosines), multiply(matmul(x, turn), sines));
+  return (x) => add(multiply(x, cosines), multiply(quarterTurn(x), sines));
+}
+
+/** (−b, a) of each pair (a, b) of neighbours along the last axis. */
+function quarterTurn(x: Value): Value {
+  const last = x.shape.length;
+  const headWidth = Number(x.shape[last - 1]);
+  const pairs = reshape(x, [...x.shape.slice(0, -1), headWidth / 2, 2]);
+  const turned = concat([negate(slice(pairs, last, 1, 2)), slice(pairs, last, 0, 1)], last);
+  return reshape(turned, x.shape);
 }
 
 const zerosOf = (length: number): number[] => Array<number>(length).fill(0);

@@ -91,7 +91,10 @@ export function textTransformer(
       }
       case 'first': {
         const first = last(reshape(slice(cube(), 1, 0, 1), [batch!, width]));
-        return text.pool.dense ? tanh(linearLayer('text.pool.dense', first, width)) : first;
+        const { dense } = text.pool;
+        if (dense === undefined) return first;
+        const mapped = linearLayer('text.pool.dense', first, dense.width);
+        return dense.curve === 'tanh' ? tanh(mapped) : mapped;
       }
       case 'mean': {
         const every = reshape(last(all.value), [batch!, length, width]);

@@ -64,7 +64,7 @@ export async function inspectCheckpoint(path: string): Promise<Inspection | Imag
       layout,
       architecture,
       parameters: { image: count('image.'), text: count('text.'), total: count('') },
-      operations: countOperations(architecture),
+      operations: operationsOf(architecture),
       ...opened,
     };
   }
@@ -96,7 +96,8 @@ function pixelsOf(image: ImageArchitecture): Value {
   return input('pixels', [symbolic('n'), ...pictureShape(image)]);
 }
 
-function countOperations(architecture: ClipArchitecture): Inspection['operations'] {
+/** Floating-point operations of one picture and of one sentence of full length. */
+export function operationsOf(architecture: ClipArchitecture): Inspection['operations'] {
   const { image, text } = architecture;
   const pixels = pixelsOf(image);
   const tokens = input('tokens', [symbolic('n'), text.contextLength], 'int64');

@@ -9,7 +9,31 @@ interface Row {
   folder: string;
   /** Where the inputs lie, where not in the folder itself. */
   inputs?: string;
+  /** The file of weights. @default the folder itself is opened */
+  weights?: string;
+  tolerance?: Tolerance;
+  /** The least length by which a gradient's difference is measured, as a part of the model's largest. @default 1/1000 */
+  floor?: number;
 }
+
+/** Hugging Face's own families; the difference of a gradient there is a part of the model's largest. */
+const huggingFaceFamilies: readonly Row[] = (
+  [
+    ['chinese-clip', 2e-5, 5e-5],
+    ['altclip', 6e-5, 4e-5],
+    ['metaclip-2', 3e-5, 2e-5],
+    ['siglip-so400m', 7e-5, 3e-5],
+    ['siglip2', 7e-5, 4e-5],
+    ['clip-legacy-config', 3e-5, 4e-5],
+    ['clip-end-token', 4e-5, 5e-5],
+    ['dual-encoder-vit-bert', 3e-5, 7e-5],
+    ['dual-encoder-clip-roberta', 3e-5, 4e-5],
+  ] as const
+).map(([name, embeddings, logits]) => ({
+  folder: `families-hf/${name}`,
+  tolerance: { embeddings, logits, loss: logits, gradients: 1e-4 },
+  floor: 1,
+}));
 
 const openClipFamilies: readonly Row[] = [
   'vit-layerscale',
@@ -68,7 +92,11 @@ const openClipFamilies: readonly Row[] = [
   ['mobileclip2-s3-fused', 'mobileclip2-s3'],
 ].map((row) => {
   const [name, inputs = name] = [row].flat();
-  return { folder: `families/${name}`, inputs: `families/${inputs}` };
+  return {
+    folder: `families/${name}`,
+    inputs: `families/${inputs}`,
+    weights: 'open_clip_model.safetensors',
+  };
 });
 
 interface Tolerance {
@@ -94,10 +122,11 @@ function sums({ data }: Numbers): GradientSums {
   return { norm: Math.sqrt(square), dot };
 }
 
-/** max(|Δnorm|, |Δdot|) / max(norm, a thousandth of the largest norm of the model), the largest of all parameters. */
+/** max(|Δnorm|, |Δdot|) / max(norm, that part of the largest norm of the model), the largest of all parameters. */
 function gradientDifference(
   actual: ReadonlyMap<string, Numbers>,
   expected: Readonly<Record<string, GradientSums>>,
+  floor: number,
 ): number {
   const largest = Math.max(...Object.values(expected).map(({ norm }) => norm));
   let difference = 0;
@@ -106,13 +135,15 @@ function gradientDifference(
     // What reaches no output has no gradient here and rounding noise there.
     const { norm, dot } = found === undefined ? { norm: 0, dot: 0 } : sums(found);
     const apart = Math.max(Math.abs(norm - wanted.norm), Math.abs(dot - wanted.dot));
-    difference = Math.max(difference, apart / Math.max(wanted.norm, largest / 1000));
+    difference = Math.max(difference, apart / Math.max(wanted.norm, largest * floor));
   }
   return difference;
 }
 
-function checksOf({ folder, inputs = folder }: Row): ParityCheck[] {
-  const open = once(async () => openCheckpoint(fixture(`${folder}/open_clip_model.safetensors`)));
+function checksOf({ folder, inputs = folder, weights, tolerance, floor = 1e-3 }: Row): ParityCheck[] {
+  const open = once(async () =>
+    openCheckpoint(fixture(weights === undefined ? folder : `${folder}/${weights}`)),
+  );
   const read = once(async (): Promise<Inputs> => {
     const tensors = await readFixtureTensors(`${inputs}/inputs.safetensors`);
     return { pixels: tensors.get('pixels')!, tokens: tensors.get('tokens')! };
@@ -121,6 +152,7 @@ function checksOf({ folder, inputs = folder }: Row): ParityCheck[] {
   const pass = once(async () => trainingPass(await open(), await read()));
   const name = folder.slice(folder.indexOf('/') + 1);
   const tolerances = (): Tolerance => {
+    if (tolerance !== undefined) return tolerance;
     const table = 'families/tolerances.json';
     if (findFixture(table) === undefined)
       return { embeddings: 2e-5, logits: 1e-4, loss: 2e-5, gradients: 1e-4 };
@@ -163,14 +195,16 @@ function checksOf({ folder, inputs = folder }: Row): ParityCheck[] {
       unit: 'relative',
       needs,
       async difference() {
-        const { parameters } = readFixtureJson<{ parameters: Record<string, GradientSums> }>(
-          `${folder}/gradients.json`,
-        );
-        return gradientDifference((await pass()).gradients, parameters);
+        type Sums = Record<string, GradientSums>;
+        const file = readFixtureJson<{ parameters: Sums } | Sums>(`${folder}/gradients.json`);
+        const parameters = ('parameters' in file ? file.parameters : file) as Sums;
+        return gradientDifference((await pass()).gradients, parameters, floor);
       },
     },
   ];
   return checks;
 }
 
-export const familyChecks: readonly ParityCheck[] = openClipFamilies.flatMap(checksOf);
+export const familyChecks: readonly ParityCheck[] = [...openClipFamilies, ...huggingFaceFamilies].flatMap(
+  checksOf,
+);

@@ -2,7 +2,7 @@
 import { EidosError } from '../../../errors.ts';
 import type { TextPool, TransformerTextArchitecture } from '../../../models/architecture.ts';
 import type { OpenClipConfig, OpenClipText } from '../../configuration/open-clip.ts';
-import { addPair, type NameTable } from '../names.ts';
+import { addBertBlocks, addPair, type NameTable } from '../names.ts';
 import { agree, headsDividing, type ShapeTable } from '../shape-table.ts';
 
 const transformer = 'text.transformer';
@@ -209,22 +209,6 @@ function encoderOf(table: ShapeTable): Encoder {
   return encoders.find(({ sign }) => table.has(sign)) ?? roberta;
 }
 
-/** A block of BERT's kind, `from` ending with the dot before the number. */
-export function addBertBlocks(names: NameTable, from: string, layers: number): void {
-  for (let layer = 0; layer < layers; layer++) {
-    const to = `text.blocks.${layer}`;
-    const block = `${from}${layer}`;
-    addPair(names, `${to}.attention.query`, `${block}.attention.self.query`);
-    addPair(names, `${to}.attention.key`, `${block}.attention.self.key`);
-    addPair(names, `${to}.attention.value`, `${block}.attention.self.value`);
-    addPair(names, `${to}.attention.output`, `${block}.attention.output.dense`);
-    addPair(names, `${to}.norm_1`, `${block}.attention.output.LayerNorm`);
-    addPair(names, `${to}.mlp.up`, `${block}.intermediate.dense`);
-    addPair(names, `${to}.mlp.down`, `${block}.output.dense`);
-    addPair(names, `${to}.norm_2`, `${block}.output.LayerNorm`);
-  }
-}
-
 function pooler(kind: string, table: ShapeTable, { poolingLayer }: Encoder): TextPool {
   switch (kind) {
     case 'mean_pooler':
@@ -235,8 +219,10 @@ function pooler(kind: string, table: ShapeTable, { poolingLayer }: Encoder): Tex
       return { kind: 'first' };
     case 'cls_pooler':
       if (!poolingLayer) return { kind: 'first' };
-      table.shape(`${transformer}.pooler.dense.weight`, 2);
-      return { kind: 'first', dense: true };
+      return {
+        kind: 'first',
+        dense: { width: table.axis(`${transformer}.pooler.dense.weight`, 2, 0), curve: 'tanh' },
+      };
   }
   throw new EidosError(
     'unsupported_checkpoint',

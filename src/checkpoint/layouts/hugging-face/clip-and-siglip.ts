@@ -1,5 +1,5 @@
 /** Hugging Face's CLIPModel and SiglipModel: `vision_model.…` and `text_model.…`. */
-import { EidosError } from '../../errors.ts';
+import { EidosError } from '../../../errors.ts';
 import type {
   Activation,
   ClipArchitecture,
@@ -7,15 +7,19 @@ import type {
   TextArchitecture,
   TransformerArchitecture,
   VitArchitecture,
-} from '../../models/architecture.ts';
-import { clipPreprocessing, type ImagePreprocessing } from '../../models/preprocessing.ts';
-import { heightAndWidth } from '../../models/sides.ts';
-import type { HuggingFaceConfig, HuggingFaceText, HuggingFaceVision } from '../configuration/hugging-face.ts';
-import { textPositions } from '../parameters.ts';
-import { imageHeadWidth, siglipRest, textHeadWidth } from './conventions.ts';
-import type { Layout } from './layout.ts';
-import { addBlocks, addPair, addTorchAttention, huggingFaceBlock, type NameTable } from './names.ts';
-import { agree, gridSide, headsDividing, imageSide, type ShapeTable } from './shape-table.ts';
+} from '../../../models/architecture.ts';
+import { clipPreprocessing, type ImagePreprocessing } from '../../../models/preprocessing.ts';
+import { heightAndWidth } from '../../../models/sides.ts';
+import type {
+  HuggingFaceConfig,
+  HuggingFaceText,
+  HuggingFaceVision,
+} from '../../configuration/hugging-face.ts';
+import { textPositions } from '../../parameters.ts';
+import { imageHeadWidth, siglipRest, textHeadWidth } from '../conventions.ts';
+import type { Layout } from '../layout.ts';
+import { addBlocks, addPair, addTorchAttention, huggingFaceBlock, type NameTable } from '../names.ts';
+import { agree, gridSide, headsDividing, imageSide, type ShapeTable } from '../shape-table.ts';
 
 const imageBlocks = 'vision_model.encoder.layers.';
 const textBlocks = 'text_model.encoder.layers.';
@@ -32,7 +36,12 @@ interface Defaults {
   epsilon: number;
 }
 
-const clipDefaults: Defaults = { imageHeads: 12, textHeads: 8, activation: 'quick_gelu', epsilon: 1e-5 };
+export const clipDefaults: Defaults = {
+  imageHeads: 12,
+  textHeads: 8,
+  activation: 'quick_gelu',
+  epsilon: 1e-5,
+};
 const siglipDefaults: Defaults = {
   imageHeads: 12,
   textHeads: 12,
@@ -49,6 +58,7 @@ export const huggingFaceClip: Layout = {
     agree(table, 'projection_dim', config?.projectionSize, embeddingSize, 'visual_projection.weight');
     const { vit, text } = towers(table, config, clipDefaults, options.activation);
     // Configurations of 2022 name the end token 2 by mistake; Hugging Face then takes the highest token of a sentence.
+    // MetaCLIP 2 means it.
     const end = config?.text.eos_token_id ?? 2;
     return {
       embeddingSize,
@@ -56,7 +66,7 @@ export const huggingFaceClip: Layout = {
       text: {
         ...text,
         causal: true,
-        pool: { kind: 'end', endToken: end === 2 ? 'highest' : end },
+        pool: { kind: 'end', endToken: end === 2 && config?.modelType !== 'metaclip_2' ? 'highest' : end },
         projection: 'linear',
       },
       probability: 'softmax',
@@ -81,7 +91,8 @@ export const huggingFaceClip: Layout = {
 
 export const huggingFaceSiglip: Layout = {
   recognise: (shapes) =>
-    shapes.has(patches) && shapes.has(textTokens) && shapes.has('vision_model.head.probe'),
+    // SigLIP 2 of variable resolution has a matrix for patches, not a kernel.
+    shapes.get(patches)?.length === 4 && shapes.has(textTokens) && shapes.has('vision_model.head.probe'),
 
   architecture(table, { huggingFace: config }, options) {
     const { vit, text } = towers(table, config, siglipDefaults, options.activation);
@@ -136,32 +147,7 @@ function towers(
   defaults: Defaults,
   activation: Activation | undefined,
 ) {
-  const vision = config?.vision ?? {};
-  const [width = 0, , patchSize = 0] = table.shape(patches, 4);
-  const classToken = table.has('vision_model.embeddings.class_embedding');
-  const positions = table.axis(imagePositions, 2, 0);
-  const grid = gridSide(positions - (classToken ? 1 : 0), imagePositions);
-  const imageSize = imageSide(table, 'vision_config.image_size', vision.image_size, {
-    side: grid,
-    patchSize,
-    tensor: imagePositions,
-    ...(classToken ? {} : siglipRest(grid, patchSize)),
-  });
-  agree(table, 'vision_config.patch_size', vision.patch_size, patchSize, patches);
-  const vit = {
-    kind: 'vit' as const,
-    ...transformer(table, imageBlocks, width, 'vision_config', vision, {
-      heads: config === undefined ? Math.floor(width / imageHeadWidth(width)) : defaults.imageHeads,
-      activation: activation ?? namedActivation(vision.hidden_act ?? defaults.activation, 'vision_config'),
-      epsilon: defaults.epsilon,
-    }),
-    imageSize,
-    patchSize,
-    patchBias: table.has('vision_model.embeddings.patch_embedding.bias'),
-    classToken,
-    normBefore: table.has('vision_model.pre_layrnorm.weight'),
-  } satisfies Partial<VitArchitecture>;
-
+  const vit = clipVision(table, 'vision_model.', config, defaults, activation);
   const words = config?.text ?? {};
   const [vocabularySize = 0, textWidth = 0] = table.shape(textTokens, 2);
   const contextLength = table.axis(textPlaces, 2, 0);
@@ -184,6 +170,45 @@ function towers(
     positions: 'learned' as const,
   } satisfies Partial<TextArchitecture>;
   return { vit, text };
+}
+
+/**
+ * CLIP's and SigLIP's image tower but for its end.
+ * @param prefix what stands in place of `vision_model.`
+ */
+export function clipVision(
+  table: ShapeTable,
+  prefix: string,
+  config: HuggingFaceConfig | undefined,
+  defaults: Defaults,
+  activation: Activation | undefined,
+) {
+  const at = (name: string): string => prefix + name.slice('vision_model.'.length);
+  const vision = config?.vision ?? {};
+  const [width = 0, , patchSize = 0] = table.shape(at(patches), 4);
+  const classToken = table.has(at('vision_model.embeddings.class_embedding'));
+  const positions = table.axis(at(imagePositions), 2, 0);
+  const grid = gridSide(positions - (classToken ? 1 : 0), at(imagePositions));
+  const imageSize = imageSide(table, 'vision_config.image_size', vision.image_size, {
+    side: grid,
+    patchSize,
+    tensor: at(imagePositions),
+    ...(classToken ? {} : siglipRest(grid, patchSize)),
+  });
+  agree(table, 'vision_config.patch_size', vision.patch_size, patchSize, at(patches));
+  return {
+    kind: 'vit' as const,
+    ...transformer(table, at(imageBlocks), width, 'vision_config', vision, {
+      heads: config === undefined ? Math.floor(width / imageHeadWidth(width)) : defaults.imageHeads,
+      activation: activation ?? namedActivation(vision.hidden_act ?? defaults.activation, 'vision_config'),
+      epsilon: defaults.epsilon,
+    }),
+    imageSize,
+    patchSize,
+    patchBias: table.has(at('vision_model.embeddings.patch_embedding.bias')),
+    classToken,
+    normBefore: table.has(at('vision_model.pre_layrnorm.weight')),
+  } satisfies Partial<VitArchitecture>;
 }
 
 function transformer(
@@ -229,13 +254,7 @@ function towerNames({ image, text }: ClipArchitecture): NameTable {
     );
   }
   const names: NameTable = new Map();
-  names.set('image.patch_embedding.weight', {
-    from: patches,
-    stored: [image.width, 3, ...heightAndWidth(image.patchSize)],
-  });
-  names.set('image.position_embedding', { from: imagePositions });
-  addBlocks(names, 'image', imageBlocks, image.layers, huggingFaceBlock);
-  addPair(names, 'image.norm_after', 'vision_model.post_layernorm');
+  addClipVision(names, image, 'vision_model.');
   names.set('text.token_embedding', { from: textTokens });
   names.set('text.position_embedding', { from: textPlaces });
   addBlocks(names, 'text', textBlocks, text.layers, huggingFaceBlock);
@@ -244,7 +263,19 @@ function towerNames({ image, text }: ClipArchitecture): NameTable {
   return names;
 }
 
-function namedActivation(name: string, section: string): Activation {
+/** CLIP's and SigLIP's image tower but for its end, the class token and the norm before the blocks. */
+export function addClipVision(names: NameTable, image: VitArchitecture, prefix: string): void {
+  const at = (name: string): string => prefix + name.slice('vision_model.'.length);
+  names.set('image.patch_embedding.weight', {
+    from: at(patches),
+    stored: [image.width, 3, ...heightAndWidth(image.patchSize)],
+  });
+  names.set('image.position_embedding', { from: at(imagePositions) });
+  addBlocks(names, 'image', at(imageBlocks), image.layers, huggingFaceBlock);
+  addPair(names, 'image.norm_after', at('vision_model.post_layernorm'));
+}
+
+export function namedActivation(name: string, section: string): Activation {
   if (name === 'quick_gelu' || name === 'gelu') return name;
   if (name === 'gelu_pytorch_tanh' || name === 'gelu_new') return 'gelu_tanh';
   throw new EidosError(
@@ -253,6 +284,6 @@ function namedActivation(name: string, section: string): Activation {
   );
 }
 
-function huggingFacePreprocessing(size: Sides): ImagePreprocessing {
+export function huggingFacePreprocessing(size: Sides): ImagePreprocessing {
   return { ...clipPreprocessing, size, cropRounding: 'down', toRgb: 'first' };
 }
