@@ -11,6 +11,7 @@ export type {
 } from './clip/clip.ts';
 export { type Cosine, cosineSimilarity, type Embeddings } from './clip/embeddings.ts';
 export { type LoadOptions, loadClip } from './clip/load.ts';
+export { type LoadTokenizerOptions, loadTokenizer } from './clip/load-tokenizer.ts';
 export type { Device, NumberType } from './engine/devices.ts';
 export type { LoadMode } from './engine/engine.ts';
 export { EidosError, type ErrorCode } from './errors.ts';

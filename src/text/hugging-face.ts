@@ -2,11 +2,26 @@
 
 import { EidosError } from '../errors.ts';
 import { type BytePairVocabulary, createBytePairCodec } from './byte-pairs.ts';
-import { createLibraryCodec } from './library-codec.ts';
+import { createLibraryCodec, type LibrarySettings } from './library-codec.ts';
 import { addMerge, createMergeTable } from './merges.ts';
+import {
+  bertContent,
+  configOf,
+  isRobertaVocabulary,
+  robertaContent,
+  sentencePieceContent,
+} from './older-files.ts';
 import { type MergePair, readMergeLines } from './openai-vocabulary.ts';
 import { knownPattern, type PiecePattern } from './pieces.ts';
-import { huggingFaceRules, plainRules, siglipRules, type TextRules } from './rules.ts';
+import {
+  huggingFaceRules,
+  lowerCase,
+  normalizeText,
+  plainRules,
+  siglipRules,
+  type TextRules,
+} from './rules.ts';
+import { readSentencePiece } from './sentence-piece.ts';
 import { readAddedTokens, readSpecialTokens, type VocabularyFile } from './special-tokens.ts';
 import { createTokenizer, requireVocabularySize, type TokenCodec, type Tokenizer } from './tokenizer.ts';
 import {
@@ -29,6 +44,10 @@ export interface TokenizerFiles {
   'merges.txt'?: string | undefined;
   'tokenizer_config.json'?: string | undefined;
   'special_tokens_map.json'?: string | undefined;
+  'added_tokens.json'?: string | undefined;
+  'vocab.txt'?: string | undefined;
+  /** The bytes of a model of SentencePiece's, whatever its file is called. */
+  'spiece.model'?: Uint8Array | undefined;
 }
 
 /** What the caller knows better than the files. */
@@ -56,13 +75,39 @@ export async function readTokenizerFiles(
 ): Promise<Tokenizer> {
   const configs = readConfigs(files);
   const contextLength = options.contextLength ?? configuredLength(configs) ?? 77;
+  const name = (['tokenizer.json', 'vocab.json', 'vocab.txt', 'spiece.model'] as const).find(
+    (one) => files[one] !== undefined,
+  );
+  const content = contentOf(files, configs);
   const codec =
-    files['tokenizer.json'] === undefined
+    content === undefined
       ? readVocabularyAndMerges(files, configs, contextLength, options)
-      : await readTokenizerJson(files['tokenizer.json'], configs, contextLength, options);
-  const name = files['tokenizer.json'] === undefined ? 'vocab.json' : 'tokenizer.json';
-  requireVocabularySize(codec, options.vocabularySize, name);
+      : readTokenizerContent(content, configs, contextLength, options);
+  requireVocabularySize(codec, options.vocabularySize, name ?? 'vocab.json');
   return createTokenizer(codec);
+}
+
+/** What a `tokenizer.json` has, or would have; undefined for CLIP's older files, which are read as they are. */
+function contentOf(files: TokenizerFiles, configs: readonly VocabularyFile[]): JsonObject | undefined {
+  const config = configOf(configs);
+  const {
+    'tokenizer.json': whole,
+    'vocab.json': vocab,
+    'merges.txt': merges,
+    'vocab.txt': words,
+    'spiece.model': pieces,
+    'added_tokens.json': extra,
+  } = files;
+  if (whole !== undefined) return parseObject(whole, 'tokenizer.json');
+  if (vocab !== undefined && merges !== undefined) {
+    const tokenIds = readTokenIds(parseObject(vocab, 'vocab.json'), 'vocab.json', 'vocabulary');
+    if (!isRobertaVocabulary(tokenIds)) return undefined;
+    return robertaContent(tokenIds, readMergeLines(merges, 'merges.txt'), config);
+  }
+  if (words !== undefined) return bertContent(words, config);
+  if (pieces === undefined) return undefined;
+  const added = extra === undefined ? {} : parseObject(extra, 'added_tokens.json');
+  return sentencePieceContent(readSentencePiece(pieces, 'spiece.model'), config, added, 'spiece.model');
 }
 
 function readConfigs(files: TokenizerFiles): VocabularyFile[] {
@@ -116,18 +161,19 @@ function readVocabularyAndMerges(
   });
 }
 
-async function readTokenizerJson(
-  text: string,
+function readTokenizerContent(
+  content: JsonObject,
   configs: readonly VocabularyFile[],
   contextLength: number,
   options: TokenizerOptions,
-): Promise<TokenCodec> {
+): TokenCodec {
   const name = 'tokenizer.json';
-  const content = parseObject(text, name);
   const file = { name, content };
-  const model = content.model;
-  if (!isObject(model)) throw invalidTokenizer(name, `model is ${describe(model)}, not an object.`);
-  const type = readText(model, 'type', name) ?? (Array.isArray(model.merges) ? 'BPE' : 'an unnamed type');
+  const given = content.model;
+  if (!isObject(given)) throw invalidTokenizer(name, `model is ${describe(given)}, not an object.`);
+  // Files of 2019 to 2021 name no type.
+  const type = readText(given, 'type', name) ?? unnamedType(given);
+  const model: JsonObject = { ...given, ...(type === undefined ? {} : { type }) };
   const tokenIds =
     type === 'Unigram' ? readPieces(model, name) : readTokenIds(model.vocab, name, 'model.vocab');
   const { added, exact } = readAddedTokens(file, tokenIds);
@@ -151,21 +197,41 @@ async function readTokenizerJson(
       added,
     });
   }
-  const config = configs.find((one) => one.name === 'tokenizer_config.json')?.content ?? {};
-  const lowerCase = readFlag(config, 'do_lower_case', false, 'tokenizer_config.json');
-  // SigLIP's processor also drops punctuation; other lower-casing vocabularies, such as Gemma's, keep it.
-  const declared = lowerCase
-    ? type === 'Unigram'
-      ? siglipRules
-      : { ...plainRules, lowerCase: true }
-    : plainRules;
+  const config = configOf(configs);
   let size = 0;
   for (const id of [...tokenIds.values(), ...addedIds.values()]) size = Math.max(size, id + 1);
-  return createLibraryCodec(content, config, {
+  return createLibraryCodec({ ...content, model }, config, {
     ...settings,
-    rules: options.rules ?? declared,
+    ...cleaningAround(options.rules, type, config),
     vocabularySize: size,
   });
+}
+
+function unnamedType(model: JsonObject): string | undefined {
+  if (Array.isArray(model.merges)) return 'BPE';
+  if (Array.isArray(model.vocab)) return 'Unigram';
+  return typeof model.max_input_chars_per_word === 'number' ? 'WordPiece' : undefined;
+}
+
+/** What is done to texts beside the file's normalizer, and how tables of characters are read. */
+function cleaningAround(
+  rules: TextRules | undefined,
+  type: string | undefined,
+  config: JsonObject,
+): Pick<LibrarySettings, 'before' | 'each' | 'walk'> {
+  const whole = (text: string): string => normalizeText(text, plainRules);
+  const walk = config.tokenizer_class === 'SiglipTokenizer' ? 'longest' : 'graphemes';
+  if (rules !== undefined) {
+    return { before: (text) => normalizeText(text, rules), each: (part) => part, walk };
+  }
+  // BERT's normalizer lowers by itself what its file says.
+  const lower = type !== 'WordPiece' && readFlag(config, 'do_lower_case', false, 'tokenizer_config.json');
+  if (!lower) return { before: whole, each: (part) => part, walk };
+  // SigLIP's class lowers first of all, and drops punctuation between the tokens that it finds then; other vocabularies
+  // that lower, such as Gemma's, keep it.
+  return type === 'Unigram'
+    ? { before: (text) => lowerCase(whole(text)), each: (part) => normalizeText(part, siglipRules), walk }
+    : { before: whole, each: lowerCase, walk };
 }
 
 /** SentencePiece's vocabulary: `[piece, score]` in the order of their ids. */
@@ -267,7 +333,8 @@ function readNormalizer(normalizer: unknown): TextRules | undefined {
     // The rules run in one order only.
     if (next === undefined || next.stage <= stage) return undefined;
     stage = next.stage;
-    rules[next.rule] = true;
+    if (next.rule === 'lowerCase') rules.lowerCase = 'letters';
+    else rules[next.rule] = true;
   }
   return rules;
 }

@@ -2,21 +2,30 @@
  * SentencePiece vocabularies (SigLIP's) and every other `tokenizer.json`, by Hugging Face's own library.
  *
  * Its Unigram search was compared with a search over all segmentations, and its byte pairs with eidos's own;
- * both hold. Its `Precompiled` normaliser is NFKC with some characters dropped, not the table of the file.
+ * both hold. Texts are cleaned before it sees them: its `Precompiled` normaliser is NFKC with some characters dropped,
+ * not the table of the file, and its ideographs are those of the basic plane.
  */
 
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
-import { normalizeText, type TextRules } from './rules.ts';
+import type { CharacterMapWalk } from './character-map.ts';
+import { readNormalizerSteps } from './normalizers.ts';
 import type { DecodeOptions, TokenCodec } from './tokenizer.ts';
 import { describe, invalidTokenizer, isObject, type JsonObject } from './vocabulary-json.ts';
 
 export interface LibrarySettings {
-  rules: TextRules;
+  /** What happens to a text before added tokens are looked for in it. */
+  before: (text: string) => string;
+  /** What happens to each part between them before the file's own normalizer. */
+  each: (part: string) => string;
   vocabularySize: number;
   startToken?: number;
   endToken: number;
+  withoutEnd?: true;
+  paddingSide?: 'left';
   padToken: number;
   contextLength: number;
+  /** How a table of characters is read. */
+  walk: CharacterMapWalk;
 }
 
 /** @throws EidosError `invalid_tokenizer` with the library's own words when it refuses the file. */
@@ -25,8 +34,21 @@ export function createLibraryCodec(
   config: JsonObject,
   settings: LibrarySettings,
 ): TokenCodec {
-  const { rules, ...around } = settings;
-  const library = openLibrary(content, config);
+  const { before, each, walk, ...around } = settings;
+  for (const part of [content.normalizer, content.pre_tokenizer, content.decoder]) checkPatterns(part);
+  const steps = readNormalizerSteps(content.normalizer, walk);
+  const normalize = (part: string): string => steps(each(part));
+  const apart = tokensApart(content);
+  const within = { ...content, added_tokens: apart.left };
+  const whole = openLibrary(content, config);
+  const library = openLibrary(within, config);
+  // SentencePiece's own class goes on after a token as if within a word.
+  const later = walk === 'longest' ? openLibrary(withoutPrefix(within), config) : library;
+  const encodePart = (part: string, by: LibraryTokenizer): number[] =>
+    chunks(normalize(part)).flatMap((chunk) => {
+      const { ids } = guarded(() => by.encode(chunk, { add_special_tokens: false }));
+      return ids.filter(Number.isInteger);
+    });
   const special = new Set([
     settings.endToken,
     settings.padToken,
@@ -39,21 +61,60 @@ export function createLibraryCodec(
       const id = Number(given);
       if (skipSpecial && id === settings.endToken) break;
       if (skipSpecial && special.has(id)) continue;
-      if (library.id_to_token(id) !== undefined) kept.push(id);
+      if (whole.id_to_token(id) !== undefined) kept.push(id);
     }
     if (kept.length === 0) return '';
-    return library.decode(kept, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+    return whole.decode(kept, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
   };
   return {
     ...around,
     encode: (text) =>
-      chunks(normalizeText(text, rules)).flatMap((chunk) => {
-        const ids = guarded(() => library.encode(chunk, { add_special_tokens: false }).ids);
-        return ids.filter(Number.isInteger);
-      }),
+      before(text)
+        .split(apart.pattern)
+        .flatMap((part, index) => {
+          if (index % 2 === 1) return apart.ids.get(part.trim()) ?? [];
+          return part === '' && index > 0 ? [] : encodePart(part, index === 0 ? library : later);
+        }),
     decode,
     // SentencePiece marks where words begin, so a row may be cut after any token; the mean suffers little.
   };
+}
+
+/** Added tokens that are looked for in a text as it came, and those that the library looks for in the cleaned one. */
+function tokensApart(content: JsonObject): {
+  /** Its one group is such a token, with the white space that belongs to it. */
+  pattern: RegExp;
+  ids: ReadonlyMap<string, number>;
+  left: readonly unknown[];
+} {
+  const all = (Array.isArray(content.added_tokens) ? content.added_tokens : []) as unknown[];
+  const ids = new Map<string, number>();
+  const left: unknown[] = [];
+  const patterns: { length: number; source: string }[] = [];
+  for (const token of all) {
+    const { content: text, id, normalized, single_word: alone } = isObject(token) ? token : {};
+    const exact = normalized === false && alone !== true && typeof id === 'number';
+    if (!exact || typeof text !== 'string' || text.trim() !== text || text === '') {
+      left.push(token);
+      continue;
+    }
+    ids.set(text, id);
+    const { lstrip, rstrip } = token as JsonObject;
+    const literal = text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+    const source = `${lstrip === true ? '\\s*' : ''}${literal}${rstrip === true ? '\\s*' : ''}`;
+    patterns.push({ length: text.length, source });
+  }
+  patterns.sort((a, b) => b.length - a.length);
+  // Nothing matches where there is no token.
+  const source = patterns.length === 0 ? '(?!)' : patterns.map((one) => one.source).join('|');
+  return { pattern: new RegExp(`(${source})`), ids, left };
+}
+
+function withoutPrefix(content: JsonObject): JsonObject {
+  const { pre_tokenizer: cut } = content;
+  return isObject(cut) && cut.type === 'Metaspace'
+    ? { ...content, pre_tokenizer: { ...cut, prepend_scheme: 'never', add_prefix_space: false } }
+    : content;
 }
 
 /** The library passes a text's tokens as arguments of one call, of which there may be about a hundred thousand. */
@@ -75,9 +136,8 @@ function chunks(text: string): string[] {
 }
 
 function openLibrary(content: JsonObject, config: JsonObject): LibraryTokenizer {
-  for (const part of [content.normalizer, content.pre_tokenizer, content.decoder]) checkPatterns(part);
   return guarded(() => {
-    const library = new LibraryTokenizer({ added_tokens: [], ...content }, config);
+    const library = new LibraryTokenizer({ added_tokens: [], ...content, normalizer: null }, config);
     library.encode('a', { add_special_tokens: false });
     return library;
   });

@@ -25,7 +25,7 @@ const plainVocabularyFile = openAiVocabularyFile.replace(/\.gz$/, '');
 /**
  * The tokenizer of a folder, or of files such as the model's weights (their folder is looked into) or a
  * `bpe_simple_vocab_16e6.txt.gz`. In a folder `tokenizer.json` counts first, then `vocab.json` with `merges.txt`,
- * then OpenAI's list of merges, each also in a subfolder `tokenizer`.
+ * a model of SentencePiece's, BERT's `vocab.txt`, then OpenAI's list of merges, each also in a subfolder `tokenizer`.
  * @throws EidosError `invalid_tokenizer` when a file is malformed or none is found, with everything that was looked
  *   for; `config_mismatch` when the vocabulary's size contradicts `vocabularySize`.
  */
@@ -48,13 +48,9 @@ export async function loadTokenizer(
 }
 
 function notFound(looked: readonly string[]): string {
-  const sentencePiece = looked.find((place) => place.endsWith(' (has only spiece.model)'));
   const places = looked.length === 0 ? 'no folder was given' : `looked in ${looked.join(', ')}`;
-  const remedy =
-    sentencePiece === undefined
-      ? `Put the vocabulary beside the weights: tokenizer.json of the model's page on the hub, or ${openAiVocabularyFile} of OpenAI's and open_clip's code for their CLIP models.`
-      : 'A spiece.model is not read: put the tokenizer.json of the same model beside it.';
-  return `The model has no tokenizer: ${places} for tokenizer.json, for vocab.json with merges.txt and for ${openAiVocabularyFile}. ${remedy}`;
+  const remedy = `Put the vocabulary beside the weights: tokenizer.json of the model's page on the hub, or ${openAiVocabularyFile} of OpenAI's and open_clip's code for their CLIP models.`;
+  return `The model has no tokenizer: ${places} for ${vocabularies.map((names) => names.join(' with ')).join(', ')} and ${openAiVocabularyFile}. ${remedy}`;
 }
 
 async function tryPath(
@@ -63,7 +59,7 @@ async function tryPath(
   looked: string[],
 ): Promise<Tokenizer | undefined> {
   const info = await stat(path).catch(() => undefined);
-  if (info?.isFile() && /\.txt(\.gz)?$/.test(path) && basename(path) !== 'merges.txt') {
+  if (info?.isFile() && /\.txt(\.gz)?$/.test(path) && !['merges.txt', 'vocab.txt'].includes(basename(path))) {
     return readOpenAiFile(path, options);
   }
   const folder = info?.isDirectory() ? path : dirname(path);
@@ -71,21 +67,41 @@ async function tryPath(
     if (looked.includes(place)) continue;
     const tokenizer = await tryFolder(place, options);
     if (tokenizer !== undefined) return tokenizer;
-    if (place === folder) {
-      looked.push((await isFile(join(place, 'spiece.model'))) ? `${place} (has only spiece.model)` : place);
-    }
+    if (place === folder) looked.push(place);
   }
   return undefined;
 }
 
+type TextFile = Exclude<keyof TokenizerFiles, 'spiece.model'>;
+
+/** The vocabulary of a folder, the form that says most first. */
+async function vocabularyNames(
+  has: (name: string) => Promise<boolean>,
+): Promise<readonly string[] | undefined> {
+  for (const names of vocabularies) {
+    if ((await Promise.all(names.map(has))).every(Boolean)) return names;
+  }
+  return undefined;
+}
+
+const vocabularies: readonly (readonly string[])[] = [
+  ['tokenizer.json'],
+  ['vocab.json', 'merges.txt'],
+  ['sentencepiece.bpe.model'],
+  ['spiece.model'],
+  ['tokenizer.model'],
+  ['vocab.txt'],
+];
+
 async function tryFolder(folder: string, options: LoadTokenizerOptions): Promise<Tokenizer | undefined> {
   const has = (name: string): Promise<boolean> => isFile(join(folder, name));
-  const whole = await has('tokenizer.json');
-  if (whole || ((await has('vocab.json')) && (await has('merges.txt')))) {
-    const names = whole ? ['tokenizer.json'] : ['vocab.json', 'merges.txt'];
+  const names = await vocabularyNames(has);
+  if (names !== undefined) {
     const files: TokenizerFiles = {};
-    for (const name of [...names, 'tokenizer_config.json', 'special_tokens_map.json']) {
-      if (await has(name)) files[name as keyof TokenizerFiles] = await readText(join(folder, name));
+    for (const name of [...names, 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json']) {
+      if (!(await has(name))) continue;
+      if (name.endsWith('.model')) files['spiece.model'] = await readBytes(join(folder, name));
+      else files[name as TextFile] = await readText(join(folder, name));
     }
     try {
       return await readTokenizerFiles(files, options);

@@ -14,7 +14,8 @@ export interface TextRules {
   collapseWhitespace: boolean;
   /** White space and U+001C to U+001F are cut off at both ends. */
   trim: boolean;
-  lowerCase: boolean;
+  /** `letters`: each letter for itself, as Rust does; otherwise a capital sigma at the end of a word becomes ς. */
+  lowerCase: boolean | 'letters';
 }
 
 /**
@@ -30,16 +31,13 @@ export const openAiRules: TextRules = {
   lowerCase: true,
 };
 
-/**
- * The rules of CLIP's `tokenizer.json`, by which most published uses of Hugging Face's CLIP work.
- * One letter differs from its Rust code: that lower-cases letter by letter, so that a capital sigma at the end
- * of a word becomes σ there and ς here, as in Python and in Hugging Face's JavaScript.
- */
+/** The rules of CLIP's `tokenizer.json`, by which most published uses of Hugging Face's CLIP work. */
 export const huggingFaceRules: TextRules = {
   ...openAiRules,
   unescapeHtml: false,
   compose: true,
   trim: false,
+  lowerCase: 'letters',
 };
 
 /** SigLIP's processor. */
@@ -70,7 +68,13 @@ export function normalizeText(text: string, rules: TextRules): string {
   if (rules.collapseWhitespace && !(isPlain && !result.includes('  ')))
     result = result.replace(/\p{White_Space}+/gu, ' ');
   if (rules.trim) result = trim(result);
+  if (rules.lowerCase === 'letters') return lowerCase(result);
   return rules.lowerCase ? result.toLowerCase() : result;
+}
+
+/** Letter by letter, so that no letter sees its neighbours: a capital sigma at the end of a word becomes σ. */
+export function lowerCase(text: string): string {
+  return text.replaceAll('Σ', 'σ').toLowerCase();
 }
 
 /** Whether a text holds ASCII's visible characters and spaces only, as most do: less is to be looked at in them. */

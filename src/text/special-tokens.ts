@@ -21,7 +21,10 @@ export interface VocabularyFile {
 export interface SpecialTokens {
   startToken?: number;
   endToken: number;
+  /** Whether the file's own rows end without it. */
+  withoutEnd?: true;
   padToken: number;
+  paddingSide?: 'left';
   unknownToken?: number;
 }
 
@@ -90,9 +93,19 @@ export function readSpecialTokens(
   return {
     ...(startToken === undefined ? {} : { startToken }),
     endToken,
+    // A file that says what stands around a text, and puts a start and no end, means it.
+    ...(around?.start !== undefined && around.end === undefined ? { withoutEnd: true } : {}),
+    ...(padsLeft(configs) ? { paddingSide: 'left' } : {}),
     padToken: named('pad_token') ?? endToken,
     ...(unknownToken === undefined ? {} : { unknownToken }),
   };
+}
+
+/** Gemma's own class pads on the left where its configuration says nothing else. */
+function padsLeft(configs: readonly VocabularyFile[]): boolean {
+  const config = configs.find(({ name }) => name === 'tokenizer_config.json')?.content;
+  const side = config?.padding_side ?? (config?.tokenizer_class === 'GemmaTokenizer' ? 'left' : 'right');
+  return side === 'left';
 }
 
 /** The tokens before and after a single text; undefined where the file leaves that to the configuration. */

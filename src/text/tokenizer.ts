@@ -10,8 +10,12 @@ export interface TokenCodec {
   /** Stands before every sentence; SigLIP has none. */
   readonly startToken?: number;
   readonly endToken: number;
-  /** Fills a row after the end token. */
+  /** Whether a row does without the end token, as Gemma's own do. @default false */
+  readonly withoutEnd?: true;
+  /** Fills a row after the end token, or before its first. */
   readonly padToken: number;
+  /** On which side of a row the padding stands. @default 'right' */
+  readonly paddingSide?: 'left' | 'right';
   /** Tokens a row, start and end included. */
   readonly contextLength: number;
   /** The ids of a text without start and end. Takes every string; lone surrogates count as U+FFFD. */
@@ -65,7 +69,7 @@ export interface Tokenizer extends TokenCodec {
 /** Adds `tokenize` to what a vocabulary can do. */
 export function createTokenizer(codec: TokenCodec): Tokenizer {
   const { contextLength, startToken } = codec;
-  const room = contextLength - (startToken === undefined ? 1 : 2);
+  const room = contextLength - (startToken === undefined ? 0 : 1) - (codec.withoutEnd ? 0 : 1);
   if (!Number.isInteger(contextLength) || room < 1 || contextLength > 65536) {
     throw new EidosError(
       'invalid_option',
@@ -137,11 +141,12 @@ function fillRows(pieces: readonly number[][], room: number, codec: TokenCodec):
   const { contextLength, startToken } = codec;
   const data = new BigInt64Array(pieces.length * contextLength).fill(BigInt(codec.padToken)); // [rows, context]
   for (const [row, ids] of pieces.entries()) {
-    let at = row * contextLength;
-    if (startToken !== undefined) data[at++] = BigInt(startToken);
     const length = Math.min(ids.length, room);
+    const taken = length + (startToken === undefined ? 0 : 1) + (codec.withoutEnd ? 0 : 1);
+    let at = row * contextLength + (codec.paddingSide === 'left' ? contextLength - taken : 0);
+    if (startToken !== undefined) data[at++] = BigInt(startToken);
     for (let i = 0; i < length; i++) data[at++] = BigInt(ids[i]!);
-    data[at] = BigInt(codec.endToken);
+    if (!codec.withoutEnd) data[at] = BigInt(codec.endToken);
   }
   return data;
 }

@@ -247,7 +247,7 @@ describe('mutated vocabularies', { timeout: 60_000 }, () => {
       await fc.assert(
         fc.asyncProperty(fc.array(mutation, { minLength: 1, maxLength: 3 }), async (mutations) => {
           const given = make();
-          let content: unknown = JSON.parse(given[name]!);
+          let content: unknown = JSON.parse(given[name] as string);
           for (const one of mutations) {
             content = mutate(content, one.steps, one.kind, structuredClone(one.replacement));
           }

@@ -82,7 +82,7 @@ describe('finding the tokenizer of a model', () => {
     });
     await expect(loadTokenizer([])).rejects.toThrow(/no folder was given/);
     await expect(loadTokenizer(folder('piece', { 'spiece.model': '' }))).rejects.toThrow(
-      /spiece\.model is not read/,
+      /spiece\.model: it is no model of SentencePiece/,
     );
   });
 

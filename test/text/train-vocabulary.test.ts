@@ -98,7 +98,7 @@ describe('training a vocabulary', () => {
       '',
       '<|endoftext|> a <|startoftext|>',
       'É ẞ 日本 \u0000 don’t',
-      'ΣΟΦΟΣ',
+      'ΣΟΦΟΙ',
       'İstanbul',
       'x'.repeat(400),
     ];

@@ -3,13 +3,23 @@ import { chooseWeights } from '../weight-names.ts';
 
 const configurationNames = ['config.json', 'open_clip_config.json', 'preprocessor_config.json'];
 
-const tokenizerNames = [
+/** Files that are a vocabulary by themselves. */
+const vocabularyNames = [
   'tokenizer.json',
+  'sentencepiece.bpe.model',
+  'spiece.model',
+  'tokenizer.model',
+  'vocab.txt',
+  'bpe_simple_vocab_16e6.txt.gz',
+];
+
+const tokenizerNames = [
+  ...vocabularyNames,
   'tokenizer_config.json',
   'special_tokens_map.json',
+  'added_tokens.json',
   'vocab.json',
   'merges.txt',
-  'bpe_simple_vocab_16e6.txt.gz',
 ];
 
 export interface NeededFiles {
@@ -35,8 +45,7 @@ export function chooseTokenizerFiles(names: readonly string[]): string[] {
 /** Whether files make a tokenizer. */
 export function hasTokenizer(names: readonly string[]): boolean {
   const has = (name: string) => names.includes(name);
-  const alone = ['tokenizer.json', 'bpe_simple_vocab_16e6.txt.gz'];
-  return alone.some(has) || (has('vocab.json') && has('merges.txt'));
+  return vocabularyNames.some(has) || (has('vocab.json') && has('merges.txt'));
 }
 
 /** Whether a cached snapshot has all that a model usually has, so that the hub need not be asked. */
