@@ -39,19 +39,10 @@ export async function findKeywords(
   image: Embeddings,
   { vocabulary, language = 'en', topK = 10 }: KeywordOptions,
 ): Promise<Keyword[]> {
-  if (!Object.hasOwn(vocabularies, language)) {
-    throw new EidosError('invalid_option', `There are no keywords in "${language}": en and de are there.`);
-  }
   if (!Number.isInteger(topK) || topK < 1) {
     throw new EidosError('invalid_option', `topK is ${topK}: it must be a whole number from 1 on.`);
   }
-  const named = [...new Set((vocabulary ?? vocabularies[language]).map((word) => word.trim()))].filter(
-    Boolean,
-  );
-  if (named.length === 0) {
-    throw new EidosError('invalid_option', 'The vocabulary is empty: name the words to choose from.');
-  }
-  const { words, matrix } = await wordMatrix(clip, named, templates[language]);
+  const { words, matrix } = await vocabularyMatrix(clip, { vocabulary, language });
   const cosines = clip.similarity(image, matrix).data;
   const probabilities = judge(clip, cosines);
   return bestRows(cosines, topK).rows.map((row) => ({
@@ -61,11 +52,31 @@ export async function findKeywords(
   }));
 }
 
+/**
+ * The words of a vocabulary that a model can tell apart, and a unit vector for each.
+ * @throws EidosError `invalid_option` for an empty vocabulary
+ */
+export async function vocabularyMatrix(
+  clip: Clip,
+  { vocabulary, language = 'en' }: Pick<KeywordOptions, 'vocabulary' | 'language'>,
+): Promise<WordMatrix> {
+  if (!Object.hasOwn(vocabularies, language)) {
+    throw new EidosError('invalid_option', `There are no keywords in "${language}": en and de are there.`);
+  }
+  const named = [...new Set((vocabulary ?? vocabularies[language]).map((word) => word.trim()))].filter(
+    Boolean,
+  );
+  if (named.length === 0) {
+    throw new EidosError('invalid_option', 'The vocabulary is empty: name the words to choose from.');
+  }
+  return wordMatrix(clip, named, templates[language]);
+}
+
 /** Matrices of vocabularies that were asked for, as long as their model lives. */
 const known = new WeakMap<Clip, Map<string, Promise<WordMatrix>>>();
 
 /** Words that the model can tell apart, and one unit vector for each, [words, embeddingSize]. */
-interface WordMatrix {
+export interface WordMatrix {
   words: readonly string[];
   matrix: Embeddings;
 }

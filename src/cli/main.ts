@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { classifyCommand } from './commands/classify.ts';
 import { embedCommand } from './commands/embed.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { explainCommand } from './commands/explain.ts';
 import { exportCommand } from './commands/export.ts';
 import { indexCommand } from './commands/index.ts';
 import { inspectCommand } from './commands/inspect.ts';
@@ -37,6 +38,7 @@ for (const command of [
   indexCommand,
   searchCommand,
   keywordsCommand,
+  explainCommand,
   serveCommand,
   evaluateCommand,
   trainCommand,

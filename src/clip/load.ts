@@ -13,6 +13,7 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import { type Clip, createClip } from './clip.ts';
 import { createEncoders } from './encoders.ts';
 import { anotherCopy } from './finite.ts';
+import { keepInside } from './inside.ts';
 
 export interface LoadOptions extends HubOptions {
   /** Where it runs; `auto` takes the best that works. A device that is missing is an error. @default 'cpu' */
@@ -106,7 +107,7 @@ export async function loadClip(
     }
     const logits = await readLogitParameters(checkpoint, source);
     let tokenizer: Promise<Tokenizer> | undefined;
-    return createClip({
+    const clip = createClip({
       config: {
         model: source,
         architecture,
@@ -133,6 +134,7 @@ export async function loadClip(
         return tokenizer;
       },
     });
+    return keepInside(clip, { engine, weights: parameters });
   } catch (error) {
     await engine.close();
     throw error;

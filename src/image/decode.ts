@@ -134,7 +134,7 @@ type SharpConstructor = typeof import('sharp').default;
 let loadedSharp: Promise<SharpConstructor> | undefined;
 
 /** One thread a picture, since many pictures are decoded at once; no cache, since none is decoded twice. */
-function loadSharp(): Promise<SharpConstructor> {
+export function loadSharp(): Promise<SharpConstructor> {
   loadedSharp ??= import('sharp').then(({ default: sharp }) => {
     sharp.concurrency(1);
     sharp.cache(false);

@@ -198,7 +198,17 @@ function clipOfZeros(): Clip {
       data: new Float32Array(a.shape[0]! * b.shape[0]!),
       shape: [a.shape[0]!, b.shape[0]!],
     }),
-    tokenizer: async () => ({ encode: (text: string) => [...text].map(() => 1), contextLength: 16 }) as never,
+    tokenizer: async () =>
+      ({
+        encode: (text: string) => [...text].map(() => 1),
+        // A row a text, no two alike.
+        tokenize: (texts: readonly string[]) => ({
+          data: BigInt64Array.from(texts, (_, row) => BigInt(row)),
+          shape: [texts.length, 1],
+          owner: texts.map((_, row) => row),
+        }),
+        contextLength: 16,
+      }) as never,
   };
   return clip as Clip;
 }

@@ -6,9 +6,10 @@ import type { ImagePool, VitArchitecture } from '../architecture.ts';
 import { attention, type Tokens } from '../layers/attention.ts';
 import { normLayer } from '../layers/linear.ts';
 import { mlp } from '../layers/mlp.ts';
+import type { Watch } from '../layers/transformer.ts';
 
 /** One vector a picture, [n, width]. */
-export function poolTokens(architecture: VitArchitecture, tokens: Tokens): Value {
+export function poolTokens(architecture: VitArchitecture, tokens: Tokens, watch: Watch): Value {
   const { pool, classToken, normAfter, normEpsilon } = architecture;
   const { batch, length } = tokens;
   const width = architecture.width;
@@ -20,12 +21,10 @@ export function poolTokens(architecture: VitArchitecture, tokens: Tokens): Value
       return reduceMean(classToken ? slice(all, 1, 1, length) : all, [1]);
     case 'probe': {
       const probe = parameter('image.pool.probe', [1, width], normal(width ** -0.5));
-      const { value } = attention(
-        'image.pool.attention',
-        { value: probe, batch: 1, length: 1 },
-        tokens,
-        pool,
-      );
+      const { value } = attention('image.pool.attention', { value: probe, batch: 1, length: 1 }, tokens, {
+        ...pool,
+        watch: (weights) => watch('image.pool.attention', weights),
+      });
       const normed = normLayer('image.pool.norm', value, normEpsilon);
       return add(
         value,

@@ -57,7 +57,7 @@ export function visionTransformer(
       value: watch('image.norm_after', normLayer('image.norm_after', tokens.value, normEpsilon)),
     };
   }
-  const pooled = watch('image.pool', poolTokens(architecture, tokens)); // [n, width]
+  const pooled = watch('image.pool', poolTokens(architecture, tokens, watch)); // [n, width]
   // A norm works on each token for itself: where only the class token is used, only that one is normalised.
   if (normAfter === 'pooled' || (normAfter === 'tokens' && pool.kind === 'class')) {
     const normed = watch('image.norm_after', normLayer('image.norm_after', pooled, normEpsilon));

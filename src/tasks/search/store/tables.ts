@@ -1,4 +1,5 @@
 /** The tables of one store, each opened once. */
+import { setTimeout } from 'node:timers/promises';
 import type { Arrow, Lance } from './lance.ts';
 import { inStore } from './statements.ts';
 
@@ -9,6 +10,21 @@ export interface Tables {
   findOrCreate(name: string, schema: Arrow.Schema): Promise<Lance.Table>;
   forget(name: string): void;
   close(): void;
+}
+
+/** A table that is being made stands in the list before its first version is there; one that stays without is damaged. */
+const momentsOfMaking = 20;
+const moment = 50;
+
+async function openMade(connection: Lance.Connection, name: string): Promise<Lance.Table> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await connection.openTable(name);
+    } catch (error) {
+      if (tries >= momentsOfMaking || !/not found/i.test(String(error))) throw error;
+      await setTimeout(moment);
+    }
+  }
 }
 
 /** The connection's tables, each opened once and brought to its latest version whenever it is asked for. */
@@ -23,7 +39,7 @@ export function createTables(path: string, connection: Lance.Connection): Tables
       return known;
     }
     if (!(await names()).includes(name)) return undefined;
-    const table = await inStore(path, 'read', () => connection.openTable(name));
+    const table = await inStore(path, 'read', () => openMade(connection, name));
     open.set(name, table);
     return table;
   }
