@@ -19,6 +19,7 @@ const standsOn = {
   tasks: [...foundations, 'clip', 'classifier'],
   train: [...foundations, 'clip', 'classifier', 'evaluate'],
   evaluate: [...foundations, 'clip', 'classifier'],
+  study: [...foundations, 'clip', 'classifier', 'tasks', 'evaluate'],
   trust: [...foundations, 'clip'],
 };
 const below = Object.keys(standsOn);

@@ -13,6 +13,7 @@ import { keywordsCommand } from './commands/keywords.ts';
 import { modelsCommand } from './commands/models.ts';
 import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
+import { studyCommand } from './commands/study.ts';
 import { trainCommand } from './commands/train.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { nothingDone, reportFailure } from './failure.ts';
@@ -41,6 +42,7 @@ for (const command of [
   explainCommand,
   serveCommand,
   evaluateCommand,
+  studyCommand,
   trainCommand,
   inspectCommand,
   modelsCommand,

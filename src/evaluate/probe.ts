@@ -1,12 +1,12 @@
 /** The linear probe of a data set: a classifier fitted to the embeddings of one part, measured on another. */
 import type { Clip } from '../clip/clip.ts';
-import type { Embeddings } from '../clip/embeddings.ts';
 import { EidosError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';
 import type { Evaluation, EvaluationProgress } from './evaluate.ts';
+import { embedLabelled, type LabelledPictures } from './labelled.ts';
 import { fitLinearProbe, type LinearProbeOptions, probeProbabilities } from './linear-probe.ts';
 import { rankOf, shareWithin } from './metrics.ts';
-import { countFailures, type FailureOptions, readable } from './reading.ts';
+import type { FailureOptions } from './reading.ts';
 import { allSplits } from './splits.ts';
 
 export interface LinearProbeEvaluationOptions extends LinearProbeOptions, FailureOptions {
@@ -44,9 +44,9 @@ export async function evaluateLinearProbe(
       `A linear probe needs two parts with the same classes, two at least: "${train.split}" has ${train.classes.length}, "${test.split}" ${classes}.`,
     );
   }
-  const learned = await embedLabelled(clip, train, options);
+  const learned = scaled(await embedLabelled(clip, train, options));
   const probe = fitLinearProbe(learned.embeddings, learned.labels, classes, options);
-  const asked = await embedLabelled(clip, test, options);
+  const asked = scaled(await embedLabelled(clip, test, options));
   const probabilities = probeProbabilities(probe, asked.embeddings);
   const ranks = asked.labels.map((label, row) =>
     rankOf(probabilities.subarray(row * classes, (row + 1) * classes), label),
@@ -78,28 +78,10 @@ function sharesPictures(one: Dataset, other: Dataset): boolean {
   return one.name === other.name && !isOtherPart && !hasOtherField;
 }
 
-/** The pictures of a part that have a class, [n, embeddingSize] with their classes. */
-async function embedLabelled(clip: Clip, dataset: Dataset, options: LinearProbeEvaluationOptions) {
-  const { batchSize = 32, signal, onProgress } = options;
-  const failures = countFailures(dataset, options);
-  const { images, sampleOf } = readable(dataset, failures.add);
-  const width = clip.embeddingSize;
-  const scale = Math.sqrt(width);
-  const rows: Float32Array[] = [];
-  const labels: number[] = [];
-  const imageOptions = { batchSize, ...(signal === undefined ? {} : { signal }) };
-  for await (const { embeddings, items } of clip.embedImageStream(images, imageOptions)) {
-    for (const item of items) {
-      const { name, label } = sampleOf(item.index);
-      if ('error' in item) failures.add({ image: name, error: item.error });
-      else if (label !== undefined) {
-        rows.push(embeddings.data.slice(item.row * width, (item.row + 1) * width).map((x) => x * scale));
-        labels.push(label);
-      }
-    }
-    onProgress?.({ stage: 'pictures', done: rows.length + failures.all.length, total: dataset.size });
-  }
-  const all: Embeddings = { data: new Float32Array(rows.length * width), shape: [rows.length, width] };
-  for (const [at, row] of rows.entries()) all.data.set(row, at * width);
-  return { embeddings: all, labels, unreadable: failures.all };
+/** Rows of length √embeddingSize, so that `c` means the same for every model. */
+function scaled(labelled: LabelledPictures): LabelledPictures {
+  const factor = Math.sqrt(labelled.embeddings.shape[1]!);
+  const { data } = labelled.embeddings;
+  for (let at = 0; at < data.length; at++) data[at]! *= factor;
+  return labelled;
 }

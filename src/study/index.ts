@@ -1,0 +1,3 @@
+/** `eidos/study`: experiments on models and data sets, each with intervals. */
+export { type LimitsMetric, type LimitsOptions, type LimitsStudy, studyLimits } from './limits.ts';
+export { type PromptResult, type PromptStudy, type PromptStudyOptions, studyPrompts } from './prompts.ts';
