@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { classifyCommand } from './commands/classify.ts';
+import { domainCommand } from './commands/domain.ts';
 import { embedCommand } from './commands/embed.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -43,6 +44,7 @@ for (const command of [
   serveCommand,
   evaluateCommand,
   studyCommand,
+  domainCommand,
   trainCommand,
   inspectCommand,
   modelsCommand,

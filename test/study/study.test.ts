@@ -24,7 +24,7 @@ beforeAll(async () => {
     mkdirSync(join(set, name), { recursive: true });
     for (let number = 0; number < 14; number++) {
       const shade = colour.map((value) => Math.min(255, value + number * 3)) as [number, number, number];
-      writeFileSync(join(set, name, `${number}.png`), await plainPicture(shade));
+      writeFileSync(join(set, name, `${number}.png`), plainPicture(shade));
     }
   }
   clip = await loadClip();
@@ -153,7 +153,7 @@ describe('limits', () => {
 test('what cannot be studied is refused by name', async () => {
   const one = join(folder, 'one');
   mkdirSync(join(one, 'red'), { recursive: true });
-  writeFileSync(join(one, 'red', '1.png'), await plainPicture([9, 9, 9]));
+  writeFileSync(join(one, 'red', '1.png'), plainPicture([9, 9, 9]));
   const { status, stderr } = runEidos(folder, ['study', 'prompts', '-d', one]);
   expect(status).toBe(2);
   expect(stderr).toMatch(/one class|class/);
