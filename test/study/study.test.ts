@@ -150,6 +150,21 @@ describe('limits', () => {
   });
 });
 
+test('explanations: a method beside random orders, with its time', () => {
+  const asked = ['--pictures', '2', '--method', 'grad_cam', '--json'];
+  const { status, stdout } = runEidos(folder, ['study', 'explanations', '-d', set, ...asked]);
+  expect(status).toBe(0);
+  expect(printedLines(stdout)).toEqual([
+    expect.objectContaining({
+      study: 'explanations',
+      method: 'grad_cam',
+      n: 2,
+      insertion: { value: expect.any(Number), low: expect.any(Number), high: expect.any(Number) },
+      milliseconds: expect.any(Number),
+    }),
+  ]);
+});
+
 test('what cannot be studied is refused by name', async () => {
   const one = join(folder, 'one');
   mkdirSync(join(one, 'red'), { recursive: true });
