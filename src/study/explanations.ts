@@ -72,7 +72,8 @@ export async function studyExplanations(
       row.deletion.push(randomDeletion - deletion);
       if (betterThanRandom) row.better++;
     }
-    onProgress?.({ done: ++done, total: Math.min(pictures, dataset.size) });
+    done++;
+    onProgress?.({ done, total: Math.min(pictures, dataset.size) });
     if (done === pictures) break;
   }
   if (done < 2) {

@@ -22,7 +22,7 @@ afterAll(async () => {
 describe('an explanation', () => {
   let answer: Explanation;
   beforeAll(async () => {
-    answer = await createExplainer(clip).explain(dogs, { text: 'two dogs' });
+    answer = await createExplainer(clip).explain(dogs, { text: 'two dogs', method: 'grad_cam' });
   });
 
   test('has a map over the whole upright picture, and the cosine that search and classify have', async () => {
@@ -52,7 +52,7 @@ describe('an explanation', () => {
 
 test('against another text the similarity is a difference, and turns with the question', async () => {
   const explainer = createExplainer(clip);
-  const options = { faithfulness: false } as const;
+  const options = { faithfulness: false, method: 'grad_cam' } as const;
   const one = await explainer.explain(dogs, { text: 'dogs', against: 'a cat', ...options });
   const other = await explainer.explain(dogs, { text: 'a cat', against: 'dogs', ...options });
   expect(one.similarity).toBeCloseTo(-other.similarity, 5);
