@@ -57,9 +57,9 @@ export async function drawOverlay(
       base[at * 3 + channel] = data[at * channels + (channels < 3 ? 0 : channel)]!;
   const largest = map.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
   const strength = Float32Array.from({ length: width * height }, (_, at) => {
-    const x = Math.floor(((at % width) * map.width) / width);
-    const y = Math.floor((Math.floor(at / width) * map.height) / height);
-    return map.values[y * map.width + x]! / largest;
+    const x = (((at % width) + 0.5) * map.width) / width - 0.5;
+    const y = ((Math.floor(at / width) + 0.5) * map.height) / height - 0.5;
+    return between(map, x, y) / largest;
   });
   const drawn = Uint8Array.from(base);
   for (let at = 0; at < strength.length; at++) {
@@ -79,6 +79,17 @@ export async function drawOverlay(
       .toBuffer();
   const [overlay, original] = await Promise.all([png(drawn), png(base)]);
   return { overlay, original, width, height };
+}
+
+/** The map between its places, bilinearly. */
+function between({ width, height, values }: OverlayMap, x: number, y: number): number {
+  const [across, down] = [Math.min(width - 1, Math.max(0, x)), Math.min(height - 1, Math.max(0, y))];
+  const [left, top] = [Math.floor(across), Math.floor(down)];
+  const [right, bottom] = [Math.min(width - 1, left + 1), Math.min(height - 1, top + 1)];
+  const at = (column: number, row: number): number => values[row * width + column]!;
+  const upper = at(left, top) * (1 - across + left) + at(right, top) * (across - left);
+  const lower = at(left, bottom) * (1 - across + left) + at(right, bottom) * (across - left);
+  return upper * (1 - down + top) + lower * (down - top);
 }
 
 /** Whether a line between two steps of strength runs between a pixel and the one beside or below it. */

@@ -88,3 +88,15 @@ describe.skipIf(sharedFixtures === undefined)('headers of published models', () 
     },
   );
 });
+
+test.skipIf(sharedFixtures === undefined)(
+  'a model that gives no embedding for a picture is refused with its reason',
+  async () => {
+    const { openCheckpoint } = await import('../../src/checkpoint/index.ts');
+    const file = `${sharedFixtures}families/vit-pool-none/open_clip_model.safetensors`;
+    await expect(openCheckpoint(file)).rejects.toMatchObject({
+      code: 'unsupported_checkpoint',
+      message: expect.stringMatching(/pool_type = none.*none for the picture/),
+    });
+  },
+);

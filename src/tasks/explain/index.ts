@@ -22,7 +22,7 @@ export interface ExplainOptions {
   text: string;
   /** What speaks for `text` rather than for this one. @default none: for `text` alone */
   against?: string | undefined;
-  /** @default relevance where attention tells which token came from where, else occlusion */
+  /** @default relevance where attention tells which token came from where, Grad-CAM for convolutions, else occlusion */
   method?: ExplanationMethod | undefined;
   /** Whether the map is put to the test, which takes some 140 embeddings. @default true */
   faithfulness?: boolean | undefined;

@@ -93,7 +93,7 @@ export const methods: { readonly [M in ExplanationMethod]: Method } = {
 
 /** The method that is taken where none is named: docs/explanations.md has the measurements. */
 export function usualMethod(image: ImageArchitecture): ExplanationMethod {
-  return followsTokens(image) ? 'relevance' : 'occlusion';
+  return followsTokens(image) ? 'relevance' : isVit(image) ? 'occlusion' : 'grad_cam';
 }
 
 const asked = ({ pixels, direction }: Question) => ({ pixels, directions: direction, count: 1 });
