@@ -49,6 +49,7 @@ export function createLibraryCodec(
       const { ids } = guarded(() => by.encode(chunk, { add_special_tokens: false }));
       return ids.filter(Number.isInteger);
     });
+  const isWordPiece = isObject(content.decoder) && content.decoder.type === 'WordPiece';
   const special = new Set([
     settings.endToken,
     settings.padToken,
@@ -64,7 +65,13 @@ export function createLibraryCodec(
       if (whole.id_to_token(id) !== undefined) kept.push(id);
     }
     if (kept.length === 0) return '';
-    return whole.decode(kept, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+    const text = whole.decode(kept, {
+      skip_special_tokens: skipSpecial,
+      clean_up_tokenization_spaces: false,
+    });
+    // SentencePiece's class ends without spaces, and WordPiece's decoder closes up apostrophes, which the library leaves.
+    if (walk === 'longest') return text.trim();
+    return isWordPiece ? text.replaceAll(" ' ", "'") : text;
   };
   return {
     ...around,

@@ -55,11 +55,14 @@ describe.skipIf(sharedFixtures === undefined)('tokenizers of published families'
       padding_side: side,
     } = JSON.parse(readFileSync(join(root, family, 'cases.json'), 'utf8')) as Cases;
     const tokenizer = await loadTokenizer(folder, { contextLength: call.max_length });
-    for (const { text, ids, plain } of cases) {
+    for (const { text, ids, plain, decoded } of cases) {
       expect(tokenizer.encode(text), JSON.stringify(text)).toEqual(plain);
       const padding = Array<number>(call.max_length - ids.length).fill(pad);
       const row = side === 'left' ? [...padding, ...ids] : [...ids, ...padding];
       expect(Array.from(tokenizer.tokenize([text]).data, Number), JSON.stringify(text)).toEqual(row);
+      // Ours ends at the first end token, wherever that came from; bytes of half a character are no text.
+      if (/[<\uFEFF]|\[sep\]/i.test(text) || family.startsWith('gemma') || family === 'siglip2') continue;
+      expect(tokenizer.decode(ids), JSON.stringify(text)).toBe(decoded);
     }
   });
 });
