@@ -1,5 +1,6 @@
 /** An explanation as one page that needs nothing else: the picture, its map, words tinted by effect, and figures. */
 import type { Explanation } from '../tasks/explain/index.ts';
+import { escapeHtml } from '../text/html.ts';
 
 export function explanationPage(
   answer: Explanation,
@@ -11,13 +12,15 @@ export function explanationPage(
     .map(({ word, effect }) => {
       const colour = effect < 0 ? '44,123,182' : '230,97,1';
       const share = (Math.abs(effect) / largest) * 0.6;
-      return `<span title="${effect.toFixed(3)}" style="background:rgba(${colour},${share.toFixed(2)})">${escaped(word)}</span>`;
+      return `<span title="${effect.toFixed(3)}" style="background:rgba(${colour},${share.toFixed(2)})">${escapeHtml(word)}</span>`;
     })
     .join(' ');
   const question =
-    against === undefined ? `“${escaped(text)}”` : `“${escaped(text)}” rather than “${escaped(against)}”`;
+    against === undefined
+      ? `“${escapeHtml(text)}”`
+      : `“${escapeHtml(text)}” rather than “${escapeHtml(against)}”`;
   const picture = (bytes: Buffer, alt: string): string =>
-    `<img alt="${escaped(alt)}" width="${drawn.width}" height="${drawn.height}" src="data:image/png;base64,${bytes.toString('base64')}">`;
+    `<img alt="${escapeHtml(alt)}" width="${drawn.width}" height="${drawn.height}" src="data:image/png;base64,${bytes.toString('base64')}">`;
   const spread = Math.max(...answer.map.values.map(Math.abs));
   const test =
     faithfulness === undefined
@@ -40,17 +43,14 @@ td,th{padding:.2rem 1rem .2rem 0;text-align:left}
 span{border-radius:.2rem;padding:0 .15rem}
 </style>
 <h1>Why ${question}?</h1>
-<p>${against === undefined ? 'Cosine' : 'Difference of cosines'} ${similarity.toFixed(3)}. What speaks for it lies mostly in: ${escaped(where)}.</p>
-<figure>${picture(drawn.overlay, `The picture with what speaks for ${text}: mostly ${where}`)}<figcaption>${escaped(method)}: <code>−${spread.toPrecision(2)}</code> <span class="bar"></span> <code>+${spread.toPrecision(2)}</code></figcaption></figure>
+<p>${against === undefined ? 'Cosine' : 'Difference of cosines'} ${similarity.toFixed(3)}. What speaks for it lies mostly in: ${escapeHtml(where)}.</p>
+<figure>${picture(drawn.overlay, `The picture with what speaks for ${text}: mostly ${where}`)}<figcaption>${escapeHtml(method)}: <code>−${spread.toPrecision(2)}</code> <span class="bar"></span> <code>+${spread.toPrecision(2)}</code></figcaption></figure>
 <figure>${picture(drawn.original, 'The picture alone')}</figure>
 <h2>Words</h2><p>${tinted}</p>
 <h2>The picture in words</h2>
-<table>${concepts.map(({ word, weight }) => `<tr><th>${escaped(word)}</th><td>${weight.toFixed(2)}</td></tr>`).join('')}</table>
+<table>${concepts.map(({ word, weight }) => `<tr><th>${escapeHtml(word)}</th><td>${weight.toFixed(2)}</td></tr>`).join('')}</table>
 <p>They explain the picture up to a cosine of ${conceptsExplain.toFixed(2)}.</p>
 ${test}
 </html>
 `;
 }
-
-const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]!);

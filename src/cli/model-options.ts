@@ -28,7 +28,8 @@ export const deviceNames = namesOf({
 } satisfies Record<Device, true>);
 export const dtypeNames = namesOf({ fp32: true, fp16: true, int8: true } satisfies Record<NumberType, true>);
 
-function namesOf<K extends string>(row: Readonly<Record<K, true>>): K[] {
+/** The names of a table that a type makes total. */
+export function namesOf<K extends string>(row: Readonly<Record<K, true>>): K[] {
   return Object.keys(row) as K[];
 }
 

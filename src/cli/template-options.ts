@@ -5,8 +5,8 @@ import { type PromptTemplateSet, promptTemplates } from '../text/templates.ts';
 import { collect } from './model-options.ts';
 
 export interface TemplateOptions {
-  template?: string[];
-  templates?: PromptTemplateSet;
+  template?: string[] | undefined;
+  templates?: PromptTemplateSet | readonly string[] | undefined;
 }
 
 /** Adds --template and --templates. */

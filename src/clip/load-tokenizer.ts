@@ -1,6 +1,6 @@
 /** A model's tokenizer alone: `loadTokenizer` of the public interface. */
 
-import type { HubOptions } from '../checkpoint/hub/settings.ts';
+import { type HubOptions, hubOptions } from '../checkpoint/hub/settings.ts';
 import { parseSource } from '../checkpoint/hub/source.ts';
 import { openCheckpoint } from '../checkpoint/index.ts';
 import { EidosError, requireKnownOptions } from '../errors.ts';
@@ -47,12 +47,5 @@ export async function loadTokenizer(
 /** What may be said; a name that is not here is refused. */
 const loadTokenizerOptions = {
   contextLength: true,
-  offline: true,
-  token: true,
-  endpoint: true,
-  revision: true,
-  hubCache: true,
-  refresh: true,
-  onProgress: true,
-  signal: true,
+  ...hubOptions,
 } as const;

@@ -1,7 +1,7 @@
 /** Opens a model: finds its files, recognises what it is, and makes it ready to run. */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { HubOptions } from '../checkpoint/hub/settings.ts';
+import { type HubOptions, hubOptions } from '../checkpoint/hub/settings.ts';
 import { type Checkpoint, openCheckpoint, readParameter } from '../checkpoint/index.ts';
 import { createDeviceEngine } from '../engine/compile.ts';
 import type { Device, NumberType } from '../engine/devices.ts';
@@ -51,14 +51,7 @@ const loadOptions = {
   textRules: true,
   activation: true,
   maxPixels: true,
-  offline: true,
-  token: true,
-  endpoint: true,
-  revision: true,
-  hubCache: true,
-  refresh: true,
-  onProgress: true,
-  signal: true,
+  ...hubOptions,
 } as const;
 
 /** The model that comes with eidos. */

@@ -7,9 +7,9 @@ import { countFailures, type FailureOptions, readable, type UnreadablePicture } 
 
 export interface LabelledOptions extends FailureOptions {
   /** Pictures that the network sees at once. @default 32 */
-  batchSize?: number;
-  signal?: AbortSignal;
-  onProgress?: (progress: EvaluationProgress) => void;
+  batchSize?: number | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: EvaluationProgress) => void) | undefined;
 }
 
 export interface LabelledPictures {

@@ -1,15 +1,9 @@
 /** Maps of evidence over pictures: what speaks for something in orange, what speaks against it in blue, with contour lines. */
 import { EidosError } from '../errors.ts';
+import { bilinear, type Grid } from './bilinear.ts';
 import { loadSharp, openDecoder } from './decode.ts';
 import { readHeader } from './header.ts';
 import { type ImageSource, imageLabel, isRawPixels, readSource, type SourceOptions } from './source.ts';
-
-/** Numbers over a whole upright picture, row after row. */
-export interface OverlayMap {
-  width: number;
-  height: number;
-  values: readonly number[];
-}
 
 export interface OverlayOptions extends SourceOptions {
   /** How much of the colours is seen where the map is strongest. @default 0.65 */
@@ -25,12 +19,12 @@ const colours = { for: [230, 97, 1], against: [44, 123, 182] } as const;
 const contours = [0.25, 0.5, 0.75];
 
 /**
- * The picture with its map, as PNG, and the picture alone in the same size.
+ * The picture with its map, numbers over the whole upright picture, as PNG, and the picture alone in the same size.
  * @throws EidosError what reading the picture fails with
  */
 export async function drawOverlay(
   source: ImageSource,
-  map: OverlayMap,
+  map: Grid,
   options: OverlayOptions = {},
 ): Promise<{ overlay: Buffer; original: Buffer; width: number; height: number }> {
   const { opacity = 0.65, side = 640 } = options;
@@ -55,11 +49,11 @@ export async function drawOverlay(
   for (let at = 0; at < width * height; at++)
     for (let channel = 0; channel < 3; channel++)
       base[at * 3 + channel] = data[at * channels + (channels < 3 ? 0 : channel)]!;
-  const largest = map.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  const largest = Array.from(map.values).reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
   const strength = Float32Array.from({ length: width * height }, (_, at) => {
     const x = (((at % width) + 0.5) * map.width) / width - 0.5;
     const y = ((Math.floor(at / width) + 0.5) * map.height) / height - 0.5;
-    return between(map, x, y) / largest;
+    return bilinear(map, x, y) / largest;
   });
   const drawn = Uint8Array.from(base);
   for (let at = 0; at < strength.length; at++) {
@@ -79,17 +73,6 @@ export async function drawOverlay(
       .toBuffer();
   const [overlay, original] = await Promise.all([png(drawn), png(base)]);
   return { overlay, original, width, height };
-}
-
-/** The map between its places, bilinearly. */
-function between({ width, height, values }: OverlayMap, x: number, y: number): number {
-  const [across, down] = [Math.min(width - 1, Math.max(0, x)), Math.min(height - 1, Math.max(0, y))];
-  const [left, top] = [Math.floor(across), Math.floor(down)];
-  const [right, bottom] = [Math.min(width - 1, left + 1), Math.min(height - 1, top + 1)];
-  const at = (column: number, row: number): number => values[row * width + column]!;
-  const upper = at(left, top) * (1 - across + left) + at(right, top) * (across - left);
-  const lower = at(left, bottom) * (1 - across + left) + at(right, bottom) * (across - left);
-  return upper * (1 - down + top) + lower * (down - top);
 }
 
 /** Whether a line between two steps of strength runs between a pixel and the one beside or below it. */

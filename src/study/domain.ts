@@ -87,9 +87,13 @@ function createDomain(clip: Clip, own: Float32Array, size: number, close: () => 
   const width = clip.embeddingSize;
   const row = (at: number): Float32Array => own.subarray(at * width, (at + 1) * width);
   const distanceOf = (vector: Float32Array, leftOut?: number): number => {
-    const cosines: number[] = [];
-    for (let at = 0; at < size; at++) if (at !== leftOut) cosines.push(dot(vector, row(at)));
-    cosines.sort((a, b) => b - a);
+    const all = clip.similarity(
+      { data: vector, shape: [1, width] },
+      { data: own, shape: [size, width] },
+    ).data;
+    const cosines = Array.from(all)
+      .filter((_, at) => at !== leftOut)
+      .sort((a, b) => b - a);
     const nearest = cosines.slice(0, neighbours);
     return 1 - nearest.reduce((sum, one) => sum + one, 0) / nearest.length;
   };

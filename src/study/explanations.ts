@@ -26,7 +26,7 @@ export interface ExplanationFigures {
   deletion: Figure;
   /** Share of pictures whose map is better than random by both. */
   better: number;
-  /** Of the map alone, once its program is compiled. */
+  /** Of an explanation without its test, words and concepts included: the median. */
   milliseconds: number;
   n: number;
 }

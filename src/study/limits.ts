@@ -4,29 +4,22 @@ import type { Clip } from '../clip/clip.ts';
 import type { Embeddings } from '../clip/embeddings.ts';
 import { EidosError, requireKnownOptions } from '../errors.ts';
 import type { Dataset } from '../evaluate/dataset.ts';
-import type { EvaluationProgress } from '../evaluate/evaluate.ts';
 import { embedLabelled, type LabelledPictures } from '../evaluate/labelled.ts';
-import { type Labels, wordsOfClasses } from '../evaluate/labels.ts';
+import { wordsOfClasses } from '../evaluate/labels.ts';
 import type { UnreadablePicture } from '../evaluate/reading.ts';
 import { separation } from '../evaluate/scores.ts';
 import { resolveTemplates } from '../text/templates.ts';
+import { type StudyOptions, sharedOptions } from './options.ts';
 import { classMatrices, products, requireClasses } from './prompts.ts';
-import { bootstrap } from './statistics.ts';
+import { bootstrapAll } from './statistics.ts';
 
-export interface LimitsOptions {
+export interface LimitsOptions extends StudyOptions {
   /** @default 'a photo of a {}.' */
   templates?: string | readonly string[] | undefined;
-  labels?: Labels | undefined;
   /** The part that temperature and thresholds are fitted on. @default half of the measured part, by content */
   validation?: Dataset | undefined;
   /** Share of pictures whose set of labels may miss the right one. @default 0.1 */
   errorRate?: number | undefined;
-  /** @default 0 */
-  seed?: number | undefined;
-  batchSize?: number | undefined;
-  signal?: AbortSignal | undefined;
-  onProgress?: ((progress: EvaluationProgress) => void) | undefined;
-  onWarning?: ((message: string) => void) | undefined;
 }
 
 /** The figures; those of `before` are at the model's own temperature, those of `after` at the fitted one. */
@@ -57,17 +50,7 @@ export interface LimitsStudy {
   unreadable: UnreadablePicture[];
 }
 
-const studyOptions = {
-  templates: true,
-  labels: true,
-  validation: true,
-  errorRate: true,
-  seed: true,
-  batchSize: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
-} as const;
+const studyOptions = { templates: true, validation: true, errorRate: true, ...sharedOptions } as const;
 
 /** Halves of the classes that stand for what is unknown. */
 const halves = 5;
@@ -88,11 +71,7 @@ export async function studyLimits(
     throw new EidosError('invalid_option', `errorRate is ${errorRate}: it is a share between 0 and 1.`);
   }
   requireClasses(dataset);
-  const reading = {
-    ...(batchSize === undefined ? {} : { batchSize }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(onProgress === undefined ? {} : { onProgress }),
-  };
+  const reading = { batchSize, signal, onProgress };
   const words = wordsOfClasses(dataset.classes, options.labels, onWarning);
   const { together: matrix } = await classMatrices(
     clip,
@@ -121,28 +100,34 @@ export async function studyLimits(
   const sets = after.order.map((order, row) => conformalSet(order, after.probabilities[row]!, threshold));
   const covered = sets.map((set, row) => (set.includes(own.labels[row]!) ? 1 : 0));
 
-  const over = (figure: (rows: readonly number[]) => number) => {
-    const all = Array.from({ length: n }, (_, row) => row);
-    const [low, high] = bootstrap(n, figure, { seed });
-    return { value: figure(all), low, high };
-  };
-  const mean = (values: readonly number[]) => (rows: readonly number[]) =>
+  const mean = (values: readonly number[], rows: readonly number[]): number =>
     rows.reduce((sum, row) => sum + values[row]!, 0) / rows.length;
+  const sizes = sets.map((set) => set.length);
   const unknown = unknownClasses(dataset, own, scaleAfter);
-  const figures: LimitsStudy['figures'] = [
-    { metric: 'accuracy', ...over(mean(after.right)) },
-    { metric: 'ece_before', ...over((rows) => calibrationError(before, rows)) },
-    { metric: 'ece_after', ...over((rows) => calibrationError(after, rows)) },
-    { metric: 'nll_before', ...over(mean(before.surprise)) },
-    { metric: 'nll_after', ...over(mean(after.surprise)) },
-    { metric: 'brier_before', ...over(mean(before.brier)) },
-    { metric: 'brier_after', ...over(mean(after.brier)) },
-    { metric: 'none_auroc', ...over((rows) => unknown(rows).auroc) },
-    { metric: 'none_fpr95', ...over((rows) => unknown(rows).falsePositiveRate95) },
-    { metric: 'risk_coverage_area', ...over((rows) => riskCoverageArea(after, rows)) },
-    { metric: 'conformal_coverage', ...over(mean(covered)) },
-    { metric: 'conformal_size', ...over(mean(sets.map((set) => set.length))) },
-  ];
+  const figuresOf = (rows: readonly number[]): Readonly<Record<LimitsMetric, number>> => {
+    const none = unknown(rows);
+    return {
+      accuracy: mean(after.right, rows),
+      ece_before: calibrationError(before, rows),
+      ece_after: calibrationError(after, rows),
+      nll_before: mean(before.surprise, rows),
+      nll_after: mean(after.surprise, rows),
+      brier_before: mean(before.brier, rows),
+      brier_after: mean(after.brier, rows),
+      none_auroc: none.auroc,
+      none_fpr95: none.falsePositiveRate95,
+      risk_coverage_area: riskCoverageArea(after, rows),
+      conformal_coverage: mean(covered, rows),
+      conformal_size: mean(sizes, rows),
+    };
+  };
+  const all = figuresOf(own.labels.map((_, row) => row));
+  const metrics = Object.keys(all) as LimitsMetric[];
+  const intervals = bootstrapAll(n, (rows) => Object.values(figuresOf(rows)), { seed });
+  const figures = metrics.map((metric, at) => {
+    const [low, high] = intervals[at]!;
+    return { metric, value: all[metric], low, high };
+  });
   return {
     dataset: dataset.name,
     split: dataset.split,

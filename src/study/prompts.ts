@@ -2,23 +2,22 @@
 import type { Clip } from '../clip/clip.ts';
 import { type Embeddings, meanOfGroups, normalizeRows } from '../clip/embeddings.ts';
 import { EidosError, requireKnownOptions } from '../errors.ts';
-import type { Dataset, Language } from '../evaluate/dataset.ts';
-import type { EvaluationProgress } from '../evaluate/evaluate.ts';
+import type { Dataset } from '../evaluate/dataset.ts';
 import { embedLabelled } from '../evaluate/labelled.ts';
-import { type Labels, wordsOfClasses } from '../evaluate/labels.ts';
+import { wordsOfClasses } from '../evaluate/labels.ts';
+import { rankOf } from '../evaluate/metrics.ts';
 import type { UnreadablePicture } from '../evaluate/reading.ts';
 import { wilsonInterval } from '../evaluate/wilson.ts';
 import { fillTemplate, resolveTemplates } from '../text/templates.ts';
+import { type StudyOptions, sharedOptions } from './options.ts';
 import { bootstrap, holm, mcNemar } from './statistics.ts';
 
 /** The plain name, with which all others are compared. */
 export const plainName = '{}';
 
-export interface PromptStudyOptions {
+export interface PromptStudyOptions extends StudyOptions {
   /** Sentences with {} for the name, or the name of a published set. @default the set `paper` */
   templates?: string | readonly string[] | undefined;
-  /** Words for classes in place of the set's own names. */
-  labels?: Labels | undefined;
   /**
    * - `rows`: each class gets a vector of length one.
    * - `classes`: each number is divided by its length over all classes, which is the slip of the paper's own code
@@ -26,12 +25,6 @@ export interface PromptStudyOptions {
    * @default 'rows'
    */
   normalize?: 'rows' | 'classes' | undefined;
-  /** For resampling. @default 0 */
-  seed?: number | undefined;
-  batchSize?: number | undefined;
-  signal?: AbortSignal | undefined;
-  onProgress?: ((progress: EvaluationProgress) => void) | undefined;
-  onWarning?: ((message: string) => void) | undefined;
 }
 
 /** One prompt. */
@@ -60,7 +53,6 @@ export interface PromptResult {
 export interface PromptStudy {
   dataset: string;
   split: string;
-  language: Language;
   normalize: 'rows' | 'classes';
   prompts: PromptResult[];
   /** Classes with the prompt that names them best (of several alike, the first). */
@@ -87,16 +79,7 @@ const paperFigures: Readonly<Record<string, number>> = {
   'An {} is waiting': 0.733,
 };
 
-const studyOptions = {
-  templates: true,
-  labels: true,
-  normalize: true,
-  seed: true,
-  batchSize: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
-} as const;
+const studyOptions = { templates: true, normalize: true, ...sharedOptions } as const;
 
 /**
  * Pictures and texts are embedded once for all prompts.
@@ -122,9 +105,9 @@ export async function studyPrompts(
   const words = wordsOfClasses(dataset.classes, options.labels, onWarning);
   const { each, together } = await classMatrices(clip, words, templates, normalize);
   const { embeddings, labels, unreadable } = await embedLabelled(clip, dataset, {
-    ...(batchSize === undefined ? {} : { batchSize }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(onProgress === undefined ? {} : { onProgress }),
+    batchSize,
+    signal,
+    onProgress,
   });
   const n = labels.length;
   if (n === 0) {
@@ -165,7 +148,6 @@ export async function studyPrompts(
   return {
     dataset: dataset.name,
     split: dataset.split,
-    language: 'en',
     normalize,
     prompts,
     winners: dataset.classes.flatMap(({ words: name }, label) => {
@@ -255,15 +237,9 @@ export function products(pictures: Embeddings, matrix: Embeddings): Float32Array
 function rightAnswers(pictures: Embeddings, matrix: Embeddings, labels: readonly number[]): Uint8Array {
   const classes = matrix.shape[0]!;
   const all = products(pictures, matrix);
-  return Uint8Array.from(labels, (label, row) => {
-    const own = all[row * classes + label]!;
-    for (let other = 0; other < classes; other++) {
-      const value = all[row * classes + other]!;
-      // Of equals the first counts, as in arg max.
-      if (value > own || (value === own && other < label)) return 0;
-    }
-    return 1;
-  });
+  return Uint8Array.from(labels, (label, row) =>
+    rankOf(all.subarray(row * classes, (row + 1) * classes), label) === 0 ? 1 : 0,
+  );
 }
 
 function compared(

@@ -1,4 +1,5 @@
 /** A study as one page that needs nothing else, or as Markdown: bars with intervals, and the table under them. */
+import { escapeHtml } from '../text/html.ts';
 import type { PromptStudy } from './prompts.ts';
 
 /** Self-contained HTML for `.html`, Markdown for everything else. */
@@ -28,13 +29,13 @@ export function promptReport(study: PromptStudy, model: string, kind: 'html' | '
     return `# ${heading}\n\n${markdownTable(columns, rows)}\n\n${facts.join('\n\n')}\n\n## Which prompt names a class best\n\n${markdownTable(['class', 'prompt', 'accuracy'], classes)}\n`;
   }
   return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(heading)}</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(heading)}</title>
 <style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}svg{width:100%;height:auto}svg text{font:13px system-ui,sans-serif;fill:currentColor}</style>
-<h1>${escaped(heading)}</h1>
+<h1>${escapeHtml(heading)}</h1>
 ${chart(study)}
 ${htmlTable(columns, rows)}
-${facts.map((fact) => `<p>${escaped(fact)}</p>`).join('\n')}
+${facts.map((fact) => `<p>${escapeHtml(fact)}</p>`).join('\n')}
 <h2>Which prompt names a class best</h2>
 ${htmlTable(['class', 'prompt', 'accuracy'], classes)}
 </html>
@@ -58,7 +59,7 @@ function chart({ prompts }: PromptStudy): string {
       one.paper === undefined
         ? ''
         : `<circle cx="${x(one.paper).toFixed(1)}" cy="${middle}" r="5" fill="none" stroke="#e66101" stroke-width="2"/>`;
-    return `<text x="${left - 8}" y="${middle + 4}" text-anchor="end">${escaped(one.template)}</text>
+    return `<text x="${left - 8}" y="${middle + 4}" text-anchor="end">${escapeHtml(one.template)}</text>
 <rect x="${left}" y="${y}" width="${(x(one.accuracy) - left).toFixed(1)}" height="18" fill="#2c7bb6"/>
 <line x1="${x(one.low).toFixed(1)}" x2="${x(one.high).toFixed(1)}" y1="${middle}" y2="${middle}" stroke="currentColor" stroke-width="2"/>${ring}`;
   });
@@ -70,13 +71,10 @@ ${bars.join('\n')}
 }
 
 const htmlTable = (columns: readonly string[], rows: readonly (readonly string[])[]): string =>
-  `<table><tr>${columns.map((one) => `<th>${escaped(one)}</th>`).join('')}</tr>
-${rows.map((row) => `<tr>${row.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`).join('\n')}</table>`;
+  `<table><tr>${columns.map((one) => `<th>${escapeHtml(one)}</th>`).join('')}</tr>
+${rows.map((row) => `<tr>${row.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`).join('\n')}</table>`;
 
 const markdownTable = (columns: readonly string[], rows: readonly (readonly string[])[]): string =>
   [columns, columns.map(() => '---'), ...rows]
     .map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
     .join('\n');
-
-const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[sign]!);

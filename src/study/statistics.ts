@@ -1,4 +1,5 @@
 /** What studies compare by: exact tests of paired answers, corrections for many of them, and intervals by resampling. */
+import { randomNumbers } from '../graph/initialise.ts';
 
 /**
  * McNemar's test in its exact form: the probability of a split at least as uneven, were both methods alike.
@@ -39,27 +40,36 @@ export function holm(pValues: readonly number[]): number[] {
 export function bootstrap(
   count: number,
   figure: (drawn: readonly number[]) => number,
-  { draws = 300, seed = 0 }: { draws?: number; seed?: number } = {},
+  options: BootstrapOptions = {},
 ): [low: number, high: number] {
-  const random = randomNumbers(seed);
-  const figures = Array.from({ length: draws }, () =>
-    figure(Array.from({ length: count }, () => Math.floor(random() * count))),
-  )
-    .filter(Number.isFinite)
-    .sort((a, b) => a - b);
-  if (figures.length === 0) return [Number.NaN, Number.NaN];
-  const at = (share: number): number =>
-    figures[Math.min(figures.length - 1, Math.floor(share * figures.length))]!;
-  return [at(0.025), at(0.975)];
+  return bootstrapAll(count, (drawn) => [figure(drawn)], options)[0]!;
 }
 
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+export interface BootstrapOptions {
+  /** @default 300 */
+  draws?: number;
+  /** @default 0 */
+  seed?: number;
+}
+
+/** The same of several figures, over the same draws. */
+export function bootstrapAll(
+  count: number,
+  figures: (drawn: readonly number[]) => readonly number[],
+  { draws = 300, seed = 0 }: BootstrapOptions = {},
+): [low: number, high: number][] {
+  const random = randomNumbers(seed);
+  const drawn = Array.from({ length: draws }, () =>
+    figures(Array.from({ length: count }, () => Math.floor(random() * count))),
+  );
+  return drawn[0]!.map((_, figure) => {
+    const values = drawn
+      .map((row) => row[figure]!)
+      .filter(Number.isFinite)
+      .sort((a, b) => a - b);
+    if (values.length === 0) return [Number.NaN, Number.NaN];
+    const at = (share: number): number =>
+      values[Math.min(values.length - 1, Math.floor(share * values.length))]!;
+    return [at(0.025), at(0.975)];
+  });
 }

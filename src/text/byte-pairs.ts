@@ -1,6 +1,7 @@
 /** The byte-pair tokenizer: pieces of text to bytes to merged tokens, with the words seen before remembered. */
 
 import { byteOfSymbol, symbolOfByte } from './byte-symbols.ts';
+import { literal } from './literal.ts';
 import { type MergeTable, mergeSymbols } from './merges.ts';
 import { cutPieces, type PiecePattern } from './pieces.ts';
 import { normalizeText, type TextRules } from './rules.ts';
@@ -131,9 +132,7 @@ function addedSplitter(added: readonly AddedToken[]): (text: string) => (string 
   const usable = added.filter((token) => token.content !== '');
   if (usable.length === 0) return (text) => [text];
   const ids = new Map(usable.map((token) => [token.content, token.id]));
-  const alternatives = [...ids.keys()]
-    .sort((a, b) => b.length - a.length)
-    .map((content) => content.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  const alternatives = [...ids.keys()].sort((a, b) => b.length - a.length).map(literal);
   const expression = new RegExp(`(${alternatives.join('|')})`, 'u');
   return (text) => {
     if (!expression.test(text)) return [text];

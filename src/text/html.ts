@@ -1,4 +1,4 @@
-/** HTML entities to characters, as browsers and Python's `html.unescape` read them. */
+/** HTML entities to characters, as browsers and Python's `html.unescape` read them; and the way back for what is written. */
 
 import { namedEntities } from './html-entities.ts';
 
@@ -50,4 +50,12 @@ function readTable(): Map<string, string> {
     if (marked.startsWith('*')) entries.set(name, character);
   }
   return entries;
+}
+
+/** A text as it may stand in HTML, within quotes too. */
+export function escapeHtml(text: string): string {
+  return text.replace(
+    /[&<>"']/g,
+    (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[character]!,
+  );
 }

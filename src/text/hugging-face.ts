@@ -78,36 +78,48 @@ export async function readTokenizerFiles(
   const name = (['tokenizer.json', 'vocab.json', 'vocab.txt', 'spiece.model'] as const).find(
     (one) => files[one] !== undefined,
   );
-  const content = contentOf(files, configs);
-  const codec =
-    content === undefined
-      ? readVocabularyAndMerges(files, configs, contextLength, options)
-      : readTokenizerContent(content, configs, contextLength, options);
+  const codec = readFiles(files, configs, contextLength, options);
   requireVocabularySize(codec, options.vocabularySize, name ?? 'vocab.json');
   return createTokenizer(codec);
 }
 
-/** What a `tokenizer.json` has, or would have; undefined for CLIP's older files, which are read as they are. */
-function contentOf(files: TokenizerFiles, configs: readonly VocabularyFile[]): JsonObject | undefined {
+/** Whatever is there becomes the content of a `tokenizer.json`, but for CLIP's older files, which are read as they are. */
+function readFiles(
+  files: TokenizerFiles,
+  configs: readonly VocabularyFile[],
+  contextLength: number,
+  options: TokenizerOptions,
+): TokenCodec {
   const config = configOf(configs);
   const {
     'tokenizer.json': whole,
     'vocab.json': vocab,
-    'merges.txt': merges,
+    'merges.txt': lines,
     'vocab.txt': words,
     'spiece.model': pieces,
     'added_tokens.json': extra,
   } = files;
-  if (whole !== undefined) return parseObject(whole, 'tokenizer.json');
-  if (vocab !== undefined && merges !== undefined) {
+  const read = (content: JsonObject): TokenCodec =>
+    readTokenizerContent(content, configs, contextLength, options);
+  if (whole !== undefined) return read(parseObject(whole, 'tokenizer.json'));
+  if (vocab !== undefined && lines !== undefined) {
     const tokenIds = readTokenIds(parseObject(vocab, 'vocab.json'), 'vocab.json', 'vocabulary');
-    if (!isRobertaVocabulary(tokenIds)) return undefined;
-    return robertaContent(tokenIds, readMergeLines(merges, 'merges.txt'), config);
+    if (lines.length > mostCharacters) throw invalidTokenizer('merges.txt', 'it is over the limit on size.');
+    const merges = readMergeLines(lines, 'merges.txt');
+    return isRobertaVocabulary(tokenIds)
+      ? read(robertaContent(tokenIds, merges, config))
+      : readClipVocabulary(tokenIds, merges, configs, contextLength, options);
   }
-  if (words !== undefined) return bertContent(words, config);
-  if (pieces === undefined) return undefined;
-  const added = extra === undefined ? {} : parseObject(extra, 'added_tokens.json');
-  return sentencePieceContent(readSentencePiece(pieces, 'spiece.model'), config, added, 'spiece.model');
+  if (words !== undefined) return read(bertContent(words, config));
+  if (pieces !== undefined) {
+    const added = extra === undefined ? {} : parseObject(extra, 'added_tokens.json');
+    const model = readSentencePiece(pieces, 'spiece.model');
+    return read(sentencePieceContent(model, config, added, 'spiece.model'));
+  }
+  throw new EidosError(
+    'invalid_tokenizer',
+    'A tokenizer is tokenizer.json, or vocab.json together with merges.txt; neither was given.',
+  );
 }
 
 function readConfigs(files: TokenizerFiles): VocabularyFile[] {
@@ -126,23 +138,13 @@ function configuredLength(configs: readonly VocabularyFile[]): number | undefine
     : undefined;
 }
 
-function readVocabularyAndMerges(
-  files: TokenizerFiles,
+function readClipVocabulary(
+  tokenIds: ReadonlyMap<string, number>,
+  merges: readonly MergePair[],
   configs: readonly VocabularyFile[],
   contextLength: number,
   options: TokenizerOptions,
 ): TokenCodec {
-  const { 'vocab.json': vocabText, 'merges.txt': mergesText } = files;
-  if (vocabText === undefined || mergesText === undefined) {
-    throw new EidosError(
-      'invalid_tokenizer',
-      'A tokenizer is tokenizer.json, or vocab.json together with merges.txt; neither was given.',
-    );
-  }
-  const tokenIds = readTokenIds(parseObject(vocabText, 'vocab.json'), 'vocab.json', 'vocabulary');
-  if (mergesText.length > mostCharacters)
-    throw invalidTokenizer('merges.txt', 'it is over the limit on size.');
-  const merges = readMergeLines(mergesText, 'merges.txt');
   const vocabulary = mergedVocabulary(tokenIds, merges, '</w>', 'merges.txt');
   const special = readSpecialTokens(undefined, configs, (token) => tokenIds.get(token));
   return createBytePairCodec(vocabulary, {

@@ -8,6 +8,7 @@
 
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import type { CharacterMapWalk } from './character-map.ts';
+import { literal } from './literal.ts';
 import { readNormalizerSteps } from './normalizers.ts';
 import type { DecodeOptions, TokenCodec } from './tokenizer.ts';
 import { describe, invalidTokenizer, isObject, type JsonObject } from './vocabulary-json.ts';
@@ -40,7 +41,8 @@ export function createLibraryCodec(
   const normalize = (part: string): string => steps(each(part));
   const apart = tokensApart(content);
   const within = { ...content, added_tokens: apart.left };
-  const whole = openLibrary(content, config);
+  // Texts are mostly cut, seldom put together: the tables for that are made when they are asked for.
+  let decoder: LibraryTokenizer | undefined;
   const library = openLibrary(within, config);
   // SentencePiece's own class goes on after a token as if within a word.
   const later = walk === 'longest' ? openLibrary(withoutPrefix(within), config) : library;
@@ -56,16 +58,17 @@ export function createLibraryCodec(
     ...(settings.startToken === undefined ? [] : [settings.startToken]),
   ]);
   const decode = (ids: Iterable<number | bigint>, options: DecodeOptions = {}): string => {
+    decoder ??= openLibrary(content, config);
     const skipSpecial = options.skipSpecial ?? true;
     const kept: number[] = [];
     for (const given of ids) {
       const id = Number(given);
       if (skipSpecial && id === settings.endToken) break;
       if (skipSpecial && special.has(id)) continue;
-      if (whole.id_to_token(id) !== undefined) kept.push(id);
+      if (decoder.id_to_token(id) !== undefined) kept.push(id);
     }
     if (kept.length === 0) return '';
-    const text = whole.decode(kept, {
+    const text = decoder.decode(kept, {
       skip_special_tokens: skipSpecial,
       clean_up_tokenization_spaces: false,
     });
@@ -107,8 +110,7 @@ function tokensApart(content: JsonObject): {
     }
     ids.set(text, id);
     const { lstrip, rstrip } = token as JsonObject;
-    const literal = text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-    const source = `${lstrip === true ? '\\s*' : ''}${literal}${rstrip === true ? '\\s*' : ''}`;
+    const source = `${lstrip === true ? '\\s*' : ''}${literal(text)}${rstrip === true ? '\\s*' : ''}`;
     patterns.push({ length: text.length, source });
   }
   patterns.sort((a, b) => b.length - a.length);

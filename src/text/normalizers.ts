@@ -1,5 +1,6 @@
 /** The `normalizer` of a `tokenizer.json`, step by step as Hugging Face's Rust library takes them. */
 import { type CharacterMapWalk, readCharacterMap } from './character-map.ts';
+import { literal } from './literal.ts';
 import { lowerCase } from './rules.ts';
 import { describe, invalidTokenizer, isObject, type JsonObject } from './vocabulary-json.ts';
 
@@ -95,8 +96,8 @@ const ideograph =
 
 function replaced(pattern: unknown): RegExp {
   const source = isObject(pattern) ? pattern.Regex : undefined;
-  const literal = isObject(pattern) ? pattern.String : undefined;
-  if (typeof literal === 'string') return new RegExp(literal.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'g');
+  const text = isObject(pattern) ? pattern.String : undefined;
+  if (typeof text === 'string') return new RegExp(literal(text), 'g');
   if (typeof source !== 'string') {
     throw invalidTokenizer(
       'tokenizer.json',

@@ -142,7 +142,7 @@ export function sentencePieceContent(
   file: string,
 ): JsonObject {
   const name = typeof config.tokenizer_class === 'string' ? config.tokenizer_class.replace(/Fast$/, '') : '';
-  const family = classes[name] ?? familyByPieces(model);
+  const family = Object.hasOwn(classes, name) ? classes[name] : familyByPieces(model);
   if (family === undefined) {
     throw invalidTokenizer(
       file,

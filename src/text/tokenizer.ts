@@ -142,8 +142,7 @@ function fillRows(pieces: readonly number[][], room: number, codec: TokenCodec):
   const data = new BigInt64Array(pieces.length * contextLength).fill(BigInt(codec.padToken)); // [rows, context]
   for (const [row, ids] of pieces.entries()) {
     const length = Math.min(ids.length, room);
-    const taken = length + (startToken === undefined ? 0 : 1) + (codec.withoutEnd ? 0 : 1);
-    let at = row * contextLength + (codec.paddingSide === 'left' ? contextLength - taken : 0);
+    let at = row * contextLength + (codec.paddingSide === 'left' ? room - length : 0);
     if (startToken !== undefined) data[at++] = BigInt(startToken);
     for (let i = 0; i < length; i++) data[at++] = BigInt(ids[i]!);
     if (!codec.withoutEnd) data[at] = BigInt(codec.endToken);

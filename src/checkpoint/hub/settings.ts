@@ -39,6 +39,18 @@ export interface HubOptions {
   signal?: AbortSignal;
 }
 
+/** Their names, for whoever refuses others. */
+export const hubOptions = {
+  offline: true,
+  token: true,
+  endpoint: true,
+  revision: true,
+  hubCache: true,
+  refresh: true,
+  onProgress: true,
+  signal: true,
+} as const satisfies Readonly<Record<keyof HubOptions, true>>;
+
 /** How far the download of a model is. Bytes that an earlier attempt brought count as loaded. */
 export interface DownloadProgress {
   /** The file that is being fetched. */

@@ -66,11 +66,16 @@ export function addBlocks(
   for (let layer = 0; layer < layers; layer++) style(table, `${tower}.blocks.${layer}`, `${from}${layer}`);
 }
 
-/** Blocks of BERT's kind, `from` ending with the dot before the number. */
-export function addBertBlocks(names: NameTable, from: string, layers: number): void {
+/** A text tower of BERT's kind under `prefix`, but for what makes one vector of its tokens. */
+export function addBertTower(names: NameTable, prefix: string, layers: number): void {
+  const embeddings = `${prefix}embeddings`;
+  names.set('text.token_embedding', { from: `${embeddings}.word_embeddings.weight` });
+  names.set('text.position_embedding', { from: `${embeddings}.position_embeddings.weight` });
+  names.set('text.sentence_kinds', { from: `${embeddings}.token_type_embeddings.weight` });
+  addPair(names, 'text.norm_before', `${embeddings}.LayerNorm`);
   for (let layer = 0; layer < layers; layer++) {
     const to = `text.blocks.${layer}`;
-    const block = `${from}${layer}`;
+    const block = `${prefix}encoder.layer.${layer}`;
     addPair(names, `${to}.attention.query`, `${block}.attention.self.query`);
     addPair(names, `${to}.attention.key`, `${block}.attention.self.key`);
     addPair(names, `${to}.attention.value`, `${block}.attention.self.value`);

@@ -8,6 +8,7 @@ import type {
   TextArchitecture,
   VitStem,
 } from '../../models/architecture.ts';
+import { imageFeatureWidth } from '../../models/image/encoder.ts';
 import { heightAndWidth } from '../../models/sides.ts';
 import { limits } from '../limits.ts';
 import { efficientNetLite } from './efficientnet-lite.ts';
@@ -211,10 +212,11 @@ function textWidths(text: TextArchitecture): readonly number[] {
 
 /** Towers without a projection must give vectors of the embedding's length by themselves. */
 function checkEmbeddings({ image, text, embeddingSize }: ClipArchitecture): void {
-  const pooled =
-    image.kind !== 'vit' ? embeddingSize : image.pool.kind === 'queries' ? image.pool.width : image.width;
+  // Convolutional towers besides FastViT always have a projection.
+  const free = image.kind === 'vit' || image.kind === 'fastvit' ? image : undefined;
+  const pooled = free === undefined ? embeddingSize : imageFeatureWidth(free);
   const ends: [tower: string, projection: Projection, width: number][] = [
-    ['image', image.kind === 'vit' || image.kind === 'fastvit' ? image.projection : 'linear', pooled],
+    ['image', free?.projection ?? 'linear', pooled],
     ['text', text.projection, text.kind === 'averaging' ? text.hidden : text.width],
   ];
   for (const [tower, projection, width] of ends) {

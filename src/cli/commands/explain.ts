@@ -4,9 +4,8 @@ import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import { EidosError } from '../../errors.ts';
 import type { Explanation, ExplanationMethod } from '../../tasks/explain/index.ts';
-import { explanationPage } from '../explanation-page.ts';
 import { describeError, failureLine, someFailed } from '../failure.ts';
-import { addModelOptions, type ModelOptions, openModel } from '../model-options.ts';
+import { addModelOptions, type ModelOptions, namesOf, openModel } from '../model-options.ts';
 
 interface Options extends ModelOptions {
   text: string;
@@ -17,7 +16,15 @@ interface Options extends ModelOptions {
   out?: string;
 }
 
-const methodNames = ['relevance', 'rollout', 'grad_cam', 'integrated_gradients', 'occlusion', 'rise'];
+/** A method that is forgotten here does not compile. */
+const methodNames = namesOf({
+  relevance: true,
+  rollout: true,
+  grad_cam: true,
+  integrated_gradients: true,
+  occlusion: true,
+  rise: true,
+} satisfies Record<ExplanationMethod, true>);
 
 export function explainCommand(): Command {
   return addModelOptions(
@@ -80,6 +87,7 @@ async function run(image: string, options: Options): Promise<void> {
     if (out !== undefined) {
       const { drawOverlay } = await import('../../image/overlay.ts');
       const drawn = await drawOverlay(image, answer.map);
+      const { explanationPage } = await import('../explanation-page.ts');
       await writeFile(out, kind === '.png' ? drawn.overlay : explanationPage(answer, drawn));
     }
     process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : described(answer, out));

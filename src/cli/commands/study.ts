@@ -1,10 +1,10 @@
 /** `eidos study`: experiments on a model and a data set. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { EidosError } from '../../errors.ts';
 import type { LimitsStudy, PromptStudy } from '../../study/index.ts';
 import type { ExplanationMethod } from '../../tasks/explain/index.ts';
-import { promptTemplates } from '../../text/templates.ts';
+import { type PromptTemplateSet, promptTemplates } from '../../text/templates.ts';
 import { describeError, failureLine, someFailed } from '../failure.ts';
 import {
   addModelOptions,
@@ -14,6 +14,8 @@ import {
   warn,
   wholeNumber,
 } from '../model-options.ts';
+import { templatesOf } from '../template-options.ts';
+import { readWordList } from '../word-lists.ts';
 
 interface Options extends ModelOptions {
   dataset: string;
@@ -212,37 +214,28 @@ async function runLimits(options: LimitsCommandOptions): Promise<void> {
 }
 
 async function open(options: Options) {
-  if (options.templates !== undefined && options.template !== undefined) {
-    throw new EidosError(
-      'invalid_option',
-      '--templates and --template exclude each other: give one of them.',
-    );
-  }
+  const sentences = templatesOf({
+    template: options.template,
+    templates: await templatesNamed(options.templates),
+  });
   const { openDataset, readLabelsFile } = await import('../../evaluate/index.ts');
   const dataset = await openDataset(options.dataset, { split: options.split });
-  const templates = options.template ?? (await templatesNamed(options.templates));
   const labels = options.labelsFile === undefined ? undefined : await readLabelsFile(options.labelsFile);
   const clip = await openModel(options);
-  return { clip, dataset, shared: { templates, labels, seed: options.seed, onWarning: warn(options) } };
+  return { clip, dataset, shared: { ...sentences, labels, seed: options.seed, onWarning: warn(options) } };
 }
 
-/** A published set by its name, or the lines of a file. */
-async function templatesNamed(name: string | undefined): Promise<string | string[] | undefined> {
-  if (name === undefined || Object.hasOwn(promptTemplates, name)) return name;
-  const content = await readFile(name, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new EidosError(
-      'not_found',
-      `--templates ${name} is neither a set (${Object.keys(promptTemplates).join(', ')}) nor a file that can be read.`,
-      { cause },
-    );
+/** A published set by its name, or the lines of a file but for those that begin with #. */
+async function templatesNamed(name: string | undefined): Promise<PromptTemplateSet | string[] | undefined> {
+  if (name === undefined) return undefined;
+  if (Object.hasOwn(promptTemplates, name)) return name as PromptTemplateSet;
+  const lines = await readWordList('--templates', name).catch((cause: EidosError) => {
+    const sets = Object.keys(promptTemplates).join(', ');
+    throw new EidosError(cause.code, `${cause.message} The published sets are ${sets}.`, { cause });
   });
-  const lines = content
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
-  if (lines.length === 0)
-    throw new EidosError('invalid_option', `--templates ${name} has no line with a sentence.`);
-  return lines;
+  const sentences = lines.filter((line) => !line.startsWith('#'));
+  if (sentences.length > 0) return sentences;
+  throw new EidosError('invalid_option', `--templates ${name} has no line with a sentence.`);
 }
 
 function reportKind(file: string | undefined): 'html' | 'markdown' | undefined {

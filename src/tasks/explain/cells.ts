@@ -1,4 +1,5 @@
 /** Maps of evidence: a number for each cell of what the model saw, and the same over the whole upright picture. */
+import { bilinear } from '../../image/bilinear.ts';
 import { planGeometry } from '../../image/resize.ts';
 import type { ImagePreprocessing } from '../../models/preprocessing.ts';
 import { heightAndWidth } from '../../models/sides.ts';
@@ -31,6 +32,7 @@ export function overPicture(
   const height = Math.max(1, Math.round(picture.height * scale));
   const { across, down, left, top } = planGeometry(picture.width, picture.height, preprocessing);
   const [squareHeight, squareWidth] = heightAndWidth(preprocessing.size);
+  const grid = { width: cells.columns, height: cells.rows, values: cells.values };
   const values = new Array<number>(width * height);
   for (let y = 0; y < height; y++) {
     // From the map to the resized picture, to the square that the model sees, to its cells.
@@ -40,21 +42,10 @@ export function overPicture(
       const seen = inSquareX >= 0 && inSquareX <= across.count && inSquareY >= 0 && inSquareY <= down.count;
       const row = ((inSquareY + top) / squareHeight) * cells.rows - 0.5;
       const column = ((inSquareX + left) / squareWidth) * cells.columns - 0.5;
-      values[y * width + x] = seen ? between(cells, row, column) : 0;
+      values[y * width + x] = seen ? bilinear(grid, column, row) : 0;
     }
   }
   return { width, height, values };
-}
-
-function between({ rows, columns, values }: Cells, row: number, column: number): number {
-  const inside = (place: number, count: number): number => Math.min(count - 1, Math.max(0, place));
-  const [r, c] = [inside(row, rows), inside(column, columns)];
-  const [above, before] = [Math.floor(r), Math.floor(c)];
-  const [below, after] = [Math.min(rows - 1, above + 1), Math.min(columns - 1, before + 1)];
-  const at = (i: number, j: number): number => values[i * columns + j]!;
-  const upper = at(above, before) * (1 - c + before) + at(above, after) * (c - before);
-  const lower = at(below, before) * (1 - c + before) + at(below, after) * (c - before);
-  return upper * (1 - r + above) + lower * (r - above);
 }
 
 /** In a few words where the evidence for the text lies: `upper left`, `the middle`, `everywhere`. */

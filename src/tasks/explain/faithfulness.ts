@@ -1,6 +1,7 @@
 /** Whether a map tells the truth: how fast the score rises and falls as the places that it names come and go (Petsiuk et al. 2018). */
+import { randomNumbers } from '../../graph/initialise.ts';
 import type { Cells } from './cells.ts';
-import { type Question, randomNumbers } from './methods.ts';
+import type { Question } from './methods.ts';
 
 export interface Faithfulness {
   /** Mean score while the best places appear one after the other on the mean colour: the higher, the truer. */

@@ -1,4 +1,5 @@
 /** How a picture's share of a direction is spread over it: one row a method. */
+import { randomNumbers } from '../../graph/initialise.ts';
 import type { ImageArchitecture, VitArchitecture } from '../../models/architecture.ts';
 import { patchGrid } from '../../models/sides.ts';
 import type { Cells } from './cells.ts';
@@ -296,15 +297,4 @@ async function scored(
     scores.set(await score(batch, some), first);
   }
   return scores;
-}
-
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

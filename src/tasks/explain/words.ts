@@ -8,16 +8,11 @@ export interface WordEffect {
   effect: number;
 }
 
-/** @param direction unit vector of the picture, [embeddingSize] */
-export async function wordEffects(clip: Clip, text: string, direction: Float32Array): Promise<WordEffect[]> {
+/** @param image vector of the picture, [embeddingSize] */
+export async function wordEffects(clip: Clip, text: string, image: Float32Array): Promise<WordEffect[]> {
   const words = text.split(/\s+/u).filter(Boolean);
   const without = words.map((_, left) => words.filter((__, at) => at !== left).join(' '));
-  const { data } = await clip.embedTexts([text, ...without]);
-  const cosine = (row: number): number => {
-    let sum = 0;
-    for (let i = 0; i < direction.length; i++) sum += data[row * direction.length + i]! * direction[i]!;
-    return sum;
-  };
-  const whole = cosine(0);
-  return words.map((word, at) => ({ word, effect: whole - cosine(at + 1) }));
+  const texts = await clip.embedTexts([text, ...without]);
+  const cosines = clip.similarity({ data: image, shape: [1, image.length] }, texts).data;
+  return words.map((word, at) => ({ word, effect: cosines[0]! - cosines[at + 1]! }));
 }

@@ -1,4 +1,5 @@
 /** Curves as SVG: axes with round numbers, a line a series, colours that follow the page's light or dark scheme. */
+import { escapeHtml } from '../../text/html.ts';
 
 export interface Series {
   name: string;
@@ -149,11 +150,4 @@ export function shortNumber(value: number): string {
   const large = Math.abs(value) >= 10_000;
   const shown = Number((large ? value / 1000 : value).toPrecision(4));
   return `${shown}${large ? 'k' : ''}`;
-}
-
-export function escapeHtml(text: string): string {
-  return text.replace(
-    /[&<>"']/g,
-    (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[character]!,
-  );
 }

@@ -1,7 +1,8 @@
 /** The report of a training: one HTML file without any other, renewed while it runs. */
 import type { Measurement } from '../../evaluate/index.ts';
+import { escapeHtml } from '../../text/html.ts';
 import type { EvaluationLine, LogLine, StepLine } from './metrics-log.ts';
-import { escapeHtml, plot, plotStyle, type Series, shortNumber } from './plot.ts';
+import { plot, plotStyle, type Series, shortNumber } from './plot.ts';
 
 export interface ReportFacts {
   /** What the training is called: the name of its folder. */

@@ -6,7 +6,7 @@ import { EidosError } from '../../../errors.ts';
 import type { TransformerTextArchitecture, VitArchitecture } from '../../../models/architecture.ts';
 import type { HuggingFaceConfig } from '../../configuration/hugging-face.ts';
 import type { Layout } from '../layout.ts';
-import { addBertBlocks, addPair, type NameTable } from '../names.ts';
+import { addBertTower, addPair, type NameTable } from '../names.ts';
 import { agree, gridSide, headsDividing, imageSide, type ShapeTable } from '../shape-table.ts';
 import {
   addClipVision,
@@ -185,7 +185,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 
 function bertText(table: ShapeTable, config: HuggingFaceConfig | undefined): TransformerTextArchitecture {
   const name = [config?.modelType, config?.text.model_type].find(
-    (type) => type !== undefined && type in kinds,
+    (type) => type !== undefined && Object.hasOwn(kinds, type),
   );
   if (config === undefined || name === undefined) {
     throw new EidosError(
@@ -239,12 +239,7 @@ function bertText(table: ShapeTable, config: HuggingFaceConfig | undefined): Tra
 }
 
 function addBertNames(names: NameTable, text: TransformerTextArchitecture, prefix: string): void {
-  const embeddings = `${prefix}embeddings`;
-  names.set('text.token_embedding', { from: `${embeddings}.word_embeddings.weight` });
-  names.set('text.position_embedding', { from: `${embeddings}.position_embeddings.weight` });
-  names.set('text.sentence_kinds', { from: `${embeddings}.token_type_embeddings.weight` });
-  addPair(names, 'text.norm_before', `${embeddings}.LayerNorm`);
-  addBertBlocks(names, `${prefix}encoder.layer.`, text.layers);
+  addBertTower(names, prefix, text.layers);
   addPair(names, 'text.norm_after', 'text_model.pre_LN');
   const tanh = text.pool.kind === 'first' && text.pool.dense?.curve === 'tanh';
   addPair(names, 'text.pool.dense', tanh ? `${prefix}pooler.dense` : 'text_model.transformation');

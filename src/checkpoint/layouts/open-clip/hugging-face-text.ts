@@ -2,7 +2,7 @@
 import { EidosError } from '../../../errors.ts';
 import type { TextPool, TransformerTextArchitecture } from '../../../models/architecture.ts';
 import type { OpenClipConfig, OpenClipText } from '../../configuration/open-clip.ts';
-import { addBertBlocks, addPair, type NameTable } from '../names.ts';
+import { addBertTower, addPair, type NameTable } from '../names.ts';
 import { agree, headsDividing, type ShapeTable } from '../shape-table.ts';
 
 const transformer = 'text.transformer';
@@ -48,12 +48,7 @@ const roberta: Encoder = {
     };
   },
   addNames(names, { layers }) {
-    const embeddings = `${transformer}.embeddings`;
-    names.set('text.token_embedding', { from: `${embeddings}.word_embeddings.weight` });
-    names.set('text.position_embedding', { from: `${embeddings}.position_embeddings.weight` });
-    names.set('text.sentence_kinds', { from: `${embeddings}.token_type_embeddings.weight` });
-    addPair(names, 'text.norm_before', `${embeddings}.LayerNorm`);
-    addBertBlocks(names, `${transformer}.encoder.layer.`, layers);
+    addBertTower(names, `${transformer}.`, layers);
     addPair(names, 'text.pool.dense', `${transformer}.pooler.dense`);
   },
 };

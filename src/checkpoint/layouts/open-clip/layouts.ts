@@ -59,7 +59,13 @@ function openClipLayout(texts: readonly TextPart[], images: (shapes: Shapes) => 
     },
 
     published(clip, table) {
-      if (table.shapes.size === 0) refuseToWrite(texts.length > 1);
+      if (table.shapes.size === 0 && texts.length > 1) {
+        // Which tower lies under which names, a checkpoint alone shows.
+        throw new EidosError(
+          'invalid_option',
+          "Models of open_clip's other towers are read, not written; the layout 'eidos' holds every model.",
+        );
+      }
       const image = imageOf(table.shapes) ?? partOfKind(clip);
       const text = textOf(table.shapes) ?? texts[0]!;
       const names = new Map([...image.names(clip.image, table), ...text.names(clip.text, table)]);
@@ -100,13 +106,4 @@ function partOfKind({ image }: Pick<ClipArchitecture, 'image'>): ImagePart {
 function logitScale(table: ShapeTable): Published {
   const stored = table.shapes.get('logit_scale');
   return { from: 'logit_scale', ...(stored?.length === 1 ? { stored: [1] } : {}) };
-}
-
-/** Names of towers that are not OpenAI's are known from a checkpoint alone. */
-function refuseToWrite(several: boolean): void {
-  if (!several) return;
-  throw new EidosError(
-    'invalid_option',
-    "Models of open_clip's other towers are read, not written; the layout 'eidos' holds every model.",
-  );
 }
