@@ -29,9 +29,9 @@ test('what was cleaned stays as it is, and words that can be seen are never lost
       const cleaned = typedText(text);
       expect(typedText(cleaned)).toBe(cleaned);
       const letters = (all: string) =>
-        all
-          .match(/[\p{Letter}\p{Number}]/gu)
-          ?.filter((l) => !/\p{Default_Ignorable_Code_Point}|[ʼʻʹꞌ]/u.test(l));
+        (all.match(/[\p{Letter}\p{Number}]/gu) ?? []).filter(
+          (l) => !/\p{Default_Ignorable_Code_Point}|[ʼʻʹꞌ]/u.test(l),
+        );
       expect(letters(cleaned)).toEqual(letters(text));
     }),
     { numRuns: 1000, endOnFailure: true },
